@@ -1,0 +1,69 @@
+/// What a zone is made with: geometry, CPUs, kernel version, lock and tracer.
+///
+/// Layer:  base.
+/// Kernel: the configuration that a kernel is built with (MAX_ORDER, pageblock_order, NR_CPUS,
+/// ...).
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/base/semantics.hpp"
+#include "pageblock/base/spinlock.hpp"
+#include "pageblock/base/tracepoint.hpp"
+
+namespace pageblock {
+
+/// An x86-64 machine's v3.6. Inherit from it and override what differs.
+struct DefaultConfig {
+  /// Orders run from 0 to max_order - 1 (the kernel's MAX_ORDER, exclusive).
+  static constexpr unsigned max_order = 11;
+
+  /// A pageblock has 2^pageblock_order pages; 1 to max_order - 1.
+  static constexpr unsigned pageblock_order = 9;
+
+  /// The most CPUs a zone can have; how many it has is set at run time.
+  static constexpr unsigned nr_cpus = 8;
+
+  /// The kernel version that the zone behaves like.
+  static constexpr Semantics semantics = kernel::v3_6;
+
+  /// Whether checks that the kernel makes only with CONFIG_DEBUG_VM are made.
+  static constexpr bool debug_vm = true;
+
+  /// The lock of the zone and of each CPU's lists.
+  using Lock = Spinlock;
+
+  /// Sees every event.
+  using Tracer = trace::NullTracer;
+};
+
+/// A type with the members of DefaultConfig.
+template <typename C>
+concept ZoneConfig = requires {
+  { C::max_order } -> std::convertible_to<unsigned>;
+  { C::pageblock_order } -> std::convertible_to<unsigned>;
+  { C::nr_cpus } -> std::convertible_to<unsigned>;
+  { C::semantics } -> std::convertible_to<Semantics>;
+  { C::debug_vm } -> std::convertible_to<bool>;
+  requires Lockable<typename C::Lock>;
+  requires Tracer<typename C::Tracer>;
+  requires C::max_order >= 2 && C::max_order <= 20;
+  requires C::pageblock_order >= 1 && C::pageblock_order < C::max_order;
+  requires C::nr_cpus >= 1;
+};
+
+/// What follows from a config's two orders.
+template <ZoneConfig Config>
+struct Geometry {
+  /// The order of a pageblock, and its pages.
+  static constexpr Order pageblock_order{Config::pageblock_order};
+  static constexpr std::uint64_t pageblock_nr_pages = pageblock_order.nr_pages();
+
+  /// The order of the largest chunk, and its pages.
+  static constexpr Order top_order{Config::max_order - 1};
+  static constexpr std::uint64_t max_order_nr_pages = top_order.nr_pages();
+};
+
+}  // namespace pageblock

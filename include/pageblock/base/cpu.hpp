@@ -1,0 +1,35 @@
+/// Simulated CPUs.
+///
+/// Layer:  base.
+/// Kernel: smp_processor_id(), which the library never asks: a CPU is an argument.
+#pragma once
+
+#include <compare>
+
+#include <fmt/format.h>
+
+namespace pageblock {
+
+/// The number of a simulated CPU, from 0.
+class Cpu {
+ public:
+  constexpr Cpu() = default;
+  explicit constexpr Cpu(unsigned id) : id_{id} {}
+
+  [[nodiscard]] constexpr unsigned id() const { return id_; }
+
+  friend constexpr auto operator<=>(Cpu, Cpu) = default;
+
+ private:
+  unsigned id_ = 0;
+};
+
+}  // namespace pageblock
+
+template <>
+struct fmt::formatter<pageblock::Cpu> : formatter<unsigned> {
+  template <typename FormatContext>
+  auto format(pageblock::Cpu cpu, FormatContext& ctx) const {
+    return formatter<unsigned>::format(cpu.id(), ctx);
+  }
+};

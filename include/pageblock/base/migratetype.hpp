@@ -1,0 +1,52 @@
+/// Migratetypes: where the free pages of a pageblock go.
+///
+/// Layer:  base.
+/// Kernel: enum in include/linux/mmzone.h, names in mm/vmstat.c.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace pageblock {
+
+/// A migratetype by name. Kernels number them differently (movable is 2 in v3.6 and 1 since v4.4),
+/// so numbers live in Semantics and only hashes and io use them.
+enum class MigrateType : std::uint8_t { unmovable, reclaimable, movable, reserve, cma, isolate };
+
+inline constexpr std::size_t nr_migratetypes = 6;
+
+/// The types that requests have and that per-CPU lists exist for.
+inline constexpr std::array pcp_types{MigrateType::unmovable, MigrateType::reclaimable,
+                                      MigrateType::movable};
+inline constexpr std::size_t nr_pcp_types = pcp_types.size();
+
+/// Returns whether requests may have @p type; it then has per-CPU lists.
+[[nodiscard]] constexpr bool is_pcp_type(MigrateType type) { return type <= MigrateType::movable; }
+
+/// Returns the position of @p type in an array with one element for each migratetype. It is no
+/// kernel's number.
+[[nodiscard]] constexpr std::size_t index_of(MigrateType type) {
+  return static_cast<std::size_t>(type);
+}
+
+/// Returns the name as /proc/pagetypeinfo prints it.
+[[nodiscard]] constexpr std::string_view to_string(MigrateType type) {
+  constexpr std::array<std::string_view, nr_migratetypes> names{
+      "Unmovable", "Reclaimable", "Movable", "Reserve", "CMA", "Isolate"};
+  return names[index_of(type)];
+}
+
+}  // namespace pageblock
+
+template <>
+struct fmt::formatter<pageblock::MigrateType> : formatter<string_view> {
+  template <typename FormatContext>
+  auto format(pageblock::MigrateType type, FormatContext& ctx) const {
+    const auto text = pageblock::to_string(type);
+    return formatter<string_view>::format(string_view{text.data(), text.size()}, ctx);
+  }
+};

@@ -1,0 +1,123 @@
+/// Page frame numbers, orders and ranges of page frames.
+///
+/// Layer:  base.
+/// Kernel: `unsigned long pfn`, `unsigned int order` everywhere in mm/.
+#pragma once
+
+#include <bit>
+#include <compare>
+#include <cstdint>
+#include <functional>
+
+#include <fmt/format.h>
+
+namespace pageblock {
+
+/// The binary logarithm of a number of pages: a chunk of order o has 2^o pages.
+class Order {
+ public:
+  constexpr Order() = default;
+  explicit constexpr Order(unsigned value) : value_{value} {}
+
+  [[nodiscard]] constexpr unsigned value() const { return value_; }
+
+  /// Returns 2^order.
+  [[nodiscard]] constexpr std::uint64_t nr_pages() const { return std::uint64_t{1} << value_; }
+
+  constexpr Order& operator++() { return ++value_, *this; }
+  constexpr Order& operator--() { return --value_, *this; }
+  friend constexpr auto operator<=>(Order, Order) = default;
+  friend constexpr Order operator+(Order order, unsigned n) { return Order{order.value_ + n}; }
+  friend constexpr Order operator-(Order order, unsigned n) { return Order{order.value_ - n}; }
+
+ private:
+  unsigned value_ = 0;
+};
+
+/// A page frame number. Pfn - Pfn is a count of pages, Pfn + count is a Pfn, Pfn + Pfn is an error.
+class Pfn {
+ public:
+  constexpr Pfn() = default;
+  explicit constexpr Pfn(std::uint64_t value) : value_{value} {}
+
+  [[nodiscard]] constexpr std::uint64_t value() const { return value_; }
+
+  /// Returns the first pfn of the naturally aligned chunk of @p order that holds this pfn.
+  [[nodiscard]] constexpr Pfn align_down(Order order) const {
+    return Pfn{value_ & ~(order.nr_pages() - 1)};
+  }
+  /// Returns the lowest pfn >= this one that is a multiple of 2^order.
+  [[nodiscard]] constexpr Pfn align_up(Order order) const {
+    return Pfn{(value_ + order.nr_pages() - 1) & ~(order.nr_pages() - 1)};
+  }
+  [[nodiscard]] constexpr bool is_aligned(Order order) const { return *this == align_down(order); }
+
+  /// Returns the largest order at which this pfn is aligned, @p limit at most.
+  [[nodiscard]] constexpr Order max_aligned_order(Order limit) const {
+    const auto zeros = static_cast<unsigned>(std::countr_zero(value_));
+    return Order{zeros < limit.value() ? zeros : limit.value()};
+  }
+
+  /// Returns the first pfn of the other half of the chunk of order + 1.
+  [[nodiscard]] constexpr Pfn buddy(Order order) const { return Pfn{value_ ^ order.nr_pages()}; }
+
+  constexpr Pfn& operator++() { return ++value_, *this; }
+  constexpr Pfn& operator+=(std::uint64_t pages) { return value_ += pages, *this; }
+  friend constexpr auto operator<=>(Pfn, Pfn) = default;
+  friend constexpr Pfn operator+(Pfn pfn, std::uint64_t pages) { return Pfn{pfn.value_ + pages}; }
+  friend constexpr Pfn operator-(Pfn pfn, std::uint64_t pages) { return Pfn{pfn.value_ - pages}; }
+  friend constexpr std::uint64_t operator-(Pfn end, Pfn start) { return end.value_ - start.value_; }
+
+ private:
+  std::uint64_t value_ = 0;
+};
+
+/// The half-open range [start, end) of page frames.
+struct PfnRange {
+  Pfn start;
+  Pfn end;
+
+  [[nodiscard]] constexpr bool empty() const { return end <= start; }
+  [[nodiscard]] constexpr std::uint64_t nr_pages() const { return empty() ? 0 : end - start; }
+  [[nodiscard]] constexpr bool contains(Pfn pfn) const { return start <= pfn && pfn < end; }
+  friend constexpr bool operator==(const PfnRange&, const PfnRange&) = default;
+};
+
+}  // namespace pageblock
+
+template <>
+struct std::hash<pageblock::Pfn> {
+  std::size_t operator()(pageblock::Pfn pfn) const noexcept {
+    return std::hash<std::uint64_t>{}(pfn.value());
+  }
+};
+
+/// A pfn prints as its number; the format specification is that of an integer ("{:#x}").
+template <>
+struct fmt::formatter<pageblock::Pfn> : formatter<std::uint64_t> {
+  template <typename FormatContext>
+  auto format(pageblock::Pfn pfn, FormatContext& ctx) const {
+    return formatter<std::uint64_t>::format(pfn.value(), ctx);
+  }
+};
+
+template <>
+struct fmt::formatter<pageblock::Order> : formatter<unsigned> {
+  template <typename FormatContext>
+  auto format(pageblock::Order order, FormatContext& ctx) const {
+    return formatter<unsigned>::format(order.value(), ctx);
+  }
+};
+
+/// A range prints as "[start, end)"; the specification applies to both numbers.
+template <>
+struct fmt::formatter<pageblock::PfnRange> : formatter<std::uint64_t> {
+  template <typename FormatContext>
+  auto format(const pageblock::PfnRange& range, FormatContext& ctx) const {
+    ctx.advance_to(format_to(ctx.out(), "["));
+    ctx.advance_to(formatter<std::uint64_t>::format(range.start.value(), ctx));
+    ctx.advance_to(format_to(ctx.out(), ", "));
+    ctx.advance_to(formatter<std::uint64_t>::format(range.end.value(), ctx));
+    return format_to(ctx.out(), ")");
+  }
+};

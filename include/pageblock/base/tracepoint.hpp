@@ -1,0 +1,105 @@
+/// Trace events: what a zone's tracer sees, named after the kernel's tracepoints.
+///
+/// Layer:  base.
+/// Kernel: include/trace/events/kmem.h; test_pages_isolated is an event since v4.5; the two of
+///         setting and unsetting a block and bad_page are the model's.
+#pragma once
+
+#include <concepts>
+#include <optional>
+
+#include "pageblock/base/cpu.hpp"
+#include "pageblock/base/migratetype.hpp"
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/base/status.hpp"
+
+namespace pageblock::trace {
+
+/// A request was answered; no pfn if it failed.
+struct MmPageAlloc {
+  std::optional<Pfn> pfn;
+  Order order;
+  MigrateType migratetype;
+  Cpu cpu;
+};
+
+/// The last reference to a chunk was dropped.
+struct MmPageFree {
+  Pfn pfn;
+  Order order;
+  Cpu cpu;
+};
+
+/// A chunk left the buddy lists, for the caller or to refill a per-CPU list.
+struct MmPageAllocZoneLocked {
+  Pfn pfn;
+  Order order;
+  MigrateType migratetype;
+  bool percpu_refill;
+};
+
+/// A page went from a per-CPU list to the buddy list of @p migratetype.
+struct MmPagePcpuDrain {
+  Pfn pfn;
+  Order order;
+  MigrateType migratetype;
+};
+
+/// A request took a chunk of another type.
+struct MmPageAllocExtfrag {
+  Pfn pfn;
+  Order alloc_order;
+  Order fallback_order;
+  MigrateType alloc_migratetype;
+  MigrateType fallback_migratetype;
+  bool change_ownership;
+};
+
+/// A page failed the check at the free; its chunk is lost.
+struct BadPage {
+  Pfn pfn;
+};
+
+/// A pageblock was asked to be isolated.
+struct SetMigratetypeIsolate {
+  Pfn pfn;
+  Status ret;
+};
+
+/// A pageblock was given back.
+struct UnsetMigratetypeIsolate {
+  Pfn pfn;
+  MigrateType migratetype;
+};
+
+/// A range was tested; @p fin_pfn is where the test stopped.
+struct TestPagesIsolated {
+  Pfn start_pfn;
+  Pfn end_pfn;
+  Pfn fin_pfn;
+  Status ret;
+};
+
+/// Sees nothing and costs nothing.
+struct NullTracer {
+  void operator()(const auto&) const {}
+};
+
+}  // namespace pageblock::trace
+
+namespace pageblock {
+
+/// A tracer is called with every event, at the moment it happens and under the locks held there; it
+/// must not throw and must not call into the zone.
+template <typename T>
+concept Tracer = std::default_initializable<T> && std::invocable<T&, const trace::MmPageAlloc&> &&
+    std::invocable<T&, const trace::MmPageFree&> &&
+    std::invocable<T&, const trace::MmPageAllocZoneLocked&> &&
+    std::invocable<T&, const trace::MmPagePcpuDrain&> &&
+    std::invocable<T&, const trace::MmPageAllocExtfrag&> &&
+    std::invocable<T&, const trace::BadPage&> &&
+    std::invocable<T&, const trace::SetMigratetypeIsolate&> &&
+    std::invocable<T&, const trace::UnsetMigratetypeIsolate&> &&
+    std::invocable<T&, const trace::TestPagesIsolated&>;
+
+}  // namespace pageblock

@@ -1,0 +1,41 @@
+/// Memory set aside for contiguous allocations.
+///
+/// Layer:  clients.
+/// Kernel: init_cma_reserved_pageblock() (mm/page_alloc.c, CONFIG_CMA).
+#pragma once
+
+#include "pageblock/base/contract.hpp"
+#include "pageblock/base/cpu.hpp"
+#include "pageblock/base/migratetype.hpp"
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/base/spinlock.hpp"
+#include "pageblock/mm/fallback.hpp"
+#include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/zone.hpp"
+
+namespace pageblock {
+
+/// Gives a reserved pageblock to the buddy allocator with type cma: movable requests may use it,
+/// and it never changes type again. Throws std::bad_alloc. Requires: @p pfn is the first page of a
+/// block that is reserved and in the zone as a whole. Locking:  takes zone.lock.
+template <ZoneConfig Config>
+void init_cma_reserved_pageblock(Zone<Config>& zone, Pfn pfn) {
+  constexpr Order order = Zone<Config>::pageblock_order;
+  detail::check_chunk(zone, pfn, order);
+  {
+    const IrqSaveGuard guard{zone.lock()};
+    Memmap<Config>& map = zone.memmap();
+    const Pfn end = pfn + order.nr_pages();
+    const auto is_managed = [](PageBits bits) { return !bits.has(PageBits::reserved); };
+    bug_on(map.find_if(pfn, end, is_managed) != end, "the block is not entirely reserved");
+    map.transform(pfn, end, [](PageBits bits) {
+      return bits.without(PageBits::reserved | PageBits::in_use);
+    });
+    map.set_count(pfn, 1);
+    set_pageblock_migratetype(zone, pfn, MigrateType::cma);
+  }
+  free_pages(zone, Cpu{0}, pfn, order);
+}
+
+}  // namespace pageblock

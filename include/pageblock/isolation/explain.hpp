@@ -1,0 +1,116 @@
+/// Explaining a refusal without changing the zone.
+///
+/// Layer:  isolation.
+/// Kernel: none; the answers come from the functions that refuse.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+#include "pageblock/base/contract.hpp"
+#include "pageblock/base/migratetype.hpp"
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/base/spinlock.hpp"
+#include "pageblock/isolation/page_isolation.hpp"
+#include "pageblock/isolation/refusal.hpp"
+#include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/zone.hpp"
+
+namespace pageblock {
+
+/// Says why set_migratetype_isolate(@p zone, @p pfn) would refuse now; nothing if it would succeed.
+/// Requires: @p pfn is valid.
+/// Locking:  takes zone.lock, and calls the notifiers.
+template <ZoneConfig Config>
+[[nodiscard]] std::optional<Refusal> explain_isolate(const Zone<Config>& zone, Pfn pfn) {
+  bug_on(!zone.is_valid(pfn), "the zone has no such page");
+  const IrqSaveGuard guard{zone.lock()};
+  return detail::refuse_isolate(zone, pfn, get_pageblock_migratetype(zone, pfn));
+}
+
+/// Says why start_isolate_page_range() would refuse now; nothing if it would succeed.
+/// Requires: both pfns are multiples of the pageblock size.
+/// Locking:  takes zone.lock once per block, and calls the notifiers.
+template <ZoneConfig Config>
+[[nodiscard]] std::optional<Refusal> explain_isolate_range(const Zone<Config>& zone, Pfn start_pfn,
+                                                           Pfn end_pfn) {
+  bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");
+  std::optional<std::size_t> isolated_before;
+  for (Pfn pfn = start_pfn; pfn < end_pfn; pfn += Zone<Config>::pageblock_nr_pages) {
+    const auto page = detail::first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
+    if (!page) continue;
+    // In a zone with an unaligned start, two aligned blocks can share one entry of types: the
+    // second would find what isolating the first wrote.
+    const std::size_t entry = zone.pageblock_flags().index(*page);
+    const IrqSaveGuard guard{zone.lock()};
+    const MigrateType type =
+        entry == isolated_before ? MigrateType::isolate : get_pageblock_migratetype(zone, *page);
+    if (const auto refusal = detail::refuse_isolate(zone, *page, type)) return refusal;
+    isolated_before = entry;
+  }
+  return std::nullopt;
+}
+
+namespace detail {
+
+// Why a page that is not the head of a free chunk fails the test. The caller holds zone.lock.
+template <ZoneConfig Config>
+Reason reason_of(const Zone<Config>& zone, Pfn pfn) {
+  const PageBits bits = zone.memmap().bits(pfn);
+  if (bits.has(PageBits::reserved)) return Reason::reserved;
+  if (bits.has(PageBits::in_use)) {
+    return bits.has(PageBits::lru) ? Reason::lru : Reason::not_lru;
+  }
+  for (Order order{0}; order <= Zone<Config>::top_order; ++order) {
+    const Pfn head = pfn.align_down(order);
+    if (!zone.is_valid(head)) continue;
+    const PageBits above = zone.memmap().bits(head);
+    if (above.has(PageBits::buddy) && pfn < head + above.order().nr_pages()) {
+      return Reason::inside_chunk;
+    }
+  }
+  return Reason::on_no_list;
+}
+
+template <ZoneConfig Config>
+bool is_on_pcp_list(const Zone<Config>& zone, Pfn pfn) {
+  for (unsigned id = 0; id < zone.nr_cpus(); ++id) {
+    const IrqSaveGuard guard{zone.pcp_lock(Cpu{id})};
+    for (const PcpList& list : zone.pcp(Cpu{id}).lists) {
+      for (std::size_t i = 0; i < list.size(); ++i) {
+        if (list[i] == pfn) return true;
+      }
+    }
+  }
+  return false;
+}
+
+}  // namespace detail
+
+/// Says why test_pages_isolated() would refuse now; nothing if it would succeed.
+/// Locking:  takes zone.lock, and on a page with count 0 the CPUs' locks.
+template <ZoneConfig Config>
+[[nodiscard]] std::optional<Refusal> explain_test(const Zone<Config>& zone, Pfn start_pfn,
+                                                  Pfn end_pfn) {
+  if (!detail::first_valid_page(zone, start_pfn, end_pfn)) {
+    return Refusal{Stage::test, start_pfn, Reason::no_memory};
+  }
+  const auto blocks = detail::test_blocks(zone, start_pfn, end_pfn);
+  if (!blocks.all_isolated) {
+    return Refusal{Stage::test, blocks.fin_pfn, Reason::block_not_isolated};
+  }
+  Refusal refusal{Stage::test, start_pfn, Reason::on_no_list};
+  {
+    const IrqSaveGuard guard{zone.lock()};
+    const auto pages = detail::test_pages(zone, start_pfn, end_pfn);
+    if (pages.all_isolated) return std::nullopt;
+    refusal.pfn = pages.fin_pfn;
+    refusal.reason = detail::reason_of(zone, pages.fin_pfn);
+  }
+  if (refusal.reason == Reason::on_no_list && detail::is_on_pcp_list(zone, refusal.pfn)) {
+    refusal.reason = Reason::per_cpu_list;
+  }
+  return refusal;
+}
+
+}  // namespace pageblock

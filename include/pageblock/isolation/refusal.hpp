@@ -1,0 +1,101 @@
+/// Why a block or a range was refused: what lies behind the kernel's -EBUSY.
+///
+/// Layer:  isolation.
+/// Kernel: none; v3.6 says -EBUSY and nothing else.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "pageblock/base/pfn.hpp"
+
+namespace pageblock {
+
+/// The step that refused.
+enum class Stage : std::uint8_t {
+  notifier,         ///< A callback of the memory isolate notifier chain returned an error.
+  unmovable_check,  ///< has_unmovable_pages() found more than the notifiers account for.
+  test,             ///< test_pages_isolated().
+};
+
+/// What is in the way.
+enum class Reason : std::uint8_t {
+  notifier,            ///< A notifier objects.
+  reserved,            ///< In use since boot, or offline.
+  not_lru,             ///< In use and on no LRU list: a kernel page, which cannot move.
+  lru,                 ///< In use and on an LRU list: it can be migrated.
+  per_cpu_list,        ///< Free, on a CPU's list: a drain brings it.
+  inside_chunk,        ///< Inside a free chunk that begins before the page.
+  on_no_list,          ///< Count 0 but not free: a tail of an allocation, or lost.
+  block_not_isolated,  ///< Its pageblock does not have type isolate.
+  no_memory,           ///< The range has no valid page.
+};
+
+/// A refusal of one block or range.
+struct Refusal {
+  Stage stage;
+  /// The first page in the way; the first page asked about if it is no single page.
+  Pfn pfn;
+  Reason reason;
+
+  friend bool operator==(const Refusal&, const Refusal&) = default;
+};
+
+/// Returns whether the same call may succeed later without the owner of the page giving it up:
+/// after a migration, a drain, or a change of a notifier's mind.
+[[nodiscard]] constexpr bool waiting_could_help(const Refusal& refusal) {
+  return refusal.reason == Reason::notifier || refusal.reason == Reason::lru ||
+         refusal.reason == Reason::per_cpu_list;
+}
+
+[[nodiscard]] constexpr std::string_view to_string(Stage stage) {
+  constexpr std::array<std::string_view, 3> names{"notifier", "unmovable check", "test"};
+  return names[static_cast<std::size_t>(stage)];
+}
+
+[[nodiscard]] constexpr std::string_view to_string(Reason reason) {
+  constexpr std::array<std::string_view, 9> names{
+      "a notifier objects",        "reserved",
+      "in use and on no LRU list", "in use on an LRU list",
+      "on a per-CPU list",         "inside a free chunk that begins before",
+      "count 0 but on no list",    "in a pageblock that is not isolated",
+      "no memory in the range",
+  };
+  return names[static_cast<std::size_t>(reason)];
+}
+
+}  // namespace pageblock
+
+template <>
+struct fmt::formatter<pageblock::Stage> : formatter<string_view> {
+  template <typename FormatContext>
+  auto format(pageblock::Stage stage, FormatContext& ctx) const {
+    const auto text = pageblock::to_string(stage);
+    return formatter<string_view>::format(string_view{text.data(), text.size()}, ctx);
+  }
+};
+
+template <>
+struct fmt::formatter<pageblock::Reason> : formatter<string_view> {
+  template <typename FormatContext>
+  auto format(pageblock::Reason reason, FormatContext& ctx) const {
+    const auto text = pageblock::to_string(reason);
+    return formatter<string_view>::format(string_view{text.data(), text.size()}, ctx);
+  }
+};
+
+/// "unmovable check: page 33: reserved; waiting will not help".
+template <>
+struct fmt::formatter<pageblock::Refusal> : formatter<string_view> {
+  template <typename FormatContext>
+  auto format(const pageblock::Refusal& refusal, FormatContext& ctx) const {
+    const auto text =
+        fmt::format("{}: page {}: {}; waiting {}", refusal.stage, refusal.pfn, refusal.reason,
+                    pageblock::waiting_could_help(refusal) ? "could help" : "will not help");
+    return formatter<string_view>::format(text, ctx);
+  }
+};

@@ -1,0 +1,306 @@
+/// Allocating, referencing and freeing pages.
+///
+/// Layer:  mm.
+/// Kernel: buffered_rmqueue(), __free_pages(), free_hot_cold_page(), split_page(),
+///         split_free_page() (mm/page_alloc.c); get_page(), put_page() (mm/swap.c).
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+
+#include "pageblock/base/contract.hpp"
+#include "pageblock/base/cpu.hpp"
+#include "pageblock/base/migratetype.hpp"
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/base/spinlock.hpp"
+#include "pageblock/base/tracepoint.hpp"
+#include "pageblock/mm/drain.hpp"
+#include "pageblock/mm/fallback.hpp"
+#include "pageblock/mm/page.hpp"
+#include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/watermark.hpp"
+#include "pageblock/mm/zone.hpp"
+
+namespace pageblock {
+
+/// Which end of a per-CPU list: pages likely in the CPU's cache are at the head.
+enum class Temperature { hot, cold };
+
+/// What dropping a reference did.
+enum class Freed {
+  freed,  ///< It was the last; the pages are on a free list or a per-CPU list.
+  held,   ///< References remain.
+  bad,    ///< It was the last, but pages failed the check: nothing is free, the chunk is lost.
+};
+
+/// The outcome of free_pages().
+struct FreeResult {
+  Freed freed = Freed::freed;
+  /// Pages that failed the check: on an LRU list, reserved, referenced or on a free list.
+  std::uint64_t nr_bad = 0;
+  friend bool operator==(const FreeResult&, const FreeResult&) = default;
+};
+
+namespace detail {
+
+// Counts and reports the pages of a chunk that must not be freed. Kernel: free_pages_check().
+template <ZoneConfig Config>
+std::uint64_t count_bad_pages(Zone<Config>& zone, Pfn pfn, Order order) {
+  constexpr unsigned bad = PageBits::lru | PageBits::reserved | PageBits::in_use | PageBits::buddy;
+  const auto is_bad = [](PageBits bits) { return bits.has(bad); };
+  const Pfn end = pfn + order.nr_pages();
+  std::uint64_t nr_bad = 0;
+  for (Pfn page = pfn; (page = zone.memmap().find_if(page, end, is_bad)) < end; ++page) {
+    zone.trace(trace::BadPage{page});
+    ++nr_bad;
+  }
+  return nr_bad;
+}
+
+template <ZoneConfig Config>
+void check_chunk(const Zone<Config>& zone, Pfn pfn, Order order) {
+  bug_on(order > Zone<Config>::top_order, "order is above the largest");
+  bug_on(!pfn.is_aligned(order), "pfn is not a multiple of the chunk's size");
+  bug_on(!zone.spans(pfn) || !zone.spans(pfn + (order.nr_pages() - 1)),
+         "the chunk is not in the zone");
+  const auto is_hole = [](PageBits bits) { return !bits.is_valid(); };
+  const Pfn end = pfn + order.nr_pages();
+  bug_on(zone.memmap().find_if(pfn, end, is_hole) != end, "the chunk has a hole");
+}
+
+// Hands a chunk that is on no list to a caller.
+template <ZoneConfig Config>
+void prep_new_page(Zone<Config>& zone, Pfn pfn) {
+  zone.memmap().set_bits(pfn, PageBits{PageBits::in_use});
+  zone.memmap().set_next(pfn, 1);
+}
+
+// Fills an empty per-CPU list of @p type, under the CPU's lock. A page from a RESERVE block is
+// marked with the type asked for, so it will not return to the reserve (a v3.6 defect).
+// Kernel: rmqueue_bulk().
+template <ZoneConfig Config>
+void refill_pcp(Zone<Config>& zone, PerCpuPages& pcp, MigrateType type, Temperature temperature) {
+  PcpList& list = pcp.list(type);
+  list.reserve(pcp.batch);
+  const std::lock_guard guard{zone.lock()};
+  for (std::uint32_t i = 0; i < pcp.batch; ++i) {
+    const auto pfn = rmqueue(zone, Order{0}, type);
+    if (!pfn) return;
+    const MigrateType block_type = zone.pageblock_flags().get(*pfn);
+    const bool keeps_type = block_type == MigrateType::cma || block_type == MigrateType::isolate;
+    zone.memmap().set_bits(
+        *pfn, PageBits{}.with_private(Config::semantics.number_of(keeps_type ? block_type : type)));
+    if (temperature == Temperature::hot) {
+      list.push_tail(*pfn);
+    } else {
+      list.push_head(*pfn);
+    }
+    ++pcp.count;
+    zone.mod_nr_free_pages(-1);
+    zone.trace(trace::MmPageAllocZoneLocked{*pfn, Order{0}, type, true});
+  }
+}
+
+template <ZoneConfig Config>
+std::optional<Pfn> alloc_from_pcp(Zone<Config>& zone, Cpu cpu, MigrateType type,
+                                  Temperature temperature) {
+  PerCpuPages& pcp = zone.pcp(cpu);
+  const IrqSaveGuard guard{zone.pcp_lock(cpu)};
+  PcpList& list = pcp.list(type);
+  if (list.empty()) refill_pcp(zone, pcp, type, temperature);
+  if (list.empty()) return std::nullopt;
+  const Pfn pfn = temperature == Temperature::hot ? list.pop_head() : list.pop_tail();
+  --pcp.count;
+  prep_new_page(zone, pfn);
+  return pfn;
+}
+
+template <ZoneConfig Config>
+std::optional<Pfn> alloc_from_buddy(Zone<Config>& zone, Order order, MigrateType type) {
+  const IrqSaveGuard guard{zone.lock()};
+  const auto pfn = rmqueue(zone, order, type);
+  if (!pfn) return std::nullopt;
+  zone.mod_nr_free_pages(-static_cast<std::int64_t>(order.nr_pages()));
+  zone.trace(trace::MmPageAllocZoneLocked{*pfn, order, type, false});
+  prep_new_page(zone, *pfn);
+  return pfn;
+}
+
+// Kernel: put_page_testzero() and free_hot_cold_page().
+template <ZoneConfig Config>
+FreeResult free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Temperature temperature,
+                       unsigned flags_to_clear = 0) {
+  PerCpuPages& pcp = zone.pcp(cpu);
+  const IrqSaveGuard guard{zone.pcp_lock(cpu)};
+  Memmap<Config>& map = zone.memmap();
+  bug_on(!map.bits(pfn).has(PageBits::in_use), "the page is free already");
+  if (!map.has_record(pfn)) {
+    const std::lock_guard zone_guard{zone.lock()};
+    map.make_records(pfn);
+  }
+  const MigrateType type = zone.pageblock_flags().get(pfn);
+  PcpList& list = pcp.list(is_pcp_type(type) ? type : MigrateType::movable);
+  list.reserve(1);
+
+  if (!map.put_testzero(pfn)) return {Freed::held};
+  if (flags_to_clear != 0) map.set_bits(pfn, map.bits(pfn).without(flags_to_clear));
+  zone.trace(trace::MmPageFree{pfn, Order{0}, cpu});
+  if (const auto nr_bad = count_bad_pages(zone, pfn, Order{0})) return {Freed::bad, nr_bad};
+  map.set_bits(pfn, map.bits(pfn).with_private(Config::semantics.number_of(type)));
+  if (type == MigrateType::isolate) {
+    const std::lock_guard zone_guard{zone.lock()};
+    zone.mod_nr_free_pages(1);
+    zone.free_area().free_one_page(map, pfn, Order{0}, type);
+    return {};
+  }
+  if (temperature == Temperature::hot) {
+    list.push_head(pfn);
+  } else {
+    list.push_tail(pfn);
+  }
+  if (++pcp.count >= pcp.high) free_pcppages_bulk(zone, std::min(pcp.batch, pcp.count), pcp);
+  return {};
+}
+
+// Kernel: put_page_testzero() and __free_pages_ok().
+template <ZoneConfig Config>
+FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order) {
+  const IrqSaveGuard guard{zone.lock()};
+  Memmap<Config>& map = zone.memmap();
+  bug_on(!map.bits(pfn).has(PageBits::in_use), "the page is free already");
+  if (!map.has_record(pfn)) map.make_records(pfn);  // may throw, so before any change
+  if (!map.put_testzero(pfn)) return {Freed::held};
+  zone.trace(trace::MmPageFree{pfn, order, cpu});
+  if (const auto nr_bad = count_bad_pages(zone, pfn, order)) return {Freed::bad, nr_bad};
+  zone.mod_nr_free_pages(static_cast<std::int64_t>(order.nr_pages()));
+  zone.free_area().free_one_page(map, pfn, order, zone.pageblock_flags().get(pfn));
+  return {};
+}
+
+}  // namespace detail
+
+/// Allocates 2^order pages for a request of @p type on @p cpu: what the kernel does once watermarks
+/// have let a request through. Order 0 comes from the CPU's list, refilled in bulk when it is
+/// empty. The first page has count 1, the others 0 (no compound pages). Throws std::bad_alloc.
+/// Requires: order < max_order; @p type is one of pcp_types; cpu < zone.nr_cpus().
+/// Returns:  the first page, or nothing.
+/// Locking:  order 0 takes the CPU's lock, and zone.lock inside it to refill; others zone.lock.
+/// Kernel:   buffered_rmqueue() of v3.6.
+template <ZoneConfig Config>
+[[nodiscard]] std::optional<Page<Config>> alloc_pages(Zone<Config>& zone, Cpu cpu, Order order,
+                                                      MigrateType type,
+                                                      Temperature temperature = Temperature::hot) {
+  bug_on(order > Zone<Config>::top_order, "order is above the largest");
+  bug_on(!is_pcp_type(type), "requests are unmovable, reclaimable or movable");
+  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
+  const auto pfn = order == Order{0} ? detail::alloc_from_pcp(zone, cpu, type, temperature)
+                                     : detail::alloc_from_buddy(zone, order, type);
+  zone.trace(trace::MmPageAlloc{pfn, order, type, cpu});
+  if (!pfn) return std::nullopt;
+  return Page<Config>{zone, *pfn};
+}
+
+/// Drops a reference to the chunk of @p order at @p pfn, and frees it if that was the last. Order 0
+/// goes to the CPU's list, or directly to the buddy lists if its block is isolated; others go to
+/// the buddy lists, to the type of the block that holds the first page. @p temperature counts for
+/// order 0 only. Throws std::bad_alloc. Requires: the chunk is aligned, in the zone, without holes,
+/// and its first page in use; order <
+///           max_order; cpu < zone.nr_cpus().
+/// Returns:  what happened; if pages fail the check, nothing is freed and the chunk is lost.
+/// Locking:  as alloc_pages().
+/// Kernel:   __free_pages(), free_hot_cold_page() of v3.6.
+template <ZoneConfig Config>
+FreeResult free_pages(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
+                      Temperature temperature = Temperature::hot) {
+  detail::check_chunk(zone, pfn, order);
+  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
+  return order == Order{0} ? detail::free_to_pcp(zone, cpu, pfn, temperature)
+                           : detail::free_to_buddy(zone, cpu, pfn, order);
+}
+
+/// Takes a reference to a page.
+/// Requires: the page is valid and in use. Locking: takes zone.lock. Throws std::bad_alloc.
+/// Kernel:   get_page().
+template <ZoneConfig Config>
+void get_page(Zone<Config>& zone, Pfn pfn) {
+  const IrqSaveGuard guard{zone.lock()};
+  bug_on(!zone.is_valid(pfn), "the zone has no such page");
+  bug_on(zone.memmap().count(pfn) == 0, "nobody holds the page");
+  if (!zone.memmap().has_record(pfn)) zone.memmap().make_records(pfn);
+  zone.memmap().get(pfn);
+}
+
+/// Puts a page on the LRU lists or takes it off: pages there are movable, and must be taken off
+/// before they are freed.
+/// Requires: the page is valid. Locking: takes zone.lock. Throws std::bad_alloc.
+/// Kernel:   SetPageLRU(), ClearPageLRU().
+template <ZoneConfig Config>
+void set_page_lru(Zone<Config>& zone, Pfn pfn, bool lru) {
+  const IrqSaveGuard guard{zone.lock()};
+  bug_on(!zone.is_valid(pfn), "the zone has no such page");
+  const PageBits bits = zone.memmap().bits(pfn);
+  bug_on(bits.has(PageBits::buddy), "the page is free");
+  zone.memmap().set_bits(pfn, lru ? bits.with(PageBits::lru) : bits.without(PageBits::lru));
+}
+
+/// Drops a reference to a single page; the last one takes it off the LRU and frees it, hot.
+/// Requires: the page is valid and in use; cpu < zone.nr_cpus(). Throws std::bad_alloc.
+/// Locking:  as free_pages() of order 0.
+/// Kernel:   put_page().
+template <ZoneConfig Config>
+FreeResult put_page(Zone<Config>& zone, Cpu cpu, Pfn pfn) {
+  detail::check_chunk(zone, pfn, Order{0});
+  return detail::free_to_pcp(zone, cpu, pfn, Temperature::hot, PageBits::lru);
+}
+
+/// Makes 2^order single pages, each with count 1, of an allocated chunk. Throws std::bad_alloc.
+/// Requires: the chunk is aligned and in the zone; its first page is in use, the others are not.
+/// Locking:  takes zone.lock (the kernel needs none, since the pages are the caller's).
+/// Kernel:   split_page().
+template <ZoneConfig Config>
+void split_page(Zone<Config>& zone, Pfn pfn, Order order) {
+  detail::check_chunk(zone, pfn, order);
+  const IrqSaveGuard guard{zone.lock()};
+  Memmap<Config>& map = zone.memmap();
+  const Pfn end = pfn + order.nr_pages();
+  bug_on(!map.bits(pfn).has(PageBits::in_use), "the chunk is not allocated");
+  const auto is_taken = [](PageBits bits) { return bits.has(PageBits::in_use | PageBits::buddy); };
+  bug_on(map.find_if(pfn + 1, end, is_taken) != end, "the chunk is smaller than that");
+  map.transform(pfn, end, [](PageBits bits) { return bits.with(PageBits::in_use); });
+}
+
+/// Takes the free chunk at @p pfn and makes it single pages of count 1, unless that would leave the
+/// zone below its low watermark plus the chunk. A chunk of half a block or more turns the blocks it
+/// touches movable, except isolated and CMA ones. Throws std::bad_alloc.
+/// Requires: @p pfn is the head of a free chunk.
+/// Returns:  the number of pages, 0 if the watermark forbids it.
+/// Locking:  takes zone.lock (in the kernel the caller disables interrupts and takes it).
+/// Kernel:   split_free_page().
+template <ZoneConfig Config>
+std::uint64_t split_free_page(Zone<Config>& zone, Pfn pfn) {
+  const IrqSaveGuard guard{zone.lock()};
+  Memmap<Config>& map = zone.memmap();
+  bug_on(!zone.is_valid(pfn) || !map.bits(pfn).has(PageBits::buddy),
+         "pfn is not the head of a free chunk");
+  const Order order = map.bits(pfn).order();
+  if (!zone_watermark_ok(zone, Order{0}, zone.watermarks().low + order.nr_pages(), 0, 0)) return 0;
+  // May throw, so before any change. Whole blocks need no records.
+  if (order < Zone<Config>::pageblock_order) map.make_records(pfn);
+  zone.free_area().del(map, pfn);
+  zone.mod_nr_free_pages(-static_cast<std::int64_t>(order.nr_pages()));
+  const Pfn end = pfn + order.nr_pages();
+  map.transform(pfn, end, [](PageBits bits) { return bits.with(PageBits::in_use); });
+  if (order + 1 >= Zone<Config>::pageblock_order) {
+    for (Pfn block = pfn; block < end; block += Zone<Config>::pageblock_nr_pages) {
+      const MigrateType type = zone.pageblock_flags().get(block);
+      if (type != MigrateType::isolate && type != MigrateType::cma) {
+        set_pageblock_migratetype(zone, block, MigrateType::movable);
+      }
+    }
+  }
+  return order.nr_pages();
+}
+
+}  // namespace pageblock

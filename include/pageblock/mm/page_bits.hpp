@@ -1,0 +1,77 @@
+/// What a zone remembers of one page besides its links: 16 bits.
+///
+/// Layer:  mm.
+/// Kernel: page->flags, the type word that marks a buddy, page_private()
+/// (include/linux/mm_types.h).
+#pragma once
+
+#include <cstdint>
+
+#include "pageblock/base/migratetype.hpp"
+#include "pageblock/base/pfn.hpp"
+
+namespace pageblock {
+
+/// The state of a page. All bits zero: valid memory with count 0 that is no chunk head; so are the
+/// inner pages of chunks, pages on per-CPU lists and the tails of allocations.
+class PageBits {
+ public:
+  /// The head of a chunk on a free list.
+  static constexpr std::uint16_t buddy = 1U << 8;
+  /// Count above 0.
+  static constexpr std::uint16_t in_use = 1U << 9;
+  /// On an LRU list: movable.
+  static constexpr std::uint16_t lru = 1U << 10;
+  /// Not managed by the buddy allocator.
+  static constexpr std::uint16_t reserved = 1U << 11;
+  /// No memory behind this pfn (pfn_valid_within() is false), or not in the zone.
+  static constexpr std::uint16_t hole = 1U << 12;
+
+  constexpr PageBits() = default;
+  explicit constexpr PageBits(std::uint16_t raw) : raw_{raw} {}
+
+  /// Returns the bits of the head of a chunk of @p order on the free list of @p list_type.
+  [[nodiscard]] static constexpr PageBits chunk(Order order, MigrateType list_type) {
+    return PageBits{static_cast<std::uint16_t>(
+        buddy | (static_cast<unsigned>(list_type) << list_shift) | order.value())};
+  }
+
+  [[nodiscard]] constexpr std::uint16_t raw() const { return raw_; }
+  [[nodiscard]] constexpr bool has(unsigned flags) const { return (raw_ & flags) != 0; }
+  [[nodiscard]] constexpr bool is_valid() const { return !has(hole); }
+
+  /// Returns whether this is the head of a free chunk of @p order.
+  [[nodiscard]] constexpr bool is_chunk(Order order) const {
+    return (raw_ & (buddy | private_mask)) == (buddy | order.value());
+  }
+  /// Of a chunk head: its order, and the list that it is on (not its block's type).
+  [[nodiscard]] constexpr Order order() const { return Order{page_private()}; }
+  [[nodiscard]] constexpr MigrateType list_type() const {
+    return static_cast<MigrateType>((raw_ >> list_shift) & list_mask);
+  }
+
+  /// The kernel's page_private(): a chunk head's order; while on a per-CPU list and often long
+  /// after it, the number of a migratetype.
+  [[nodiscard]] constexpr unsigned page_private() const { return raw_ & private_mask; }
+
+  [[nodiscard]] constexpr PageBits with(unsigned flags) const {
+    return PageBits{static_cast<std::uint16_t>(raw_ | flags)};
+  }
+  [[nodiscard]] constexpr PageBits without(unsigned flags) const {
+    return PageBits{static_cast<std::uint16_t>(raw_ & ~flags)};
+  }
+  [[nodiscard]] constexpr PageBits with_private(unsigned value) const {
+    return PageBits{static_cast<std::uint16_t>((raw_ & ~private_mask) | value)};
+  }
+
+  friend constexpr bool operator==(PageBits, PageBits) = default;
+
+ private:
+  static constexpr unsigned private_mask = 0x1f;
+  static constexpr unsigned list_shift = 5;
+  static constexpr unsigned list_mask = 0x7;
+
+  std::uint16_t raw_ = 0;
+};
+
+}  // namespace pageblock

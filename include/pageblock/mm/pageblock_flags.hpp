@@ -1,0 +1,62 @@
+/// The migratetype of each pageblock.
+///
+/// Layer:  mm.
+/// Kernel: zone->pageblock_flags, include/linux/pageblock-flags.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "pageblock/base/config.hpp"
+#include "pageblock/base/migratetype.hpp"
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/mm/zeroed_array.hpp"
+
+namespace pageblock {
+
+/// One type for each pageblock of a zone, counted from the zone's start: in a zone whose start is
+/// not a multiple of the block size, block n here is not the aligned block that ranges and moves
+/// work on (a v3.6 defect). Reads and writes are relaxed atomics, since the kernel reads a block's
+/// type without zone->lock.
+template <ZoneConfig Config>
+class PageblockFlags {
+ public:
+  using Blocks = Geometry<Config>;
+
+  PageblockFlags() = default;
+
+  /// Makes the blocks of [start_pfn, start_pfn + spanned_pages), all movable.
+  PageblockFlags(Pfn start_pfn, std::uint64_t spanned_pages)
+      : start_pfn_{start_pfn},
+        types_((spanned_pages + Blocks::pageblock_nr_pages - 1) >> Config::pageblock_order) {}
+
+  /// Returns the number of pageblocks, the last of which may be cut by the zone's end.
+  [[nodiscard]] std::size_t size() const { return types_.size(); }
+
+  /// Returns the index of the block that holds @p pfn, which lies in the zone.
+  [[nodiscard]] std::size_t index(Pfn pfn) const {
+    return static_cast<std::size_t>((pfn - start_pfn_) >> Config::pageblock_order);
+  }
+
+  [[nodiscard]] MigrateType operator[](std::size_t block) const {
+    return static_cast<MigrateType>(detail::read_once(types_[block]) ^ untouched);
+  }
+  [[nodiscard]] MigrateType get(Pfn pfn) const { return (*this)[index(pfn)]; }
+
+  void set(Pfn pfn, MigrateType type) {
+    detail::write_once(types_[index(pfn)], static_cast<std::uint8_t>(type) ^ untouched);
+  }
+
+  friend bool operator==(const PageblockFlags& a, const PageblockFlags& b) {
+    return a.start_pfn_ == b.start_pfn_ && std::ranges::equal(a.types_.span(), b.types_.span());
+  }
+
+ private:
+  // A zero byte means movable, so that a new zone writes nothing here.
+  static constexpr auto untouched = static_cast<std::uint8_t>(MigrateType::movable);
+
+  Pfn start_pfn_{};
+  detail::ZeroedArray<std::uint8_t> types_;
+};
+
+}  // namespace pageblock

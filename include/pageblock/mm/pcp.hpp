@@ -1,0 +1,102 @@
+/// Per-CPU page lists: pages of order 0 that a CPU keeps for itself.
+///
+/// Layer:  mm.
+/// Kernel: struct per_cpu_pages, zone_batchsize(), setup_pageset() (mm/page_alloc.c).
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "pageblock/base/migratetype.hpp"
+#include "pageblock/base/pfn.hpp"
+
+namespace pageblock {
+
+/// A list of pages that are added and taken at both ends: a ring. What decides where a page goes
+/// when it is drained stays in the page (page_private).
+class PcpList {
+ public:
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+
+  /// Returns the page at position @p i from the head.
+  [[nodiscard]] Pfn operator[](std::size_t i) const { return ring_[at(i)]; }
+
+  /// Makes room, so that adding @p more pages throws nothing. Throws std::bad_alloc.
+  void reserve(std::size_t more) {
+    if (size_ + more <= ring_.size()) [[likely]]
+      return;
+    std::vector<Pfn> wider(std::bit_ceil(std::max<std::size_t>(size_ + more, 8)));
+    for (std::size_t i = 0; i < size_; ++i) wider[i] = (*this)[i];
+    ring_ = std::move(wider);
+    head_ = 0;
+  }
+
+  void push_head(Pfn pfn) {
+    reserve(1);
+    head_ = at(ring_.size() - 1);
+    ring_[head_] = pfn;
+    ++size_;
+  }
+  void push_tail(Pfn pfn) {
+    reserve(1);
+    ring_[at(size_)] = pfn;
+    ++size_;
+  }
+  Pfn pop_head() {
+    const Pfn pfn = ring_[head_];
+    head_ = at(1);
+    --size_;
+    return pfn;
+  }
+  Pfn pop_tail() {
+    --size_;
+    return ring_[at(size_)];
+  }
+
+  friend bool operator==(const PcpList& a, const PcpList& b) {
+    if (a.size_ != b.size_) return false;
+    for (std::size_t i = 0; i < a.size_; ++i) {
+      if (a[i] != b[i]) return false;
+    }
+    return true;
+  }
+
+ private:
+  [[nodiscard]] std::size_t at(std::size_t i) const { return (head_ + i) & (ring_.size() - 1); }
+
+  std::vector<Pfn> ring_;  // its size is a power of two, or 0
+  std::size_t head_ = 0;
+  std::size_t size_ = 0;
+};
+
+/// The lists of one CPU. Changed under the CPU's lock.
+struct PerCpuPages {
+  /// Pages on all lists together.
+  std::uint32_t count = 0;
+  /// Pages to move at once, and the count at which a free drains that many.
+  std::uint32_t batch = 1;
+  std::uint32_t high = 0;
+  /// One list for each of pcp_types.
+  std::array<PcpList, nr_pcp_types> lists;
+
+  [[nodiscard]] PcpList& list(MigrateType type) { return lists[index_of(type)]; }
+  [[nodiscard]] const PcpList& list(MigrateType type) const { return lists[index_of(type)]; }
+
+  friend bool operator==(const PerCpuPages&, const PerCpuPages&) = default;
+};
+
+/// Returns the batch of a zone with @p present_pages; 0 for a tiny one.
+/// Kernel: zone_batchsize().
+[[nodiscard]] constexpr std::uint32_t zone_batchsize(std::uint64_t present_pages) {
+  const std::uint64_t quarter =
+      std::max<std::uint64_t>(std::min<std::uint64_t>(present_pages / 1024, 128) / 4, 1);
+  return static_cast<std::uint32_t>(std::bit_floor(quarter + quarter / 2) - 1);
+}
+
+}  // namespace pageblock

@@ -1,0 +1,33 @@
+/// Counters that are read without a lock.
+///
+/// Layer:  mm.
+/// Kernel: zone_page_state() (include/linux/vmstat.h), without the per-CPU differentials: the
+/// model's
+///         counters are exact.
+#pragma once
+
+#include <cstdint>
+
+#include "pageblock/mm/zeroed_array.hpp"
+
+namespace pageblock {
+
+/// A counter with the value of its last change: changed under zone->lock, read by anybody.
+class ZoneCounter {
+ public:
+  ZoneCounter() = default;
+  ZoneCounter(const ZoneCounter& other) : value_{other.get()} {}
+  ZoneCounter& operator=(const ZoneCounter& other) { return set(other.get()), *this; }
+
+  [[nodiscard]] std::int64_t get() const { return detail::read_once(value_); }
+  void add(std::int64_t change) { set(get() + change); }
+
+  friend bool operator==(const ZoneCounter& a, const ZoneCounter& b) { return a.get() == b.get(); }
+
+ private:
+  void set(std::int64_t value) { detail::write_once(value_, value); }
+
+  std::int64_t value_ = 0;
+};
+
+}  // namespace pageblock

@@ -1,0 +1,75 @@
+/// Watermarks: whether a zone has enough free pages for a request.
+///
+/// Layer:  mm.
+/// Kernel: zone_watermark_ok(), zone_watermark_ok_safe(), nr_zone_isolate_freepages()
+///         (mm/page_alloc.c).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "pageblock/base/contract.hpp"
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/mm/zone.hpp"
+
+namespace pageblock {
+
+/// How deep a request may dig; flags of zone_watermark_ok(), the kernel's numbers.
+namespace alloc_flags {
+inline constexpr unsigned harder = 0x10;  ///< The mark counts three quarters.
+inline constexpr unsigned high = 0x20;    ///< The mark counts half.
+}  // namespace alloc_flags
+
+namespace detail {
+
+// Kernel: __zone_watermark_ok().
+template <ZoneConfig Config>
+[[nodiscard]] bool watermark_ok(const Zone<Config>& zone, Order order, std::uint64_t mark,
+                                std::size_t classzone_idx, unsigned flags,
+                                std::int64_t free_pages) {
+  bug_on(order > Zone<Config>::top_order, "order is above the largest");
+  const auto pages = [](std::uint64_t count) { return static_cast<std::int64_t>(count); };
+  std::int64_t min = pages(mark);
+  free_pages -= pages(order.nr_pages()) - 1;
+  if ((flags & alloc_flags::high) != 0) min -= min / 2;
+  if ((flags & alloc_flags::harder) != 0) min -= min / 4;
+  if (free_pages <= min + pages(zone.lowmem_reserve(classzone_idx))) return false;
+  for (Order smaller{0}; smaller < order; ++smaller) {
+    // Smaller chunks do not help, so each order demands half as much of what is left.
+    free_pages -= pages(zone.nr_free(smaller) << smaller.value());
+    min >>= 1;
+    if (free_pages <= min) return false;
+  }
+  return true;
+}
+
+}  // namespace detail
+
+/// Returns whether @p zone would keep @p mark pages free after a request of @p order. v3.6 counts
+/// isolated free pages as available here.
+/// Requires: order < max_order; classzone_idx < max_nr_zones; flags of alloc_flags.
+/// Locking:  none; counters are read as they are.
+template <ZoneConfig Config>
+[[nodiscard]] bool zone_watermark_ok(const Zone<Config>& zone, Order order, std::uint64_t mark,
+                                     std::size_t classzone_idx, unsigned flags) {
+  return detail::watermark_ok(zone, order, mark, classzone_idx, flags, zone.nr_free_pages());
+}
+
+/// Returns how many pages zone_watermark_ok_safe() subtracts for isolated blocks. v3.6 counts every
+/// isolated block as if all its pages were free, used ones and holes too.
+/// Locking:  none.
+template <ZoneConfig Config>
+[[nodiscard]] std::int64_t nr_zone_isolate_freepages(const Zone<Config>& zone) {
+  return zone.nr_pageblock_isolate() * static_cast<std::int64_t>(Zone<Config>::pageblock_nr_pages);
+}
+
+/// The same question as kswapd asks it: isolated blocks do not count as free. Chunks of small
+/// orders in them are subtracted twice (v3.6). Requires, Locking: as zone_watermark_ok().
+template <ZoneConfig Config>
+[[nodiscard]] bool zone_watermark_ok_safe(const Zone<Config>& zone, Order order, std::uint64_t mark,
+                                          std::size_t classzone_idx, unsigned flags) {
+  return detail::watermark_ok(zone, order, mark, classzone_idx, flags,
+                              zone.nr_free_pages() - nr_zone_isolate_freepages(zone));
+}
+
+}  // namespace pageblock

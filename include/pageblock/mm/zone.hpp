@@ -1,0 +1,255 @@
+/// A memory zone as a value.
+///
+/// Layer:  mm.
+/// Kernel: struct zone (include/linux/mmzone.h).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "pageblock/base/config.hpp"
+#include "pageblock/base/contract.hpp"
+#include "pageblock/base/cpu.hpp"
+#include "pageblock/base/notifier.hpp"
+#include "pageblock/mm/free_area.hpp"
+#include "pageblock/mm/memmap.hpp"
+#include "pageblock/mm/page.hpp"
+#include "pageblock/mm/pageblock_flags.hpp"
+#include "pageblock/mm/pcp.hpp"
+#include "pageblock/mm/vmstat.hpp"
+#include "pageblock/mm/zone_layout.hpp"
+#include "pageblock/mm/zone_state.hpp"
+
+namespace pageblock {
+
+/// The argument of the memory isolate notifier chain: a callback adds the pages of
+/// [start_pfn, start_pfn + nr_pages) that it could give back to pages_found.
+struct MemoryIsolateNotify {
+  Pfn start_pfn;
+  std::uint64_t nr_pages = 0;
+  std::uint64_t pages_found = 0;
+};
+
+/// One zone of simulated memory. It is a regular value: a copy is a snapshot, `==` compares all
+/// simulated state (list order and stale private included), std::hash agrees with it.
+///
+/// Lock, tracer and notifiers are no part of the value. A copy gets fresh locks and tracer, and the
+/// source's notifiers; an assignment keeps the target's locks and tracer. Copying, comparing and
+/// hashing take the locks of the zones they read.
+///
+/// The constructor throws std::bad_alloc and reports (bug_on) layouts that make no sense.
+template <ZoneConfig Config_ = DefaultConfig>
+class Zone : public Geometry<Config_> {
+ public:
+  using Config = Config_;
+  using Lock = typename Config::Lock;
+
+  /// An empty zone.
+  Zone() = default;
+
+  /// Makes a zone whose memory, except holes and reserved pages, is in the buddy lists.
+  explicit Zone(const ZoneLayout& layout) : state_{layout} {}
+
+  Zone(const Zone& other) : Zone{other, Locked{other}} {}
+  Zone(Zone&& other) noexcept
+      : state_{std::exchange(other.state_, State{})},
+        isolate_notifiers_{std::move(other.isolate_notifiers_)} {}
+  Zone& operator=(const Zone& other) { return *this = Zone{other}; }
+  Zone& operator=(Zone&& other) noexcept {
+    state_ = std::exchange(other.state_, State{});
+    isolate_notifiers_ = std::move(other.isolate_notifiers_);
+    return *this;
+  }
+  ~Zone() = default;
+
+  friend bool operator==(const Zone& a, const Zone& b) {
+    if (&a == &b) return true;
+    const Locked first{std::less<>{}(&a, &b) ? a : b};
+    const Locked second{std::less<>{}(&a, &b) ? b : a};
+    return a.state_ == b.state_;
+  }
+
+  /// Returns a hash that is equal for equal zones.
+  [[nodiscard]] std::size_t hash() const {
+    const Locked locked{*this};
+    return state_.hash();
+  }
+
+  // What it is.
+
+  [[nodiscard]] const std::string& name() const { return state_.name; }
+  [[nodiscard]] ZoneType type() const { return state_.type; }
+  [[nodiscard]] Pfn start_pfn() const { return state_.start_pfn; }
+  [[nodiscard]] Pfn end_pfn() const { return state_.start_pfn + state_.spanned_pages; }
+  [[nodiscard]] std::uint64_t spanned_pages() const { return state_.spanned_pages; }
+  [[nodiscard]] std::uint64_t present_pages() const { return state_.present_pages; }
+  [[nodiscard]] bool mobility_grouping() const { return state_.mobility_grouping; }
+
+  /// Returns whether @p pfn lies between the zone's ends; it may be in a hole.
+  [[nodiscard]] bool spans(Pfn pfn) const { return start_pfn() <= pfn && pfn < end_pfn(); }
+
+  /// Returns whether @p pfn is memory of this zone.
+  [[nodiscard]] bool is_valid(Pfn pfn) const { return spans(pfn) && memmap().bits(pfn).is_valid(); }
+
+  /// Returns whether both pfns are multiples of the pageblock size, counted from pfn 0.
+  [[nodiscard]] static constexpr bool is_block_aligned(Pfn start_pfn, Pfn end_pfn) {
+    return start_pfn.is_aligned(Zone::pageblock_order) && end_pfn.is_aligned(Zone::pageblock_order);
+  }
+
+  /// Returns a handle to a page of this zone.
+  /// Requires: @p pfn is valid.
+  [[nodiscard]] Page<Config> page(Pfn pfn) const {
+    bug_on(!is_valid(pfn), "the zone has no such page");
+    return Page<Config>{*this, pfn};
+  }
+
+  // What is free.
+
+  /// Returns NR_FREE_PAGES: pages on free lists, those of isolated blocks included; pages on
+  /// per-CPU lists are not counted.
+  [[nodiscard]] std::int64_t nr_free_pages() const { return state_.nr_free_pages.get(); }
+
+  /// Returns the number of free chunks of @p order, of all types.
+  [[nodiscard]] std::uint64_t nr_free(Order order) const { return free_area().nr_free(order); }
+
+  /// Returns the first pfns of the free chunks of @p order on the list of @p type, head first.
+  /// Locking:  the caller sees to it that nothing changes meanwhile.
+  [[nodiscard]] auto free_list(Order order, MigrateType type) const {
+    return free_area().list(memmap(), order, type);
+  }
+
+  /// Returns how many pageblocks are counted as isolated. In v3.6 it can exceed the number of
+  /// blocks of type isolate, since stealing retypes such blocks without counting.
+  [[nodiscard]] std::int64_t nr_pageblock_isolate() const {
+    return state_.nr_pageblock_isolate.get();
+  }
+
+  // Settings.
+
+  [[nodiscard]] const Watermarks& watermarks() const { return state_.watermarks; }
+  void set_watermarks(const Watermarks& watermarks) { state_.watermarks = watermarks; }
+
+  /// The pages of this zone that requests which could be served from zone @p classzone_idx (0 to
+  /// max_nr_zones - 1) must leave.
+  [[nodiscard]] std::uint64_t lowmem_reserve(std::size_t classzone_idx) const {
+    bug_on(classzone_idx >= max_nr_zones, "no such zone index");
+    return state_.lowmem_reserve[classzone_idx];
+  }
+  void set_lowmem_reserve(std::size_t classzone_idx, std::uint64_t pages) {
+    bug_on(classzone_idx >= max_nr_zones, "no such zone index");
+    state_.lowmem_reserve[classzone_idx] = pages;
+  }
+
+  /// Returns the number of CPUs that have page lists.
+  [[nodiscard]] unsigned nr_cpus() const { return state_.nr_cpus; }
+
+  /// Sets batch and high of every CPU's lists. Pages on them stay.
+  /// Requires: 1 <= batch; batch <= high, or the boot values batch 1, high 0.
+  void set_pageset(std::uint32_t batch, std::uint32_t high) {
+    bug_on(batch == 0, "the batch of a per-CPU list is at least 1");
+    bug_on(high < batch && !(batch == 1 && high == 0), "high is below batch");
+    for (unsigned id = 0; id < Config::nr_cpus; ++id) {
+      const IrqSaveGuard guard{pcp_lock(Cpu{id})};
+      state_.pcps[id].batch = batch;
+      state_.pcps[id].high = high;
+    }
+  }
+
+  // Locks and watchers.
+
+  /// Returns zone->lock. Reports a notifier that calls back into its zone: it would wait for
+  /// itself.
+  [[nodiscard]] Lock& lock() const {
+    bug_on(isolate_notifiers_.is_running_here(), "a notifier calls into the zone that asks it");
+    return lock_;
+  }
+  /// Returns the lock of a CPU's lists, which is taken before zone->lock. In the kernel, disabled
+  /// interrupts are that lock, and an interrupt to the CPU is how others take it.
+  [[nodiscard]] Lock& pcp_lock(Cpu cpu) const {
+    bug_on(isolate_notifiers_.is_running_here(), "a notifier calls into the zone that asks it");
+    return pcp_locks_[cpu.id()];
+  }
+  void assert_locked(const char* file = __builtin_FILE(), int line = __builtin_LINE()) const {
+    lockdep_assert_held(lock_, file, line);
+  }
+
+  [[nodiscard]] typename Config::Tracer& tracer() { return tracer_; }
+  void trace(const auto& event) { tracer_(event); }
+
+  // The parts, for the layers above and for instruments. What changes them keeps them consistent.
+
+  [[nodiscard]] Memmap<Config>& memmap() { return state_.memmap; }
+  [[nodiscard]] const Memmap<Config>& memmap() const { return state_.memmap; }
+  [[nodiscard]] FreeArea<Config>& free_area() { return state_.free_area; }
+  [[nodiscard]] const FreeArea<Config>& free_area() const { return state_.free_area; }
+  [[nodiscard]] PageblockFlags<Config>& pageblock_flags() { return state_.flags; }
+  [[nodiscard]] const PageblockFlags<Config>& pageblock_flags() const { return state_.flags; }
+  [[nodiscard]] PerCpuPages& pcp(Cpu cpu) { return state_.pcps[checked(cpu)]; }
+  [[nodiscard]] const PerCpuPages& pcp(Cpu cpu) const { return state_.pcps[checked(cpu)]; }
+  [[nodiscard]] auto& isolate_notifiers() { return isolate_notifiers_; }
+  [[nodiscard]] const auto& isolate_notifiers() const { return isolate_notifiers_; }
+  void mod_nr_free_pages(std::int64_t change) { state_.nr_free_pages.add(change); }
+  void mod_nr_pageblock_isolate(std::int64_t change) { state_.nr_pageblock_isolate.add(change); }
+
+ private:
+  using Locks = std::array<Lock, Config::nr_cpus>;
+
+  using State = detail::ZoneState<Config>;
+
+  /// Holds all locks of a zone.
+  class Locked {
+   public:
+    explicit Locked(const Zone& zone) {
+      for (unsigned id = 0; id < Config::nr_cpus; ++id) {
+        pcps_[id] = std::unique_lock{zone.pcp_lock(Cpu{id})};
+      }
+      zone_ = std::unique_lock{zone.lock()};
+    }
+
+   private:
+    std::array<std::unique_lock<Lock>, Config::nr_cpus> pcps_;
+    std::unique_lock<Lock> zone_;
+  };
+
+  Zone(const Zone& other, const Locked&)
+      : state_{other.state_}, isolate_notifiers_{other.isolate_notifiers_} {}
+
+  [[nodiscard]] unsigned checked(Cpu cpu) const {
+    bug_on(cpu.id() >= state_.nr_cpus, "the zone has no such CPU");
+    return cpu.id();
+  }
+
+  State state_;
+  NotifierChain<MemoryIsolateNotify> isolate_notifiers_;
+  [[no_unique_address]] typename Config::Tracer tracer_{};
+  mutable Lock lock_{};
+  mutable Locks pcp_locks_{};
+};
+
+}  // namespace pageblock
+
+template <pageblock::ZoneConfig Config>
+struct std::hash<pageblock::Zone<Config>> {
+  std::size_t operator()(const pageblock::Zone<Config>& zone) const { return zone.hash(); }
+};
+
+/// A zone prints as one line: its span, what is free and what is isolated.
+template <pageblock::ZoneConfig Config>
+struct fmt::formatter<pageblock::Zone<Config>> : formatter<string_view> {
+  template <typename FormatContext>
+  auto format(const pageblock::Zone<Config>& zone, FormatContext& ctx) const {
+    const auto line = fmt::format(
+        "zone {} {}: {} of {} pages free, {} of {} pageblocks isolated", zone.name(),
+        pageblock::PfnRange{zone.start_pfn(), zone.end_pfn()}, zone.nr_free_pages(),
+        zone.present_pages(), zone.nr_pageblock_isolate(), zone.pageblock_flags().size());
+    return formatter<string_view>::format(line, ctx);
+  }
+};

@@ -1,0 +1,110 @@
+/// What a machine says of a zone before its memory is handed to the buddy allocator.
+///
+/// Layer:  mm.
+/// Kernel: memblock, free_area_init_core(), zone->name, zone->wmark[], zone->lowmem_reserve[].
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pageblock/base/contract.hpp"
+#include "pageblock/base/migratetype.hpp"
+#include "pageblock/base/pfn.hpp"
+
+namespace pageblock {
+
+/// What a zone is for. Isolation asks only whether it is ZONE_MOVABLE.
+enum class ZoneType { dma, dma32, normal, movable };
+
+inline constexpr std::size_t max_nr_zones = 4;
+
+/// Pageblocks that are not movable from the start: every block that is reached by stepping from the
+/// range's start by the block size.
+struct BlockTypeRange {
+  PfnRange range;
+  MigrateType type = MigrateType::movable;
+};
+
+/// Pages that are in use when the zone is first seen, as in a snapshot of a running machine.
+struct InUseRange {
+  PfnRange range;
+  /// References to each page, at least 1.
+  std::uint32_t count = 1;
+  /// Whether the pages are on LRU lists, that is, movable.
+  bool lru = false;
+};
+
+/// The description that a zone is made from. Neither the start nor the end need be aligned. Ranges
+/// lie in the zone; they may repeat and overlap: a hole wins over reserved memory, and reserved
+/// memory over pages in use.
+struct ZoneLayout {
+  std::string name = "Normal";
+  ZoneType type = ZoneType::normal;
+  Pfn start_pfn{};
+  std::uint64_t spanned_pages = 0;
+  /// No memory there.
+  std::vector<PfnRange> holes{};
+  /// Memory in use from boot, which never enters the buddy lists.
+  std::vector<PfnRange> reserved{};
+  /// Memory in use that can be freed.
+  std::vector<InUseRange> in_use{};
+  std::vector<BlockTypeRange> block_types{};
+  /// False on tiny machines (page_group_by_mobility_disabled): each type written is unmovable.
+  bool mobility_grouping = true;
+  /// The largest chunks that population frees; more than the largest order means the largest.
+  Order populate_order{31};
+  /// CPUs that have page lists, Config::nr_cpus at most.
+  unsigned nr_cpus = 1;
+};
+
+/// Watermarks of a zone, in pages.
+struct Watermarks {
+  std::uint64_t min = 0;
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+  friend bool operator==(const Watermarks&, const Watermarks&) = default;
+};
+
+namespace detail {
+
+/// Returns the union of @p ranges as sorted, disjoint, non-empty ranges that do not touch.
+[[nodiscard]] inline std::vector<PfnRange> merged(std::vector<PfnRange> ranges) {
+  std::erase_if(ranges, [](const PfnRange& range) { return range.empty(); });
+  std::ranges::sort(ranges, {}, &PfnRange::start);
+  std::vector<PfnRange> result;
+  for (const PfnRange& range : ranges) {
+    if (!result.empty() && range.start <= result.back().end) {
+      result.back().end = std::max(result.back().end, range.end);
+    } else {
+      result.push_back(range);
+    }
+  }
+  return result;
+}
+
+/// Reports ranges that are reversed or that leave [start, end).
+inline void check_ranges(const std::vector<PfnRange>& ranges, Pfn start, Pfn end) {
+  for (const PfnRange& range : ranges) {
+    bug_on(range.end < range.start, "a range of the zone layout is reversed");
+    bug_on(range.start < start || range.end > end, "a range of the layout leaves the zone");
+  }
+}
+
+/// Returns the parts of [start, end) that no range of @p holes covers; holes are merged().
+[[nodiscard]] inline std::vector<PfnRange> complement(const std::vector<PfnRange>& holes, Pfn start,
+                                                      Pfn end) {
+  std::vector<PfnRange> result;
+  for (const PfnRange& hole : holes) {
+    if (start < hole.start) result.push_back({start, hole.start});
+    start = std::max(start, hole.end);
+  }
+  if (start < end) result.push_back({start, end});
+  return result;
+}
+
+}  // namespace detail
+}  // namespace pageblock

@@ -1,0 +1,202 @@
+/// All simulated state of a zone: what a copy copies and `==` compares.
+///
+/// Layer:  mm.
+/// Kernel: struct zone, free_area_init_core(), free_all_bootmem().
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pageblock/base/config.hpp"
+#include "pageblock/base/contract.hpp"
+#include "pageblock/mm/free_area.hpp"
+#include "pageblock/mm/memmap.hpp"
+#include "pageblock/mm/pageblock_flags.hpp"
+#include "pageblock/mm/pcp.hpp"
+#include "pageblock/mm/vmstat.hpp"
+#include "pageblock/mm/zone_layout.hpp"
+
+namespace pageblock::detail {
+
+/// The value of a Zone, which adds locks, tracer and notifiers.
+template <ZoneConfig Config>
+struct ZoneState {
+  using Blocks = Geometry<Config>;
+
+  ZoneState() = default;
+
+  /// Builds the map of @p layout and frees its memory.
+  explicit ZoneState(const ZoneLayout& layout);
+
+  [[nodiscard]] std::size_t hash() const;
+  friend bool operator==(const ZoneState&, const ZoneState&) = default;
+
+  std::string name;
+  ZoneType type = ZoneType::normal;
+  bool mobility_grouping = true;
+  Pfn start_pfn{};
+  std::uint64_t spanned_pages = 0;
+  std::uint64_t present_pages = 0;
+  ZoneCounter nr_free_pages;
+  ZoneCounter nr_pageblock_isolate;
+  Watermarks watermarks;
+  std::array<std::uint64_t, max_nr_zones> lowmem_reserve{};
+  unsigned nr_cpus = 1;
+  std::array<PerCpuPages, Config::nr_cpus> pcps;
+  PageblockFlags<Config> flags;
+  FreeArea<Config> free_area;
+  Memmap<Config> memmap;
+
+ private:
+  void populate(Pfn start, Pfn end, Order largest);
+};
+
+template <ZoneConfig Config>
+ZoneState<Config>::ZoneState(const ZoneLayout& layout)
+    : name{layout.name},
+      type{layout.type},
+      mobility_grouping{layout.mobility_grouping},
+      start_pfn{layout.start_pfn},
+      spanned_pages{layout.spanned_pages},
+      nr_cpus{layout.nr_cpus} {
+  constexpr std::uint64_t most_pages = std::uint64_t{1} << 32;
+  const Pfn end_pfn = start_pfn + spanned_pages;
+  bug_on(spanned_pages > most_pages || end_pfn < start_pfn ||
+             end_pfn.align_up(Blocks::top_order) - start_pfn.align_down(Blocks::top_order) >
+                 most_pages,
+         "a zone has at most 2^32 pages");
+  bug_on(nr_cpus == 0 || nr_cpus > Config::nr_cpus, "more CPUs than the config allows, or none");
+  check_ranges(layout.holes, start_pfn, end_pfn);
+  check_ranges(layout.reserved, start_pfn, end_pfn);
+  for (const InUseRange& used : layout.in_use) {
+    check_ranges({used.range}, start_pfn, end_pfn);
+    bug_on(used.count == 0, "a page in use has a count of at least 1");
+  }
+  for (const BlockTypeRange& typed : layout.block_types) {
+    check_ranges({typed.range}, start_pfn, end_pfn);
+  }
+
+  flags = PageblockFlags<Config>{start_pfn, spanned_pages};
+  for (const BlockTypeRange& typed : layout.block_types) {
+    for (Pfn pfn = typed.range.start; pfn < typed.range.end; pfn += Blocks::pageblock_nr_pages) {
+      flags.set(pfn, mobility_grouping ? typed.type : MigrateType::unmovable);
+    }
+  }
+
+  memmap = Memmap<Config>{start_pfn, spanned_pages};
+  std::vector<PfnRange> holes = layout.holes;
+  holes.push_back({memmap.base(), start_pfn});
+  holes.push_back({end_pfn, memmap.end()});
+  std::vector<PfnRange> absent = holes;
+  absent.insert(absent.end(), layout.reserved.begin(), layout.reserved.end());
+  for (const InUseRange& used : layout.in_use) absent.push_back(used.range);
+  absent = merged(std::move(absent));
+
+  // What the map has as populated but is not: whole largest chunks that are cut by something.
+  const Order largest = std::min(layout.populate_order, Blocks::top_order);
+  const auto unpopulate = [this](Pfn start, Pfn end) {
+    for (Pfn pfn = start.align_down(Blocks::top_order); pfn < end;
+         pfn += Blocks::max_order_nr_pages) {
+      memmap.set_bits(pfn, PageBits{});
+    }
+  };
+  if (largest == Blocks::top_order) {
+    for (const PfnRange& range : absent) unpopulate(range.start, range.end);
+  } else {
+    unpopulate(memmap.base(), memmap.end());
+  }
+  for (const InUseRange& used : layout.in_use) {
+    const unsigned state = PageBits::in_use | (used.lru ? PageBits::lru : 0U);
+    memmap.transform(used.range.start, used.range.end,
+                     [state](PageBits) { return PageBits{}.with(state); });
+    if (used.count == 1) continue;
+    for (Pfn pfn = used.range.start; pfn < used.range.end; ++pfn) {
+      memmap.set_count(pfn, used.count);
+    }
+  }
+  for (const PfnRange& range : layout.reserved) {
+    memmap.transform(range.start, range.end, [](PageBits bits) {
+      return bits.without(PageBits::lru).with(PageBits::reserved | PageBits::in_use);
+    });
+  }
+  present_pages = spanned_pages;
+  for (const PfnRange& range : merged(std::move(holes))) {
+    memmap.transform(range.start, range.end, [](PageBits) { return PageBits{PageBits::hole}; });
+    const Pfn from = std::max(range.start, start_pfn);
+    const Pfn to = std::min(range.end, end_pfn);
+    if (from < to) present_pages -= to - from;
+  }
+
+  for (const PfnRange& run : complement(absent, memmap.base(), memmap.end())) {
+    populate(run.start, run.end, largest);
+  }
+  const std::uint32_t batch = zone_batchsize(present_pages);
+  for (PerCpuPages& pcp : pcps) {
+    pcp.batch = std::max(batch, std::uint32_t{1});
+    pcp.high = 6 * batch;
+  }
+}
+
+/// Frees [start, end) in naturally aligned chunks from low to high, @p largest at most, each to the
+/// list of its first page's block. Kernel: __free_pages_memory() of free_all_bootmem().
+template <ZoneConfig Config>
+void ZoneState<Config>::populate(Pfn start, Pfn end, Order largest) {
+  nr_free_pages.add(static_cast<std::int64_t>(end - start));
+  for (Pfn pfn = start; pfn < end;) {
+    Order order = pfn.max_aligned_order(largest);
+    while (end - pfn < order.nr_pages()) --order;
+    const MigrateType list = flags.get(pfn);
+    if (order == Blocks::top_order) {
+      // The map has such chunks already; movable ones are where they belong.
+      const Pfn first = pfn;
+      while (end - pfn >= order.nr_pages() && flags.get(pfn) == MigrateType::movable) {
+        pfn += order.nr_pages();
+      }
+      if (pfn != first) {
+        free_area.add_populated(memmap, first, (pfn - first) >> order.value());
+        continue;
+      }
+      memmap.set_bits(pfn, PageBits{});
+    } else if (order == Order{0}) {
+      // Pages of order 0 pass the boot pageset (batch 1, high 0), which leaves this behind.
+      memmap.set_bits(pfn, PageBits{}.with_private(Config::semantics.number_of(list)));
+    }
+    free_area.free_one_page(memmap, pfn, order, list);
+    pfn += order.nr_pages();
+  }
+}
+
+template <ZoneConfig Config>
+std::size_t ZoneState<Config>::hash() const {
+  std::uint64_t sum = std::hash<std::string>{}(name);
+  const auto mix = [&sum](std::uint64_t value) {
+    sum = (sum ^ value) * 0x9e3779b97f4a7c15U;
+    sum ^= sum >> 29;
+  };
+  mix(start_pfn.value());
+  mix(spanned_pages);
+  mix(static_cast<std::uint64_t>(nr_free_pages.get()));
+  mix(static_cast<std::uint64_t>(nr_pageblock_isolate.get()));
+  for (std::size_t block = 0; block < flags.size(); ++block) {
+    if (flags[block] != MigrateType::movable) mix(block << 8 | index_of(flags[block]));
+  }
+  for (const PerCpuPages& pcp : pcps) {
+    for (const PcpList& list : pcp.lists) {
+      mix(list.size());
+      for (std::size_t i = 0; i < list.size(); ++i) mix(list[i].value());
+    }
+  }
+  memmap.visit_meaning([&mix](Pfn pfn, PageBits bits, std::uint64_t next, std::uint64_t prev) {
+    mix(pfn.value() << 16 | bits.raw());
+    mix(next << 32 | prev);
+  });
+  return static_cast<std::size_t>(sum);
+}
+
+}  // namespace pageblock::detail

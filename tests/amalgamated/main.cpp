@@ -1,0 +1,4 @@
+// Compiles with nothing of pageblock in sight but the single header.
+#include <pageblock_single.hpp>
+
+int main() {}

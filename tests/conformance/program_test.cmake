@@ -1,0 +1,97 @@
+# What the conformance program says and how it ends: on good vectors, on vectors that were tampered
+# with, and on what is no vector.
+file(REMOVE_RECURSE ${WORK})
+file(MAKE_DIRECTORY ${WORK})
+file(READ ${EXAMPLE} example)
+set(failures 0)
+
+# Runs the program on a file and checks its exit status and that its output matches all patterns.
+function(expect what status)
+  execute_process(COMMAND ${PROGRAM} ${FILES} RESULT_VARIABLE result OUTPUT_VARIABLE output
+                  ERROR_VARIABLE output)
+  set(wrong)
+  if(NOT result STREQUAL "${status}")
+    list(APPEND wrong "exit status ${result} instead of ${status}")
+  endif()
+  foreach(pattern IN LISTS ARGN)
+    if(NOT output MATCHES "${pattern}")
+      list(APPEND wrong "no match for \"${pattern}\"")
+    endif()
+  endforeach()
+  if(wrong)
+    message("${what}: ${wrong}\n${output}")
+    math(EXPR failures "${failures} + 1")
+    set(failures ${failures} PARENT_SCOPE)
+  endif()
+endfunction()
+
+# The same on the example with one piece of text replaced, which must be there.
+function(expect_changed what from to status)
+  string(REPLACE "${from}" "${to}" changed "${example}")
+  if(changed STREQUAL example)
+    message(FATAL_ERROR "${what}: the example has no \"${from}\"")
+  endif()
+  file(WRITE ${WORK}/changed.vec "${changed}")
+  set(FILES ${WORK}/changed.vec)
+  expect("${what}" ${status} ${ARGN})
+  set(failures ${failures} PARENT_SCOPE)
+endfunction()
+
+set(FILES ${EXAMPLE} ${VECTOR})
+expect("good files" 0 "worked-example.vec: 3 operations, 3 hashes, 1 dumps: ok" "715 operations.*ok")
+
+expect_changed("a wrong pfn" "pfn=0 h=" "pfn=6 h=" 1 "line 7: alloc" "expected result ok pfn=6"
+               "got result +ok pfn=0")
+expect_changed("a wrong hash" "h=562d047f5870108a\ndump" "h=562d047f5870108b\ndump" 1
+               "line 8: isolate" "expected hash 562d047f5870108b" "got hash +562d047f5870108a"
+               "equal again")
+expect_changed("another state" "isolate pfn=4" "isolate pfn=6" 1 "line 8" "expected blocks 2.2 5.1 2.1"
+               "got +blocks 2.3 5.1")
+expect_changed("a wrong dump" "mt=5 : 4" "mt=5 : 6" 1 "line 9: the dump differs"
+               "expected free order=2 mt=5 : 6" "got +free order=2 mt=5 : 4")
+expect_changed("a BUG that is none" "isolate pfn=4 -> r=0" "isolate pfn=4 -> r=BUG" 1
+               "got result +0")
+expect_changed("a BUG that was not recorded" "isolate pfn=4 -> r=0" "isolate pfn=9 -> r=0" 1
+               "got result +BUG .*the zone has no such page")
+expect_changed("an unknown operation" "isolate pfn=4" "isolated pfn=4" 1 "line 8: unreadable"
+               "is no operation")
+expect_changed("an unknown argument" "isolate pfn=4" "isolate pfn=4 now=1" 1 "line 8: unreadable"
+               "has no argument .now.")
+expect_changed("a number that is none" "isolate pfn=4" "isolate pfn=4x" 1 "is no number in range")
+expect_changed("a huge number" "isolate pfn=4" "isolate pfn=99999999999999999999" 1
+               "is no number in range")
+expect_changed("a line without result" "isolate pfn=4 -> r=0 h=562d047f5870108a" "isolate pfn=4" 1
+               "line 8: unreadable: there is no result")
+expect_changed("a short hash" "h=bfd4cf58fabb19af" "h=bfd4" 1 "a hash has 16 digits")
+expect_changed("a migratetype that is none" "mt=2 cold" "mt=9 cold" 1 "no such migratetype")
+expect_changed("an order too high" "order=0 mt=2 cold" "order=4 mt=2 cold" 1 "above the largest")
+expect_changed("a cut dump" "| end h=562d047f5870108a" "" 1 "the dump has no end")
+expect_changed("another geometry" "pageblock_order=1" "pageblock_order=9" 1
+               "not built for max_order=4 pageblock_order=9")
+expect_changed("another version" "version=1" "version=2" 1 "reads version 1")
+expect_changed("another profile" "profile=v3.6" "profile=v6.1" 1 "replays profile v3.6")
+expect_changed("no setup" "populate maxorder=3" "repopulate maxorder=3" 1 "is no setup line")
+expect_changed("more CPUs than there can be" "cpus n=1" "cpus n=1000" 1 "BUG .*more CPUs")
+
+file(WRITE ${WORK}/empty.vec "")
+set(FILES ${WORK}/empty.vec)
+expect("an empty file" 1 "has no geom line")
+set(FILES ${WORK}/none.vec)
+expect("no such file" 2 "none.vec: No such file")
+set(FILES ${WORK})
+expect("a folder" 2 "Is a directory")
+set(FILES)
+expect("no argument" 2 "usage: conformance FILE")
+execute_process(COMMAND head -c 5000 ${VECTOR} OUTPUT_FILE ${WORK}/cut.vec.gz)
+set(FILES ${WORK}/cut.vec.gz)
+expect("a cut archive" 2 "the compressed data ends early")
+execute_process(COMMAND ${PROGRAM} - INPUT_FILE ${VECTOR} RESULT_VARIABLE result
+                OUTPUT_VARIABLE output)
+if(NOT result EQUAL 0 OR NOT output MATCHES "^-: 715 operations.*: ok")
+  message("standard input: ${result}\n${output}")
+  math(EXPR failures "${failures} + 1")
+endif()
+
+if(failures)
+  message(FATAL_ERROR "${failures} of the above differ")
+endif()

@@ -1,0 +1,364 @@
+/// Replays one vector on a zone of one geometry.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "pageblock/pageblock.hpp"
+
+#include "conformance/input.hpp"
+#include "conformance/line.hpp"
+#include "conformance/outcome.hpp"
+#include "conformance/state_text.hpp"
+
+namespace conformance {
+
+/// An operation that the kernel would stop at an assertion.
+struct Bug {
+  std::string reason;
+};
+
+/// Turns broken contracts into Bug while it lives.
+class ThrowOnViolation {
+ public:
+  ThrowOnViolation() : former_{pageblock::set_violation_handler(&raise)} {}
+  ~ThrowOnViolation() { pageblock::set_violation_handler(former_); }
+  ThrowOnViolation(const ThrowOnViolation&) = delete;
+  ThrowOnViolation& operator=(const ThrowOnViolation&) = delete;
+
+ private:
+  static void raise(const pageblock::Violation& violation) {
+    throw Bug{concat(violation.file, ":", violation.line, ": ", violation.reason)};
+  }
+  pageblock::ViolationHandler former_;
+};
+
+template <unsigned MaxOrder, unsigned PageblockOrder>
+struct ReplayConfig : pageblock::DefaultConfig {
+  static constexpr unsigned max_order = MaxOrder;
+  static constexpr unsigned pageblock_order = PageblockOrder;
+  static constexpr unsigned nr_cpus = 64;
+  using Lock = pageblock::NullLock;
+};
+
+template <pageblock::ZoneConfig Config>
+class Replayer {
+ public:
+  /// Replays @p input from the line after `geom` on, to its end or the first difference.
+  Outcome run(Input& input) {
+    const ThrowOnViolation guard;
+    while (const auto text = input.next_line()) {
+      if (text->empty() || text->starts_with('#')) continue;
+      try {
+        if (*text == "dump") {
+          compare_dump(input);
+        } else if (text->starts_with('|')) {
+          throw BadLine{"a dump line outside a dump"};
+        } else {
+          replay(Line{*text}, *text, input.line_number());
+        }
+      } catch (const BadLine& bad) {
+        differ(concat("line ", input.line_number(), ": unreadable: ", bad.what()));
+        break;
+      }
+      if (is_over_) break;
+    }
+    return std::move(outcome_);
+  }
+
+ private:
+  using Zone = pageblock::Zone<Config>;
+  using MigrateType = pageblock::MigrateType;
+  using Order = pageblock::Order;
+  using Pfn = pageblock::Pfn;
+  using Cpu = pageblock::Cpu;
+  using Status = pageblock::Status;
+
+  // After the first difference the file is replayed on, unseen, to the next dump, which shows where
+  // the states differ.
+  void differ(std::string what) {
+    if (outcome_.difference.empty()) outcome_.difference = std::move(what);
+  }
+  [[nodiscard]] bool has_differed() const { return !outcome_.difference.empty(); }
+
+  void replay(const Line& line, std::string_view text, std::uint64_t line_number) {
+    if (line.result().empty()) throw BadLine{"there is no result (\" -> r=...\")"};
+    std::string result;
+    try {
+      result = is_populated_ ? operate(line) : set_up(line);
+    } catch (const Bug& bug) {
+      result = "BUG";
+      bug_ = bug.reason;
+    }
+    line.check_all_used();
+    if (has_differed()) return;
+
+    if (line.result().substr(2) != result) {
+      std::string got = result;
+      if (result == "BUG") got += " (" + bug_ + ")";
+      differ(concat("line ", line_number, ": ", text, "\n  expected result ",
+                    line.result().substr(2), "\n  got result      ", got));
+      return;
+    }
+    if (line.hash()) {
+      if (!is_populated_) throw BadLine{"a hash before populate"};
+      if (const std::uint64_t hash = state_hash(zone_); *line.hash() != hash) {
+        differ(concat("line ", line_number, ": ", text, "\n  expected hash ", hex(*line.hash()),
+                      "\n  got hash      ", hex(hash)));
+        return;
+      }
+      ++outcome_.hashes;
+    }
+    if (is_populated_) ++outcome_.operations;
+  }
+
+  void compare_dump(Input& input) {
+    if (!is_populated_) throw BadLine{"a dump before populate"};
+    const std::uint64_t first_line = input.line_number();
+    std::vector<std::string> theirs;
+    while (theirs.empty() || !theirs.back().starts_with("end ")) {
+      const auto line = input.next_line();
+      if (!line || !line->starts_with("| ")) throw BadLine{"the dump has no end"};
+      theirs.emplace_back(line->substr(2));
+    }
+    const auto ours = dump(zone_);
+    if (ours == theirs && !has_differed()) {
+      ++outcome_.dumps;
+      return;
+    }
+    differ(concat("line ", first_line, ": the dump differs"));
+    outcome_.difference += concat("\n  the states at the dump of line ", first_line, ":",
+                                  lines_without(theirs, ours, "\n    expected "),
+                                  lines_without(ours, theirs, "\n    got      "));
+    if (ours == theirs) outcome_.difference += " equal again";
+    is_over_ = true;
+  }
+
+  // The first few lines that the other dump lacks.
+  [[nodiscard]] static std::string lines_without(const std::vector<std::string>& dump,
+                                                 const std::vector<std::string>& other,
+                                                 const std::string& mark) {
+    std::string result;
+    int left = 6;
+    for (const std::string& line : dump) {
+      if (std::ranges::find(other, line) != other.end()) continue;
+      if (left-- == 0) return result + mark + "...";
+      result += mark + line;
+    }
+    return result;
+  }
+
+  [[nodiscard]] static Pfn pfn(const Line& line, std::string_view key) {
+    return Pfn{line.number(key)};
+  }
+  [[nodiscard]] static pageblock::PfnRange range(const Line& line) {
+    return {pfn(line, "s"), pfn(line, "e")};
+  }
+  [[nodiscard]] static Order order(const Line& line) {
+    const std::uint64_t value = line.number("order");
+    if (value >= Config::max_order) throw BadLine{"the order is above the largest"};
+    return Order{static_cast<unsigned>(value)};
+  }
+  [[nodiscard]] static Cpu cpu(const Line& line) {
+    return Cpu{to_number<unsigned>(line.has("cpu") ? line.text("cpu") : "0")};
+  }
+  [[nodiscard]] static MigrateType type(const Line& line) {
+    const auto named = Config::semantics.type_of(line.number("mt"));
+    if (!named) throw BadLine{"there is no such migratetype"};
+    return *named;
+  }
+  [[nodiscard]] static bool flag(const Line& line, std::string_view key) {
+    const std::uint64_t value = line.number(key);
+    if (value > 1) throw BadLine{concat(key, " is 0 or 1")};
+    return value == 1;
+  }
+  [[nodiscard]] static pageblock::Temperature temperature(const Line& line) {
+    return flag(line, "cold") ? pageblock::Temperature::cold : pageblock::Temperature::hot;
+  }
+
+  std::string set_up(const Line& line) {
+    const std::string_view op = line.op();
+    if (op == "zone") {
+      layout_.start_pfn = pfn(line, "start");
+      layout_.spanned_pages = line.number("pages");
+      const std::string_view kind = line.text("type");
+      if (kind != "normal" && kind != "movable") throw BadLine{"type is normal or movable"};
+      layout_.type = kind == "movable" ? pageblock::ZoneType::movable : pageblock::ZoneType::normal;
+      layout_.mobility_grouping = !flag(line, "mobility_disabled");
+      const std::uint64_t size = Zone::pageblock_nr_pages;
+      return concat("ok blocks=", (layout_.spanned_pages + size - 1) / size);
+    }
+    if (op == "hole") return layout_.holes.push_back(range(line)), "ok";
+    if (op == "reserved") return layout_.reserved.push_back(range(line)), "ok";
+    if (op == "blocktype") return layout_.block_types.push_back({range(line), type(line)}), "ok";
+    if (op == "cpus") {
+      layout_.nr_cpus = to_number<unsigned>(line.text("n"));
+      batch_ = to_number<std::uint32_t>(line.text("batch"));
+      high_ = to_number<std::uint32_t>(line.text("high"));
+      return "ok";
+    }
+    if (op != "populate") throw BadLine{concat("\"", op, "\" is no setup line")};
+    layout_.populate_order = Order{to_number<unsigned>(line.text("maxorder"))};
+    zone_ = Zone{layout_};
+    zone_.set_pageset(batch_, high_);
+    pageblock::register_memory_isolate_notifier(zone_, {&scripted, &script_, 1});
+    pageblock::register_memory_isolate_notifier(zone_, {&count_balloon, &balloon_, 0});
+    balloon_.start = layout_.start_pfn;
+    balloon_.marks.resize(layout_.spanned_pages);
+    is_populated_ = true;
+    return concat("ok pages=", zone_.nr_free_pages());
+  }
+
+  std::string operate(const Line& line) {
+    using namespace pageblock;
+    const std::string_view op = line.op();
+    if (op == "alloc") {
+      const auto page = alloc_pages(zone_, cpu(line), order(line), type(line), temperature(line));
+      return page ? concat("ok pfn=", page->pfn().value()) : "none";
+    }
+    if (op == "free") {
+      return word(free_pages(zone_, cpu(line), pfn(line, "pfn"), order(line), temperature(line)));
+    }
+    if (op == "split") return split_page(zone_, pfn(line, "pfn"), order(line)), "ok";
+    if (op == "get") {
+      get_page(zone_, pfn(line, "pfn"));
+      return concat("ok count=", zone_.page(pfn(line, "pfn")).count());
+    }
+    if (op == "put") return word(put_page(zone_, cpu(line), pfn(line, "pfn")));
+    if (op == "set_lru") return set_page_lru(zone_, pfn(line, "pfn"), true), "ok";
+    if (op == "clear_lru") return set_page_lru(zone_, pfn(line, "pfn"), false), "ok";
+    if (op == "hold" || op == "release") return hold(range(line), op == "hold");
+    if (op == "notifier") {
+      constexpr std::uint64_t stop = 0x8000;
+      const std::uint64_t error = line.number("errno");
+      const std::uint64_t raw = line.has("raw") ? line.number("raw")
+                                : error == 0    ? 1
+                                                : stop + 1 + error;
+      script_ = static_cast<int>(raw);
+      return concat("ok raw=", raw);
+    }
+    if (op == "isolate") return word(set_migratetype_isolate(zone_, pfn(line, "pfn")));
+    if (op == "unisolate") {
+      return unset_migratetype_isolate(zone_, pfn(line, "pfn"), type(line)), "ok";
+    }
+    if (op == "start_isolate") {
+      return word(start_isolate_page_range(zone_, pfn(line, "s"), pfn(line, "e"), type(line)));
+    }
+    if (op == "undo_isolate") {
+      return word(undo_isolate_page_range(zone_, pfn(line, "s"), pfn(line, "e"), type(line)));
+    }
+    if (op == "test_isolated") {
+      return word(test_pages_isolated(zone_, pfn(line, "s"), pfn(line, "e")));
+    }
+    if (op == "drain") return drain_pages(zone_, cpu(line)), "ok";
+    if (op == "drain_all") return drain_all_pages(zone_), "ok";
+    if (op == "wmark") {
+      return concat(int{zone_watermark_ok(zone_, order(line), line.number("mark"),
+                                          line.number("classzone"), flags(line))});
+    }
+    if (op == "wmark_safe") {
+      return concat(int{zone_watermark_ok_safe(zone_, order(line), line.number("mark"),
+                                               line.number("classzone"), flags(line))});
+    }
+    if (op == "set_wmark") {
+      zone_.set_watermarks({line.number("min"), line.number("low"), line.number("high")});
+      return "ok";
+    }
+    if (op == "set_lowmem_reserve") {
+      return zone_.set_lowmem_reserve(line.number("classzone"), line.number("pages")), "ok";
+    }
+    if (op == "nr_isolate_freepages") return concat(nr_zone_isolate_freepages(zone_));
+    if (op == "alloc_contig") {
+      return word(alloc_contig_range(zone_, cpu(line), pfn(line, "s"), pfn(line, "e"), type(line)));
+    }
+    if (op == "free_contig") {
+      return free_contig_range(zone_, cpu(line), pfn(line, "pfn"), line.number("n")), "ok";
+    }
+    if (op == "split_free") return concat(split_free_page(zone_, pfn(line, "pfn")));
+    if (op == "set_mt") {
+      return set_pageblock_migratetype(zone_, pfn(line, "pfn"), type(line)), "ok";
+    }
+    if (op == "move_block") {
+      const std::lock_guard guard{zone_.lock()};
+      return concat(move_freepages_block(zone_, pfn(line, "pfn"), type(line)));
+    }
+    if (op == "init_cma") return init_cma_reserved_pageblock(zone_, pfn(line, "pfn")), "ok";
+    if (op == "offline") {
+      return offline_isolated_pages(zone_, pfn(line, "s"), pfn(line, "e")), "ok";
+    }
+    if (op == "removable") {
+      return concat(int{is_pageblock_removable_nolock(zone_, pfn(line, "pfn"))});
+    }
+    if (op == "unmovable") {
+      return concat(int{has_unmovable_pages(zone_, pfn(line, "pfn"), line.number("count"))});
+    }
+    throw BadLine{concat("\"", op, "\" is no operation")};
+  }
+
+  [[nodiscard]] static unsigned flags(const Line& line) {
+    return to_number<unsigned>(line.has("flags") ? line.text("flags") : "0");
+  }
+  [[nodiscard]] static std::string word(Status status) { return std::to_string(status.to_errno()); }
+  [[nodiscard]] static std::string word(const pageblock::FreeResult& result) {
+    switch (result.freed) {
+      case pageblock::Freed::freed:
+        return "freed";
+      case pageblock::Freed::held:
+        return "held";
+      case pageblock::Freed::bad:
+        break;
+    }
+    return concat("bad n=", result.nr_bad);
+  }
+
+  std::string hold(pageblock::PfnRange marked, bool on) {
+    if (marked.start < zone_.start_pfn() || marked.end > zone_.end_pfn()) {
+      throw BadLine{"the range leaves the zone"};
+    }
+    std::uint64_t changed = 0;
+    for (Pfn page = marked.start; page < marked.end; ++page) {
+      const std::size_t i = page - balloon_.start;
+      changed += balloon_.marks[i] != on ? 1U : 0U;
+      balloon_.marks[i] = on;
+    }
+    return concat("ok n=", changed);
+  }
+
+  struct Balloon {
+    Pfn start{};
+    std::vector<bool> marks;
+  };
+
+  static int scripted(void* value, pageblock::MemoryIsolateNotify&) {
+    return *static_cast<int*>(value);
+  }
+  static int count_balloon(void* context, pageblock::MemoryIsolateNotify& arg) {
+    const auto& balloon = *static_cast<const Balloon*>(context);
+    for (Pfn page = arg.start_pfn; page < arg.start_pfn + arg.nr_pages; ++page) {
+      const std::size_t i = page - balloon.start;
+      if (i < balloon.marks.size() && balloon.marks[i]) ++arg.pages_found;
+    }
+    return pageblock::notify::okay;
+  }
+
+  Outcome outcome_;
+  bool is_over_ = false;
+  bool is_populated_ = false;
+  std::string bug_;
+
+  pageblock::ZoneLayout layout_;
+  std::uint32_t batch_ = 1;
+  std::uint32_t high_ = 0;
+  Zone zone_;
+  int script_ = pageblock::notify::okay;
+  Balloon balloon_;
+};
+
+}  // namespace conformance

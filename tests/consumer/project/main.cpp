@@ -1,0 +1,5 @@
+// The least that a user does: include, link, print.
+#include <fmt/format.h>
+#include <pageblock/pageblock.hpp>
+
+int main() { fmt::print("{}\n", pageblock::Pfn{42}); }

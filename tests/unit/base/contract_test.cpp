@@ -1,0 +1,113 @@
+#include "pageblock/base/contract.hpp"
+
+#include <array>
+#include <exception>
+#include <string>
+#include <string_view>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/catch.hpp"
+#include "support/violation.hpp"
+
+namespace pageblock::test {
+namespace {
+
+struct ChildEnd {
+  int exit_code;
+  std::string errors;
+};
+
+constexpr int terminated = 42;
+
+// Runs call in a process of its own: how it ended, and what it wrote to standard error.
+ChildEnd run_in_child(void (*call)()) {
+  std::array<int, 2> ends{};
+  REQUIRE(pipe(ends.data()) == 0);
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    dup2(ends[1], STDERR_FILENO);
+    std::set_terminate([] { _exit(terminated); });
+    call();
+    _exit(0);
+  }
+  close(ends[1]);
+  ChildEnd end{};
+  std::array<char, 256> buffer{};
+  for (ssize_t n = 0; (n = read(ends[0], buffer.data(), buffer.size())) > 0;) {
+    end.errors.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+  close(ends[0]);
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  end.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return end;
+}
+
+TEST_CASE("bug_on reports where it stands and why", "[contract]") {
+  const ThrowingHandler handler;
+  const int line = __LINE__ + 2;
+  try {
+    bug_on(true, "the reason");
+    FAIL("bug_on returned");
+  } catch (const ReportedViolation& reported) {
+    CHECK(reported.violation().severity == Severity::bug);
+    CHECK(reported.violation().line == line);
+    CHECK(std::string_view{reported.violation().file} == __FILE__);
+    CHECK(std::string_view{reported.violation().reason} == "the reason");
+  }
+}
+
+TEST_CASE("bug_on does nothing when its condition is false", "[contract]") {
+  CHECK(violation_of([] { bug_on(false, "no reason"); }) == "nothing");
+}
+
+TEST_CASE("warn_on returns its condition and goes on when the handler returns", "[contract]") {
+  static int nr_warnings = 0;
+  nr_warnings = 0;
+  const ViolationHandler former = set_violation_handler([](const Violation& violation) {
+    if (violation.severity == Severity::warning) ++nr_warnings;
+  });
+  const bool suspicious = warn_on(true, "odd");
+  const bool sound = warn_on(false, "fine");
+  set_violation_handler(former);
+  CHECK(suspicious);
+  CHECK(!sound);
+  CHECK(nr_warnings == 1);
+}
+
+TEST_CASE("set_violation_handler returns the former handler, and null means print_violation",
+          "[contract]") {
+  const ViolationHandler mine = [](const Violation&) {};
+  const ViolationHandler at_the_start = set_violation_handler(mine);
+  CHECK(at_the_start == &print_violation);
+  CHECK(set_violation_handler(nullptr) == mine);
+  CHECK(set_violation_handler(at_the_start) == &print_violation);
+}
+
+TEST_CASE("bug_on prints file and line to standard error, and ends the program", "[contract]") {
+  const ChildEnd end = run_in_child([] { bug_on(true, "printed", "some/file.cpp", 12); });
+  CHECK(end.exit_code == terminated);
+  CHECK(end.errors == "some/file.cpp:12: BUG: printed\n");
+}
+
+TEST_CASE("bug_on ends the program when the handler returns", "[contract]") {
+  const ChildEnd end = run_in_child([] {
+    set_violation_handler([](const Violation&) {});
+    bug_on(true, "the handler returns");
+  });
+  CHECK(end.exit_code == terminated);
+}
+
+TEST_CASE("warn_on prints and lets the program go on", "[contract]") {
+  const ChildEnd end = run_in_child([] {
+    if (!warn_on(true, "printed", "some/file.cpp", 12)) _exit(1);
+  });
+  CHECK(end.exit_code == 0);
+  CHECK(end.errors == "some/file.cpp:12: WARNING: printed\n");
+}
+
+}  // namespace
+}  // namespace pageblock::test

@@ -1,0 +1,197 @@
+#include "pageblock/mm/memmap.hpp"
+
+#include <cstdint>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/zones.hpp"
+
+namespace pageblock::test {
+namespace {
+
+using Map = Memmap<TinyConfig>;
+using Visits = std::vector<std::tuple<std::uint64_t, unsigned, std::uint64_t, std::uint64_t>>;
+
+constexpr PageBits in_use{PageBits::in_use};
+
+PageBits use(PageBits bits) { return bits.with(PageBits::in_use); }
+
+Visits visits_of(const Map& map) {
+  Visits visits;
+  map.visit_meaning([&](Pfn pfn, PageBits bits, std::uint64_t next, std::uint64_t prev) {
+    visits.emplace_back(pfn.value(), bits.raw(), next, prev);
+  });
+  return visits;
+}
+
+// Two maps that mean the same, or not, both ways and for visitors too.
+bool same(const Map& a, const Map& b) {
+  const bool is_same = a == b;
+  CHECK(is_same == (b == a));
+  CHECK(is_same == (visits_of(a) == visits_of(b)));
+  return is_same;
+}
+
+}  // namespace
+
+TEST_CASE("Memmap widens the zone to whole largest chunks", "[memmap]") {
+  const Map map{Pfn{20}, 30};  // 20 to 49
+  CHECK(map.base() == Pfn{16});
+  CHECK(map.end() == Pfn{64});
+}
+
+TEST_CASE("Memmap starts with every largest chunk as population leaves it", "[memmap]") {
+  //  |      0 (order 4)      |     16 (order 4)      |
+  //  movable [16 0]: from 16 the next is 16 pages below
+  const Map map{Pfn{0}, 32};
+  CHECK(map.bits(Pfn{0}) == PageBits::chunk(Order{4}, MigrateType::movable));
+  CHECK(map.bits(Pfn{16}) == PageBits::chunk(Order{4}, MigrateType::movable));
+  for (const std::uint64_t inner : Pfns{1, 7, 8, 15, 17, 24})
+    CHECK(map.bits(Pfn{inner}) == PageBits{});
+  CHECK(map.at(Pfn{16}, map.next(Pfn{16})) == Pfn{0});
+  CHECK(map.at(Pfn{0}, map.prev(Pfn{0})) == Pfn{16});
+  CHECK(map.nr_records() == 0);
+}
+
+TEST_CASE("set_bits makes records for inner pages of a block, and only for them", "[memmap]") {
+  // block   |8|9 ...     15|    8 is in the descriptor, 9 to 15 are in the records
+  Map map{Pfn{0}, 32};
+  CHECK(map.has_record(Pfn{8}));
+  map.set_bits(Pfn{8}, in_use);
+  CHECK(map.bits(Pfn{8}) == in_use);
+  CHECK(map.nr_records() == 0);
+
+  CHECK(!map.has_record(Pfn{9}));
+  map.set_bits(Pfn{9}, in_use);
+  CHECK(map.bits(Pfn{9}) == in_use);
+  CHECK(map.bits(Pfn{10}) == PageBits{});
+  CHECK(map.has_record(Pfn{15}));
+  CHECK(map.nr_records() == 1);
+}
+
+TEST_CASE("transform changes whole blocks without records, and others page by page", "[memmap]") {
+  // block   0        1        2        3
+  //         |........|########|########|##......|
+  Map map{Pfn{0}, 32};
+  map.transform(Pfn{8}, Pfn{26}, use);
+  CHECK(map.nr_records() == 1);
+  CHECK(map.bits(Pfn{7}) == PageBits{});
+  for (std::uint64_t pfn = 8; pfn < 26; ++pfn) {
+    CHECK(map.bits(Pfn{pfn}).has(PageBits::in_use));
+    CHECK(map.count(Pfn{pfn}) == 1);
+  }
+  CHECK(map.bits(Pfn{26}) == PageBits{});
+}
+
+TEST_CASE("transform of a part of a block leaves its other pages as the cover said", "[memmap]") {
+  Map map{Pfn{0}, 32};
+  map.transform(Pfn{8}, Pfn{16}, use);
+  map.transform(Pfn{10}, Pfn{12}, [](PageBits) { return PageBits{}; });
+  CHECK(map.count(Pfn{8}) == 1);
+  CHECK(map.count(Pfn{9}) == 1);
+  CHECK(map.count(Pfn{10}) == 0);
+  CHECK(map.count(Pfn{11}) == 0);
+  CHECK(map.count(Pfn{12}) == 1);
+}
+
+TEST_CASE("find_if finds the first page, in records and in covers", "[memmap]") {
+  const auto is_used = [](PageBits bits) { return bits.has(PageBits::in_use); };
+  Map map{Pfn{0}, 48};
+  CHECK(map.find_if(Pfn{1}, Pfn{48}, is_used) == Pfn{48});
+  map.set_bits(Pfn{13}, in_use);
+  map.transform(Pfn{24}, Pfn{32}, use);
+  map.set_bits(Pfn{24}, PageBits{});
+  CHECK(map.find_if(Pfn{1}, Pfn{48}, is_used) == Pfn{13});
+  CHECK(map.find_if(Pfn{13}, Pfn{48}, is_used) == Pfn{13});
+  CHECK(map.find_if(Pfn{14}, Pfn{48}, is_used) == Pfn{25});
+  CHECK(map.find_if(Pfn{28}, Pfn{48}, is_used) == Pfn{28});
+  CHECK(map.find_if(Pfn{14}, Pfn{20}, is_used) == Pfn{20});
+  CHECK(map.find_if(Pfn{33}, Pfn{36}, is_used) == Pfn{36});  // not the next block
+}
+
+TEST_CASE("get and put_testzero count references", "[memmap]") {
+  Map map{Pfn{0}, 32};
+  for (const Pfn pfn : {Pfn{8}, Pfn{13}, Pfn{16}}) {  // first page, inner page, first of a chunk
+    map.set_bits(pfn, PageBits{});
+    map.set_count(pfn, 1);
+    map.get(pfn);
+    CHECK(map.count(pfn) == 2);
+    CHECK(!map.put_testzero(pfn));
+    CHECK(map.count(pfn) == 1);
+    CHECK(map.put_testzero(pfn));
+    CHECK(map.count(pfn) == 0);
+    CHECK(map.bits(pfn) == PageBits{});
+  }
+}
+
+TEST_CASE("distance and at are modulo 2^32, above any start", "[memmap]") {
+  const Pfn start{std::uint64_t{5} << 32};
+  const Map map{start, 32};
+  CHECK(map.at(start + 16, map.distance(start + 16, start)) == start);
+  CHECK(map.at(start, map.distance(start, start + 16)) == start + 16);
+  CHECK(Map::distance(Pfn{16}, Pfn{0}) == 0xffff'fff0);
+}
+
+TEST_CASE("Memmap copies have their own records", "[memmap]") {
+  Map map{Pfn{0}, 32};
+  map.set_bits(Pfn{9}, in_use);
+  map.set_next(Pfn{9}, 1);
+  Map copy{map};
+  CHECK(same(map, copy));
+  copy.set_count(Pfn{9}, 3);
+  CHECK(map.count(Pfn{9}) == 1);
+  CHECK(!same(map, copy));
+
+  const Map moved{std::move(copy)};
+  CHECK(moved.count(Pfn{9}) == 3);
+  map = moved;
+  CHECK(map.count(Pfn{9}) == 3);
+  CHECK(map.nr_records() == 1);
+}
+
+TEST_CASE("Memmap compares what pages mean, not whether they have records", "[memmap]") {
+  const Map untouched{Pfn{0}, 32};
+  Map map{Pfn{0}, 32};
+  map.make_records(Pfn{9});
+  CHECK(map.nr_records() == 1);
+  CHECK(same(map, untouched));
+
+  map.set_bits(Pfn{9}, in_use);
+  CHECK(!same(map, untouched));
+  map.set_bits(Pfn{9}, PageBits{});
+  map.set_next(Pfn{9}, 77);  // the dead link of a page that is on no list
+  CHECK(same(map, untouched));
+
+  map.set_bits(Pfn{9}, PageBits{}.with_private(5));  // a stale private matters
+  CHECK(!same(map, untouched));
+}
+
+TEST_CASE("Memmap compares the links of heads and the counts of used pages", "[memmap]") {
+  const Map untouched{Pfn{0}, 32};
+  Map map{Pfn{0}, 32};
+  map.set_next(Pfn{16}, 0);
+  CHECK(!same(map, untouched));
+  map.set_next(Pfn{16}, untouched.next(Pfn{16}));
+  CHECK(same(map, untouched));
+
+  Map one{Pfn{0}, 32};
+  Map two{Pfn{0}, 32};
+  one.set_count(Pfn{8}, 1);
+  two.set_count(Pfn{8}, 2);
+  CHECK(!same(one, two));
+  CHECK(!same(one, Map{Pfn{16}, 32}));
+}
+
+TEST_CASE("Memmap means the same where one has a cover and the other records", "[memmap]") {
+  Map cover{Pfn{0}, 32};
+  Map records{Pfn{0}, 32};
+  cover.transform(Pfn{8}, Pfn{16}, use);
+  for (std::uint64_t pfn = 8; pfn < 16; ++pfn) records.set_count(Pfn{pfn}, 1);
+  CHECK(cover.nr_records() == 0);
+  CHECK(records.nr_records() == 1);
+  CHECK(same(cover, records));
+}
+
+}  // namespace pageblock::test
