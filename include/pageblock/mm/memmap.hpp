@@ -296,9 +296,13 @@ class Memmap {
   }
 
   [[nodiscard]] Records& records_of(std::size_t b) {
+    Records* records = blocks_[b].records;
+    return records != nullptr ? *records : new_records(b);
+  }
+
+  // Kept out of line, so that what writes to a page can be inlined.
+  [[nodiscard, gnu::noinline, gnu::cold]] Records& new_records(std::size_t b) {
     Block& block = blocks_[b];
-    if (block.records != nullptr) [[likely]]
-      return *block.records;
     Records& records = *records_.emplace_back(std::make_unique<Records>());
     records.block = static_cast<std::uint32_t>(b);
     records.bits.fill(block.cover);

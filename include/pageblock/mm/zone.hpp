@@ -174,6 +174,7 @@ class Zone : public Geometry<Config_> {
   /// Returns the lock of a CPU's lists, which is taken before zone->lock. In the kernel, disabled
   /// interrupts are that lock, and an interrupt to the CPU is how others take it.
   [[nodiscard]] Lock& pcp_lock(Cpu cpu) const {
+    bug_on(cpu.id() >= Config::nr_cpus, "the zone has no such CPU");
     bug_on(isolate_notifiers_.is_running_here(), "a notifier calls into the zone that asks it");
     return pcp_locks_[cpu.id()];
   }
