@@ -1,8 +1,7 @@
 /// What a zone is made with: geometry, CPUs, kernel version, lock and tracer.
 ///
 /// Layer:  base.
-/// Kernel: the configuration that a kernel is built with (MAX_ORDER, pageblock_order, NR_CPUS,
-/// ...).
+/// Kernel: the configuration that a kernel is built with (MAX_ORDER, pageblock_order, NR_CPUS).
 #pragma once
 
 #include <concepts>

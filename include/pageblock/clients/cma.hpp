@@ -17,8 +17,9 @@
 namespace pageblock {
 
 /// Gives a reserved pageblock to the buddy allocator with type cma: movable requests may use it,
-/// and it never changes type again. Throws std::bad_alloc. Requires: @p pfn is the first page of a
-/// block that is reserved and in the zone as a whole. Locking:  takes zone.lock.
+/// and it never changes type again. Throws std::bad_alloc.
+/// Requires: @p pfn is the first page of a block that is reserved and in the zone as a whole.
+/// Locking:  takes zone.lock.
 template <ZoneConfig Config>
 void init_cma_reserved_pageblock(Zone<Config>& zone, Pfn pfn) {
   constexpr Order order = Zone<Config>::pageblock_order;

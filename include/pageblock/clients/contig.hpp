@@ -52,18 +52,25 @@ std::optional<Pfn> isolate_freepages_range(Zone<Config>& zone, Cpu cpu, Pfn star
 }  // namespace detail
 
 /// Drops one reference to each of @p nr_pages pages from @p pfn upward, hot, on @p cpu.
-/// Requires: the pages are valid and in use.
+/// Throws std::bad_alloc.
+/// Requires: all these pages are valid and in use; cpu < zone.nr_cpus().
 /// Locking:  as free_pages().
 template <ZoneConfig Config>
 void free_contig_range(Zone<Config>& zone, Cpu cpu, Pfn pfn, std::uint64_t nr_pages) {
-  for (const Pfn end = pfn + nr_pages; pfn < end; ++pfn) free_pages(zone, cpu, pfn, Order{0});
+  const Pfn end = pfn + nr_pages;
+  bug_on(end < pfn || pfn < zone.start_pfn() || end > zone.end_pfn(), "the range leaves the zone");
+  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
+  const auto is_unused = [](PageBits bits) { return !bits.has(PageBits::in_use); };
+  bug_on(zone.memmap().find_if(pfn, end, is_unused) != end, "a page of the range is not in use");
+  for (; pfn < end; ++pfn) free_pages(zone, cpu, pfn, Order{0});
 }
 
 /// Allocates exactly the pages of [start_pfn, end_pfn), each with count 1. Nothing is migrated: a
 /// page on the LRU in the range is a refusal. The blocks around the range, rounded to the larger of
 /// the largest chunk and the pageblock, are isolated meanwhile; whether it succeeds or not, those
 /// of them that are isolated at the end get type @p type, also if they had another or somebody else
-/// had isolated them (a v3.6 defect).
+/// had isolated them (a v3.6 defect). Throws std::bad_alloc; the blocks are given back, and pages
+/// that were already taken stay in use.
 /// Requires: start_pfn < end_pfn, both in the zone; cpu < zone.nr_cpus().
 /// Returns:  ok; or -EBUSY: a block is unmovable, a page in use, or the low watermark in danger.
 /// Locking:  takes the locks of the functions it is made of, one after the other.
@@ -77,7 +84,7 @@ template <ZoneConfig Config>
 
   const auto grab = [&]() -> Status {
     if (detail::has_lru_pages(zone, start_pfn, end_pfn)) return -Err::busy;
-    drain_all_pages(zone);
+    drain_all_pages(zone);  // what others have freed since the blocks were isolated
 
     // The chunk that the range begins in. The head that is found need not reach start_pfn; then the
     // test refuses (a v3.6 defect).
@@ -100,8 +107,14 @@ template <ZoneConfig Config>
 
   const Pfn aligned_start = start_pfn.align_down(granule);
   const Pfn aligned_end = end_pfn.align_up(granule);
-  Status ret = start_isolate_page_range(zone, aligned_start, aligned_end, type);
-  if (ret == ok) ret = grab();
+  Status ret = ok;
+  try {
+    ret = start_isolate_page_range(zone, aligned_start, aligned_end, type);
+    if (ret == ok) ret = grab();
+  } catch (...) {  // of a notifier, or std::bad_alloc
+    static_cast<void>(undo_isolate_page_range(zone, aligned_start, aligned_end, type));
+    throw;
+  }
   const Status undone = undo_isolate_page_range(zone, aligned_start, aligned_end, type);
   return ret == ok ? undone : ret;
 }

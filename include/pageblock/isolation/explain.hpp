@@ -61,15 +61,7 @@ Reason reason_of(const Zone<Config>& zone, Pfn pfn) {
   if (bits.has(PageBits::in_use)) {
     return bits.has(PageBits::lru) ? Reason::lru : Reason::not_lru;
   }
-  for (Order order{0}; order <= Zone<Config>::top_order; ++order) {
-    const Pfn head = pfn.align_down(order);
-    if (!zone.is_valid(head)) continue;
-    const PageBits above = zone.memmap().bits(head);
-    if (above.has(PageBits::buddy) && pfn < head + above.order().nr_pages()) {
-      return Reason::inside_chunk;
-    }
-  }
-  return Reason::on_no_list;
+  return zone.memmap().free_chunk_of(pfn) ? Reason::inside_chunk : Reason::on_no_list;
 }
 
 template <ZoneConfig Config>

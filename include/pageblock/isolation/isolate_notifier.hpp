@@ -2,8 +2,7 @@
 ///
 /// Layer:  isolation.
 /// Kernel: register_memory_isolate_notifier(), MEM_ISOLATE_COUNT (drivers/base/memory.c); removed
-/// in
-///         v5.5.
+///         in v5.5.
 #pragma once
 
 #include "pageblock/base/notifier.hpp"
@@ -16,11 +15,14 @@ namespace pageblock {
 /// A callback of the chain. It may add to arg.pages_found (a balloon does: pages that it could give
 /// back), and refuse with notifier_from_errno(). It runs under zone.lock, so it must not call into
 /// the zone (reported), and it must have no effects, since explaining a refusal asks it too. An
-/// exception passes through the caller and leaves the zone unchanged.
+/// exception passes through the caller: a block is left unchanged, a range is rolled back as if the
+/// block had been refused.
 using IsolateNotifier = NotifierBlock<MemoryIsolateNotify>;
 
 /// Adds @p notifier to the zone's chain, behind those of higher or equal priority. The zone does
-/// not own its context. Throws std::bad_alloc. Locking:  takes zone.lock.
+/// not own its context. Throws std::bad_alloc.
+/// Requires: a function; not called from a callback of the chain.
+/// Locking:  takes zone.lock.
 template <ZoneConfig Config>
 void register_memory_isolate_notifier(Zone<Config>& zone, const IsolateNotifier& notifier) {
   const IrqSaveGuard guard{zone.lock()};

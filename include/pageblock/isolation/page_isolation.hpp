@@ -59,7 +59,8 @@ std::optional<Page<Config>> first_valid_page(const Zone<Config>& zone, Pfn pfn, 
 /// Isolates the pageblock of @p pfn: its type becomes isolate, its free chunks move to the isolate
 /// lists, and the per-CPU lists are drained. Isolating an isolated block succeeds and counts once
 /// (a v3.6 defect). Pages of the block that were on per-CPU lists are drained after the move, to
-/// the lists they came from, where they can be allocated (another). Requires: @p pfn is valid.
+/// the lists they came from, where they can be allocated (another).
+/// Requires: @p pfn is valid.
 /// Returns:  ok; or -EBUSY if a notifier refuses or the block has unmovable pages, and then nothing
 ///           has changed.
 /// Locking:  takes zone.lock; on success then each CPU's lock in turn.
@@ -102,7 +103,7 @@ void unset_migratetype_isolate(Zone<Config>& zone, Pfn pfn, MigrateType type) {
 
 /// Isolates every pageblock of [start_pfn, end_pfn) that has memory, from low to high. If one is
 /// refused, the blocks below it are given back with type @p undo_type, whatever type they had, and
-/// also those that somebody else had isolated (a v3.6 defect).
+/// also those that somebody else had isolated (a v3.6 defect). So they are if a notifier throws.
 /// Requires: both pfns are multiples of the pageblock size; pfns outside @p zone count as holes.
 /// Returns:  ok, or -EBUSY.
 /// Locking:  takes zone.lock once per block, and the CPUs' locks behind each.
@@ -110,16 +111,24 @@ template <ZoneConfig Config>
 Status start_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
                                 MigrateType undo_type) {
   bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");
-  for (Pfn pfn = start_pfn; pfn < end_pfn; pfn += Zone<Config>::pageblock_nr_pages) {
-    const auto page = detail::first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
-    if (!page) continue;
-    if (set_migratetype_isolate(zone, *page) == ok) continue;
+  Pfn pfn = start_pfn;
+  const auto roll_back = [&] {
     for (Pfn undo = start_pfn; undo < pfn; undo += Zone<Config>::pageblock_nr_pages) {
       // Through the block's first pfn, even if that is in a hole. Below the zone the kernel reads
       // wildly; the model does nothing there.
       if (zone.spans(undo)) unset_migratetype_isolate(zone, undo, undo_type);
     }
-    return -Err::busy;
+  };
+  try {
+    for (; pfn < end_pfn; pfn += Zone<Config>::pageblock_nr_pages) {
+      const auto page = detail::first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
+      if (!page || set_migratetype_isolate(zone, *page) == ok) continue;
+      roll_back();
+      return -Err::busy;
+    }
+  } catch (...) {  // of a notifier
+    roll_back();
+    throw;
   }
   return ok;
 }
@@ -190,8 +199,9 @@ TestResult test_pages(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
 
 /// Tests whether every block of [start_pfn, end_pfn) is isolated and every page in it free. A free
 /// chunk counts on whichever list it is; one that begins before the range does not. A used tail
-/// page with a stale mark passes (a v3.6 defect). Returns:  ok; or -EBUSY, also if the range has no
-/// memory. Locking:  takes zone.lock for the pages; the blocks' types are read before, without it.
+/// page with a stale mark passes (a v3.6 defect).
+/// Returns:  ok; or -EBUSY, also if the range has no memory.
+/// Locking:  takes zone.lock for the pages; the blocks' types are read before, without it.
 template <ZoneConfig Config>
 Status test_pages_isolated(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
   auto result = detail::test_blocks(zone, start_pfn, end_pfn);

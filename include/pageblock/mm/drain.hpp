@@ -26,6 +26,7 @@ namespace detail {
 /// Kernel: free_pcppages_bulk().
 template <ZoneConfig Config>
 void free_pcppages_bulk(Zone<Config>& zone, std::uint32_t nr, PerCpuPages& pcp) {
+  bug_on(nr > pcp.count, "the CPU has fewer pages than that");
   const std::lock_guard guard{zone.lock()};
   std::size_t index = 0;
   std::uint32_t batch_free = 0;

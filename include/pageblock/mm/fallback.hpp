@@ -18,8 +18,9 @@
 namespace pageblock {
 
 /// Returns the type of the pageblock that holds @p pfn. It decides where pages freed from now on
-/// go, not which list the chunks in the block are on. Requires: @p zone spans @p pfn. Locking:
-/// none; a relaxed read, as in the kernel.
+/// go, not which list the chunks in the block are on.
+/// Requires: @p zone spans @p pfn.
+/// Locking:  none; a relaxed read, as in the kernel.
 template <ZoneConfig Config>
 [[nodiscard]] MigrateType get_pageblock_migratetype(const Zone<Config>& zone, Pfn pfn) {
   bug_on(!zone.spans(pfn), "pfn is not in the zone");

@@ -195,7 +195,8 @@ class FreeArea {
 
   /// Does what in take() may throw std::bad_alloc. Changes nothing that matters.
   void prepare_take(Map& map, Pfn pfn, Order low) {
-    // Halves below a block have their records in the chunk's first block.
+    // What is kept and the halves below a block are in the chunk's first block; larger halves begin
+    // a block, and need no record.
     if (low < Blocks::pageblock_order && map.bits(pfn).order() > low) map.make_records(pfn);
   }
 

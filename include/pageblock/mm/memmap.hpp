@@ -16,7 +16,7 @@
 ///
 /// A descriptor of zeros stands for a block that is as population left it: part of a chunk of the
 /// largest order, between its neighbours on the movable list. So a new zone touches next to
-/// nothing.
+/// nothing. To that end a descriptor holds the difference to what population leaves.
 #pragma once
 
 #include <array>
@@ -24,6 +24,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -50,7 +51,8 @@ class Memmap {
   Memmap() = default;
 
   /// Makes the map of [start_pfn, start_pfn + spanned_pages), every whole largest chunk as
-  /// population leaves it. The caller describes the rest.
+  /// population leaves it: linked to its neighbours, though no list begins or ends there yet
+  /// (FreeArea::add_populated). The caller describes what is not so.
   Memmap(Pfn start_pfn, std::uint64_t spanned_pages)
       : base_{start_pfn.align_down(Blocks::top_order)},
         end_{(start_pfn + spanned_pages).align_up(Blocks::top_order)},
@@ -141,7 +143,8 @@ class Memmap {
   /// Drops a reference to a page in use that has a record. Returns whether it was the last; then
   /// the page's count is 0. Several users may do so at once.
   [[nodiscard]] bool put_testzero(Pfn pfn) {
-    // Who sees 1 is the only user, so nobody else can change it.
+    // Who sees 1 is the only user, so nobody else can change it. What is stored for 1 is 1 less
+    // what was subtracted.
     if (next(pfn) != 1 &&
         std::atomic_ref{stored_next(pfn)}.fetch_sub(1, std::memory_order_acq_rel) !=
             static_cast<Distance>(1 - stored_less(pfn))) {
@@ -181,6 +184,16 @@ class Memmap {
   }
   [[nodiscard]] Pfn at(Pfn from, Distance distance) const {
     return base_ + static_cast<Distance>((from - base_) + distance);
+  }
+
+  /// Returns the head of the free chunk that holds @p pfn, or nothing.
+  [[nodiscard]] std::optional<Pfn> free_chunk_of(Pfn pfn) const {
+    for (Order order{0}; order <= Blocks::top_order; ++order) {
+      const Pfn head = pfn.align_down(order);
+      const PageBits above = bits(head);
+      if (above.has(PageBits::buddy) && pfn < head + above.order().nr_pages()) return head;
+    }
+    return std::nullopt;
   }
 
   /// Returns whether writing to the page needs no new record: its own or its block's first.
@@ -270,7 +283,7 @@ class Memmap {
   }
   [[nodiscard]] bool has_records(Pfn pfn) const { return records_at(block_of(pfn)) != nullptr; }
 
-  // Where next is stored, and what was taken from it there.
+  // Where next is stored, and what was subtracted from it there.
   [[nodiscard]] Distance& stored_next(Pfn pfn) {
     const std::size_t b = block_of(pfn);
     return is_first(pfn) ? blocks_[b].links.next : records_of(b).links[index_of(pfn)].next;

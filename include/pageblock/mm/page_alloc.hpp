@@ -183,7 +183,8 @@ FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order) {
 
 /// Allocates 2^order pages for a request of @p type on @p cpu: what the kernel does once watermarks
 /// have let a request through. Order 0 comes from the CPU's list, refilled in bulk when it is
-/// empty. The first page has count 1, the others 0 (no compound pages). Throws std::bad_alloc.
+/// empty. The first page has count 1, the others 0 (no compound pages). Throws std::bad_alloc;
+/// pages that a refill had obtained until then stay on the CPU's list.
 /// Requires: order < max_order; @p type is one of pcp_types; cpu < zone.nr_cpus().
 /// Returns:  the first page, or nothing.
 /// Locking:  order 0 takes the CPU's lock, and zone.lock inside it to refill; others zone.lock.
@@ -205,11 +206,12 @@ template <ZoneConfig Config>
 /// Drops a reference to the chunk of @p order at @p pfn, and frees it if that was the last. Order 0
 /// goes to the CPU's list, or directly to the buddy lists if its block is isolated; others go to
 /// the buddy lists, to the type of the block that holds the first page. @p temperature counts for
-/// order 0 only. Throws std::bad_alloc. Requires: the chunk is aligned, in the zone, without holes,
-/// and its first page in use; order <
+/// order 0 only. Throws std::bad_alloc.
+/// Requires: the chunk is aligned, in the zone, without holes, and its first page in use; order <
 ///           max_order; cpu < zone.nr_cpus().
 /// Returns:  what happened; if pages fail the check, nothing is freed and the chunk is lost.
-/// Locking:  as alloc_pages().
+/// Locking:  order 0 takes the CPU's lock, and zone.lock inside it to drain, for a page of an
+///           isolated block, and for the first record of a block; others take zone.lock.
 /// Kernel:   __free_pages(), free_hot_cold_page() of v3.6.
 template <ZoneConfig Config>
 FreeResult free_pages(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
@@ -220,8 +222,9 @@ FreeResult free_pages(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
                            : detail::free_to_buddy(zone, cpu, pfn, order);
 }
 
-/// Takes a reference to a page.
-/// Requires: the page is valid and in use. Locking: takes zone.lock. Throws std::bad_alloc.
+/// Takes a reference to a page. Throws std::bad_alloc.
+/// Requires: the page is valid and in use.
+/// Locking:  takes zone.lock.
 /// Kernel:   get_page().
 template <ZoneConfig Config>
 void get_page(Zone<Config>& zone, Pfn pfn) {
@@ -234,14 +237,16 @@ void get_page(Zone<Config>& zone, Pfn pfn) {
 
 /// Puts a page on the LRU lists or takes it off: pages there are movable, and must be taken off
 /// before they are freed.
-/// Requires: the page is valid. Locking: takes zone.lock. Throws std::bad_alloc.
+/// Throws std::bad_alloc.
+/// Requires: the page is valid and in no free chunk. (That it is on a per-CPU list is not noticed.)
+/// Locking:  takes zone.lock.
 /// Kernel:   SetPageLRU(), ClearPageLRU().
 template <ZoneConfig Config>
 void set_page_lru(Zone<Config>& zone, Pfn pfn, bool lru) {
   const IrqSaveGuard guard{zone.lock()};
   bug_on(!zone.is_valid(pfn), "the zone has no such page");
   const PageBits bits = zone.memmap().bits(pfn);
-  bug_on(bits.has(PageBits::buddy), "the page is free");
+  bug_on(zone.memmap().free_chunk_of(pfn).has_value(), "the page is free");
   zone.memmap().set_bits(pfn, lru ? bits.with(PageBits::lru) : bits.without(PageBits::lru));
 }
 

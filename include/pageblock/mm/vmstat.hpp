@@ -2,8 +2,7 @@
 ///
 /// Layer:  mm.
 /// Kernel: zone_page_state() (include/linux/vmstat.h), without the per-CPU differentials: the
-/// model's
-///         counters are exact.
+///         counters here are exact.
 #pragma once
 
 #include <cstdint>

@@ -64,7 +64,9 @@ template <ZoneConfig Config>
 }
 
 /// The same question as kswapd asks it: isolated blocks do not count as free. Chunks of small
-/// orders in them are subtracted twice (v3.6). Requires, Locking: as zone_watermark_ok().
+/// orders in them are subtracted twice (v3.6).
+/// Requires: as zone_watermark_ok().
+/// Locking:  none.
 template <ZoneConfig Config>
 [[nodiscard]] bool zone_watermark_ok_safe(const Zone<Config>& zone, Order order, std::uint64_t mark,
                                           std::size_t classzone_idx, unsigned flags) {

@@ -41,9 +41,10 @@ struct MemoryIsolateNotify {
 /// One zone of simulated memory. It is a regular value: a copy is a snapshot, `==` compares all
 /// simulated state (list order and stale private included), std::hash agrees with it.
 ///
-/// Lock, tracer and notifiers are no part of the value. A copy gets fresh locks and tracer, and the
-/// source's notifiers; an assignment keeps the target's locks and tracer. Copying, comparing and
-/// hashing take the locks of the zones they read.
+/// Lock, tracer and notifiers are no part of the value. A copy or a moved-to zone gets fresh locks
+/// and a fresh tracer, and the source's notifiers; an assignment keeps the target's locks and
+/// tracer. A moved-from zone is empty. Copying, comparing and hashing take the locks of the zones
+/// they read; assigning and moving need zones that nobody else uses.
 ///
 /// The constructor throws std::bad_alloc and reports (bug_on) layouts that make no sense.
 template <ZoneConfig Config_ = DefaultConfig>

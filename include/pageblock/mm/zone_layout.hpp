@@ -39,8 +39,8 @@ struct InUseRange {
 };
 
 /// The description that a zone is made from. Neither the start nor the end need be aligned. Ranges
-/// lie in the zone; they may repeat and overlap: a hole wins over reserved memory, and reserved
-/// memory over pages in use.
+/// lie in the zone; they may repeat and overlap: a hole wins over reserved memory, reserved memory
+/// over pages in use, and a later range of these over an earlier one.
 struct ZoneLayout {
   std::string name = "Normal";
   ZoneType type = ZoneType::normal;

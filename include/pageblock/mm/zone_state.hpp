@@ -67,9 +67,9 @@ ZoneState<Config>::ZoneState(const ZoneLayout& layout)
       nr_cpus{layout.nr_cpus} {
   constexpr std::uint64_t most_pages = std::uint64_t{1} << 32;
   const Pfn end_pfn = start_pfn + spanned_pages;
-  bug_on(spanned_pages > most_pages || end_pfn < start_pfn ||
-             end_pfn.align_up(Blocks::top_order) - start_pfn.align_down(Blocks::top_order) >
-                 most_pages,
+  const Pfn map_end = end_pfn.align_up(Blocks::top_order);
+  bug_on(end_pfn < start_pfn || map_end < end_pfn, "the zone ends behind the last pfn");
+  bug_on(map_end - start_pfn.align_down(Blocks::top_order) > most_pages,
          "a zone has at most 2^32 pages");
   bug_on(nr_cpus == 0 || nr_cpus > Config::nr_cpus, "more CPUs than the config allows, or none");
   check_ranges(layout.holes, start_pfn, end_pfn);
@@ -111,23 +111,24 @@ ZoneState<Config>::ZoneState(const ZoneLayout& layout)
   } else {
     unpopulate(memmap.base(), memmap.end());
   }
+  // Clears first, so that a page which comes into use has count 1 whatever an earlier range said.
+  const auto become = [this](const PfnRange& range, unsigned state) {
+    memmap.transform(range.start, range.end, [](PageBits) { return PageBits{}; });
+    memmap.transform(range.start, range.end, [state](PageBits) { return PageBits{}.with(state); });
+  };
   for (const InUseRange& used : layout.in_use) {
-    const unsigned state = PageBits::in_use | (used.lru ? PageBits::lru : 0U);
-    memmap.transform(used.range.start, used.range.end,
-                     [state](PageBits) { return PageBits{}.with(state); });
+    become(used.range, PageBits::in_use | (used.lru ? PageBits::lru : 0U));
     if (used.count == 1) continue;
     for (Pfn pfn = used.range.start; pfn < used.range.end; ++pfn) {
       memmap.set_count(pfn, used.count);
     }
   }
   for (const PfnRange& range : layout.reserved) {
-    memmap.transform(range.start, range.end, [](PageBits bits) {
-      return bits.without(PageBits::lru).with(PageBits::reserved | PageBits::in_use);
-    });
+    become(range, PageBits::reserved | PageBits::in_use);
   }
   present_pages = spanned_pages;
   for (const PfnRange& range : merged(std::move(holes))) {
-    memmap.transform(range.start, range.end, [](PageBits) { return PageBits{PageBits::hole}; });
+    become(range, PageBits::hole);
     const Pfn from = std::max(range.start, start_pfn);
     const Pfn to = std::min(range.end, end_pfn);
     if (from < to) present_pages -= to - from;
@@ -144,7 +145,8 @@ ZoneState<Config>::ZoneState(const ZoneLayout& layout)
 }
 
 /// Frees [start, end) in naturally aligned chunks from low to high, @p largest at most, each to the
-/// list of its first page's block. Kernel: __free_pages_memory() of free_all_bootmem().
+/// list of its first page's block.
+/// Kernel: __free_pages_memory() of free_all_bootmem().
 template <ZoneConfig Config>
 void ZoneState<Config>::populate(Pfn start, Pfn end, Order largest) {
   nr_free_pages.add(static_cast<std::int64_t>(end - start));

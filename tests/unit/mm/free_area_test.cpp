@@ -23,9 +23,16 @@ struct Lists {
   std::optional<Pfn> alloc(unsigned order, MigrateType type) {
     return area.rmqueue_smallest(map, Order{order}, type);
   }
+  // Head first; checks the links on the way, in both directions.
   [[nodiscard]] Pfns list(unsigned order, MigrateType type) const {
     Pfns pfns;
-    for (const Pfn pfn : area.list(map, Order{order}, type)) pfns.push_back(pfn.value());
+    Pfn before{};
+    for (const Pfn pfn : area.list(map, Order{order}, type)) {
+      CHECK(map.prev(pfn) == (pfns.empty() ? 0 : map.distance(pfn, before)));
+      pfns.push_back(pfn.value());
+      before = pfn;
+    }
+    if (!pfns.empty()) CHECK(map.next(before) == 0);
     return pfns;
   }
 

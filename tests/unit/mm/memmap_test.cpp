@@ -102,6 +102,7 @@ TEST_CASE("find_if finds the first page, in records and in covers", "[memmap]") 
   CHECK(map.find_if(Pfn{1}, Pfn{48}, is_used) == Pfn{48});
   map.set_bits(Pfn{13}, in_use);
   map.transform(Pfn{24}, Pfn{32}, use);
+  CHECK(map.find_if(Pfn{17}, Pfn{48}, is_used) == Pfn{24});
   map.set_bits(Pfn{24}, PageBits{});
   CHECK(map.find_if(Pfn{1}, Pfn{48}, is_used) == Pfn{13});
   CHECK(map.find_if(Pfn{13}, Pfn{48}, is_used) == Pfn{13});
