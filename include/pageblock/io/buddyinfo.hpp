@@ -4,10 +4,10 @@
 /// Kernel: frag_show() (mm/vmstat.c).
 #pragma once
 
-#include <fmt/format.h>
-
 #include <span>
 #include <string>
+
+#include <fmt/format.h>
 
 #include "pageblock/base/config.hpp"
 #include "pageblock/base/pfn.hpp"

@@ -5,13 +5,13 @@
 ///         page_owner.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
+
+#include <fmt/format.h>
 
 #include "pageblock/base/config.hpp"
 #include "pageblock/base/migratetype.hpp"
@@ -20,8 +20,8 @@
 
 namespace pageblock {
 
-/// Returns what /proc/pagetypeinfo says of a node with these zones: the free chunks of each order by
-/// the type of their list, then the pageblocks by type. Zones without memory are left out.
+/// Returns what /proc/pagetypeinfo says of a node with these zones: the free chunks of each order
+/// by the type of their list, then the pageblocks by type. Zones without memory are left out.
 /// Locking:  the caller sees to it that nothing changes meanwhile.
 template <ZoneConfig Config>
 [[nodiscard]] std::string pagetypeinfo(std::span<const Zone<Config>> zones, unsigned node = 0) {

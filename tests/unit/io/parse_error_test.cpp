@@ -1,0 +1,19 @@
+#include "pageblock/io/parse_error.hpp"
+
+#include <string>
+
+#include "support/catch.hpp"
+
+using namespace pageblock;
+
+TEST_CASE("InputFile names itself and the place in each error", "[parse_error]") {
+  const InputFile file{"/proc/zoneinfo", ""};
+  CHECK(std::string{file.error_at_line(12, "no number").what()} == "/proc/zoneinfo:12: no number");
+  CHECK(std::string{file.error_at_byte(8, "cut off").what()} == "/proc/zoneinfo: byte 8: cut off");
+  CHECK(std::string{file.error("empty").what()} == "/proc/zoneinfo: empty");
+}
+
+TEST_CASE("InputFile base_name leaves out the folders", "[parse_error]") {
+  CHECK(InputFile{"a/b/zoneinfo.txt", ""}.base_name() == "zoneinfo.txt");
+  CHECK(InputFile{"zoneinfo", ""}.base_name() == "zoneinfo");
+}
