@@ -1,0 +1,97 @@
+# Breaks the recorded sample in one way after the other and holds offline_check to its exit status and
+# to its words: an error has to name the file and the place.
+#
+#   cmake -DPROGRAM=<offline_check> -DSAMPLE=<folder> -DSCRATCH=<folder> -P check_wrong_input.cmake
+cmake_minimum_required(VERSION 3.25)
+
+# Runs the program; what it prints must match the regular expression.
+function(expect status regex)
+  execute_process(COMMAND ${PROGRAM} ${ARGN}
+                  RESULT_VARIABLE result OUTPUT_VARIABLE text ERROR_VARIABLE text)
+  if(NOT result STREQUAL status)
+    message(SEND_ERROR "offline_check ${ARGN}: exit status ${result}, not ${status}:\n${text}")
+  elseif(NOT text MATCHES "${regex}")
+    message(SEND_ERROR "offline_check ${ARGN}: no match for '${regex}' in:\n${text}")
+  endif()
+endfunction()
+
+# with(<file> <content> <regex>) tries the sample with one more file, which comes before the recorded
+# one since its name has no ending.
+function(with file content regex)
+  file(REMOVE_RECURSE ${SCRATCH}/sample)
+  file(COPY ${SAMPLE} DESTINATION ${SCRATCH})
+  file(WRITE ${SCRATCH}/sample/${file} "${content}")
+  expect(1 "${regex}" ${SCRATCH}/sample)
+endfunction()
+
+# Arguments.
+expect(2 "a folder or --live is needed")
+expect(2 "unknown option '--frobnicate'" ${SAMPLE} --frobnicate)
+expect(2 "either a folder or --live" ${SAMPLE} --live)
+expect(2 "one folder at a time" ${SAMPLE} ${SAMPLE})
+expect(2 "unknown kernel 'v9.9'; known: v3.6" ${SAMPLE} --kernel v9.9)
+expect(2 "--kernel needs a value" ${SAMPLE} --kernel)
+expect(2 "auto, always or never, not 'sometimes'" ${SAMPLE} --color=sometimes)
+
+# Folders.
+expect(1 "no-such-folder: No such file or directory" ${SCRATCH}/no-such-folder)
+file(REMOVE_RECURSE ${SCRATCH}/empty)
+file(MAKE_DIRECTORY ${SCRATCH}/empty)
+expect(1 "empty: there is no zoneinfo" ${SCRATCH}/empty)
+expect(1 "README.md: this is no folder" ${SAMPLE}/README.md)
+
+# Words of 64 bits.
+with(kpageflags "" "kpageflags: byte 0: the file is empty")
+with(kpageflags "12345678123" "kpageflags: byte 8: the file ends inside a 64-bit word")
+with(kpageflags "12345678" "kpageflags: byte 8: the file ends behind 1 pages, but zone Movable of zoneinfo.txt.xz:")
+with(kpagecount "1234567812345678" "kpagecount: byte 16: the file ends behind 2 pages, but kpageflags.xz has 1179648")
+
+# Compression.
+with(kpageflags.xz "not compressed" "kpageflags.xz: compressed byte [0-9]+: this is no xz file")
+with(zoneinfo.xz "" "zoneinfo.xz: compressed byte 0: the xz file ends here, so it was cut off")
+execute_process(COMMAND head -c 1000 ${SAMPLE}/kpageflags.xz
+                OUTPUT_FILE ${SCRATCH}/sample/kpageflags.xz)
+file(COPY ${SAMPLE}/zoneinfo.txt.xz DESTINATION ${SCRATCH}/sample)
+file(REMOVE ${SCRATCH}/sample/zoneinfo.xz)
+expect(1 "kpageflags.xz: compressed byte 1000: the xz file ends here, so it was cut off" ${SCRATCH}/sample)
+
+# Zones. This is as much of the sample's zoneinfo as is needed.
+function(zone_text result name free spanned present start)
+  set(${result} "Node 0, zone ${name}\n  pages free ${free}\n  spanned ${spanned}\n  present ${present}\n  start_pfn: ${start}\n" PARENT_SCOPE)
+endfunction()
+zone_text(dma DMA 3808 4095 3998 1)
+zone_text(dma32 DMA32 77490 126944 126944 4096)
+with(zoneinfo "" "zoneinfo: the file is empty")
+with(zoneinfo "nonsense\n" "zoneinfo:1: expected 'Node <number>, zone <name>'")
+with(zoneinfo "${dma}Node 0, zone DMA32\n  spanned many\n" "zoneinfo:7: 'many' is no number for 'spanned'")
+with(zoneinfo "${dma}Node 0, zone DMA32\n  spanned 5\n" "zoneinfo:6: zone DMA32 has no line 'present'")
+with(zoneinfo "${dma}${dma32}${dma32}" "zoneinfo:11: zone DMA32 .* overlaps zone DMA32 .* of line 6")
+zone_text(crowded DMA 5000 4095 3998 1)
+with(zoneinfo "${crowded}" "zoneinfo:1: zone DMA has 5000 free pages, but 3998 present")
+zone_text(other DMA32 1 126944 126944 4096)
+with(zoneinfo "${dma}${other}" "zoneinfo:6: zone DMA32 has 1 free pages, but kpageflags.xz shows 77490")
+zone_text(high Movable 0 65536 65536 4294967296)
+with(zoneinfo "${dma}${high}" "kpageflags.xz: byte 9437184: the file ends behind 1179648 pages, but zone Movable")
+
+# The other tables.
+with(buddyinfo "Node 0, zone Normal 1 2\nNode 0, zone DMA 1\n" "buddyinfo:2: 1 orders, but 2 in line 1")
+with(buddyinfo "Node 1, zone DMA 0 0 0 0 0 0 0 0 0 0 4\n" "buddyinfo:1: zone DMA of node 1 has no memory in zoneinfo")
+with(buddyinfo "Node 0, zone DMA 0 0 0 0 0 1 1 1 0 1 3\n" "buddyinfo: no line for zone DMA32 of zoneinfo")
+with(buddyinfo "Node 0, zone DMA32 0 0 0 0 0 0 0 0 0 0 1\n" "buddyinfo:1: zone DMA32 has 1024 free pages, but")
+with(pagetypeinfo "Page block order: 10\nPages per block: 1024\nNumber of blocks type Movable\n"
+     "pagetypeinfo:1: pageblocks have order 10, but this program has only 9")
+with(pagetypeinfo "Page block order: 9\nPages per block: 100\n" "pagetypeinfo:2: 100 pages are no block of order 9")
+with(memory_blocks "block_size_bytes 8000001\n" "memory_blocks:1: 0x8000001 bytes are no power of two of pages")
+with(memory_blocks "block_size_bytes 1000\nmemory1 state=online phys_index=1\n"
+     "memory_blocks:1: a memory block of 1 pages is smaller than the largest free chunk")
+with(memory_blocks "block_size_bytes 8000000\nmemory9 state=online phys_index=9\n"
+     "memory_blocks:2: memory9 .* is online, but in no zone of zoneinfo")
+with(iomem "what is this\n" "iomem:1: expected '<start>-<end> : <name>'")
+
+# What is assumed is said.
+file(REMOVE_RECURSE ${SCRATCH}/sample)
+file(COPY ${SAMPLE} DESTINATION ${SCRATCH})
+file(REMOVE ${SCRATCH}/sample/memory_blocks.txt.xz ${SCRATCH}/sample/iomem.txt.xz)
+expect(0 "memory_blocks, iomem\\." ${SCRATCH}/sample)
+expect(0 "128 MiB each are assumed" ${SCRATCH}/sample)
+expect(0 "which reserved pages and pages without flags are holes" ${SCRATCH}/sample)
