@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include <fmt/format.h>
+#include "pageblock/base/format.hpp"
 
 namespace pageblock {
 
@@ -43,10 +43,4 @@ inline constexpr std::size_t nr_pcp_types = pcp_types.size();
 }  // namespace pageblock
 
 template <>
-struct fmt::formatter<pageblock::MigrateType> : formatter<string_view> {
-  template <typename FormatContext>
-  auto format(pageblock::MigrateType type, FormatContext& ctx) const {
-    const auto text = pageblock::to_string(type);
-    return formatter<string_view>::format(string_view{text.data(), text.size()}, ctx);
-  }
-};
+struct fmt::formatter<pageblock::MigrateType> : pageblock::detail::ToStringFormatter {};

@@ -6,7 +6,7 @@
 
 #include <string_view>
 
-#include <fmt/format.h>
+#include "pageblock/base/format.hpp"
 
 namespace pageblock {
 
@@ -49,10 +49,4 @@ inline constexpr Status ok{};
 }  // namespace pageblock
 
 template <>
-struct fmt::formatter<pageblock::Status> : formatter<string_view> {
-  template <typename FormatContext>
-  auto format(pageblock::Status status, FormatContext& ctx) const {
-    const auto text = pageblock::to_string(status);
-    return formatter<string_view>::format(string_view{text.data(), text.size()}, ctx);
-  }
-};
+struct fmt::formatter<pageblock::Status> : pageblock::detail::ToStringFormatter {};

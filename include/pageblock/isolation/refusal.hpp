@@ -7,10 +7,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include <fmt/format.h>
 
+#include "pageblock/base/format.hpp"
 #include "pageblock/base/pfn.hpp"
 
 namespace pageblock {
@@ -68,34 +70,21 @@ struct Refusal {
   return names[static_cast<std::size_t>(reason)];
 }
 
+/// Returns, for example, "unmovable check: page 33: reserved; waiting will not help".
+[[nodiscard]] inline std::string to_string(const Refusal& refusal);
+
 }  // namespace pageblock
 
 template <>
-struct fmt::formatter<pageblock::Stage> : formatter<string_view> {
-  template <typename FormatContext>
-  auto format(pageblock::Stage stage, FormatContext& ctx) const {
-    const auto text = pageblock::to_string(stage);
-    return formatter<string_view>::format(string_view{text.data(), text.size()}, ctx);
-  }
-};
+struct fmt::formatter<pageblock::Stage> : pageblock::detail::ToStringFormatter {};
 
 template <>
-struct fmt::formatter<pageblock::Reason> : formatter<string_view> {
-  template <typename FormatContext>
-  auto format(pageblock::Reason reason, FormatContext& ctx) const {
-    const auto text = pageblock::to_string(reason);
-    return formatter<string_view>::format(string_view{text.data(), text.size()}, ctx);
-  }
-};
+struct fmt::formatter<pageblock::Reason> : pageblock::detail::ToStringFormatter {};
 
-/// "unmovable check: page 33: reserved; waiting will not help".
 template <>
-struct fmt::formatter<pageblock::Refusal> : formatter<string_view> {
-  template <typename FormatContext>
-  auto format(const pageblock::Refusal& refusal, FormatContext& ctx) const {
-    const auto text =
-        fmt::format("{}: page {}: {}; waiting {}", refusal.stage, refusal.pfn, refusal.reason,
-                    pageblock::waiting_could_help(refusal) ? "could help" : "will not help");
-    return formatter<string_view>::format(text, ctx);
-  }
-};
+struct fmt::formatter<pageblock::Refusal> : pageblock::detail::ToStringFormatter {};
+
+inline std::string pageblock::to_string(const Refusal& refusal) {
+  return fmt::format("{}: page {}: {}; waiting {}", refusal.stage, refusal.pfn, refusal.reason,
+                     waiting_could_help(refusal) ? "could help" : "will not help");
+}

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "pageblock/base/config.hpp"
+#include "pageblock/base/format.hpp"
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/mm/page_bits.hpp"
@@ -77,9 +78,4 @@ template <ZoneConfig Config>
 }  // namespace pageblock
 
 template <pageblock::ZoneConfig Config>
-struct fmt::formatter<pageblock::Page<Config>> : formatter<string_view> {
-  template <typename FormatContext>
-  auto format(const pageblock::Page<Config>& page, FormatContext& ctx) const {
-    return formatter<string_view>::format(pageblock::to_string(page), ctx);
-  }
-};
+struct fmt::formatter<pageblock::Page<Config>> : pageblock::detail::ToStringFormatter {};

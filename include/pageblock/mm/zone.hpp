@@ -18,6 +18,7 @@
 #include "pageblock/base/config.hpp"
 #include "pageblock/base/contract.hpp"
 #include "pageblock/base/cpu.hpp"
+#include "pageblock/base/format.hpp"
 #include "pageblock/base/notifier.hpp"
 #include "pageblock/mm/free_area.hpp"
 #include "pageblock/mm/memmap.hpp"
@@ -236,6 +237,15 @@ class Zone : public Geometry<Config_> {
   mutable Locks pcp_locks_{};
 };
 
+/// Returns one line: the zone's span, what is free and what is isolated.
+template <ZoneConfig Config>
+[[nodiscard]] std::string to_string(const Zone<Config>& zone) {
+  return fmt::format("zone {} {}: {} of {} pages free, {} of {} pageblocks isolated", zone.name(),
+                     PfnRange{zone.start_pfn(), zone.end_pfn()}, zone.nr_free_pages(),
+                     zone.present_pages(), zone.nr_pageblock_isolate(),
+                     zone.pageblock_flags().size());
+}
+
 }  // namespace pageblock
 
 template <pageblock::ZoneConfig Config>
@@ -243,15 +253,5 @@ struct std::hash<pageblock::Zone<Config>> {
   std::size_t operator()(const pageblock::Zone<Config>& zone) const { return zone.hash(); }
 };
 
-/// A zone prints as one line: its span, what is free and what is isolated.
 template <pageblock::ZoneConfig Config>
-struct fmt::formatter<pageblock::Zone<Config>> : formatter<string_view> {
-  template <typename FormatContext>
-  auto format(const pageblock::Zone<Config>& zone, FormatContext& ctx) const {
-    const auto line = fmt::format(
-        "zone {} {}: {} of {} pages free, {} of {} pageblocks isolated", zone.name(),
-        pageblock::PfnRange{zone.start_pfn(), zone.end_pfn()}, zone.nr_free_pages(),
-        zone.present_pages(), zone.nr_pageblock_isolate(), zone.pageblock_flags().size());
-    return formatter<string_view>::format(line, ctx);
-  }
-};
+struct fmt::formatter<pageblock::Zone<Config>> : pageblock::detail::ToStringFormatter {};
