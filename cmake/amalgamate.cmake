@@ -4,6 +4,10 @@
 #   cmake -DROOT=<tree> -DOUT=<file> -P amalgamate.cmake
 cmake_minimum_required(VERSION 3.25)
 
+if(NOT IS_DIRECTORY "${ROOT}/include/pageblock" OR NOT OUT)
+  message(FATAL_ERROR "Usage: cmake -DROOT=<tree> -DOUT=<file> -P amalgamate.cmake")
+endif()
+
 # Appends @p header to OUT, each of its own includes in its place the first time it is met.
 function(inline_header header)
   get_property(done GLOBAL PROPERTY inlined)

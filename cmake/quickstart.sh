@@ -72,16 +72,18 @@ install_missing() {
   missing=$(missing_packages | tr '\n' ' ')
   [ -n "$missing" ] || return 0
   install="apt-get install -y --no-install-recommends ${missing% }"
+  if is_root; then
+    say "Missing packages: ${missing% }"
+    export DEBIAN_FRONTEND=noninteractive
+    quietly apt-get update || fail 'apt-get update failed'
+  fi
+  if is_too_old cmake 3.25 || is_too_old libfmt-dev 9 || is_too_old libmsgsl-dev 4; then
+    fail "the packages of this release are too old. $needs"
+  fi
   if ! is_root; then
     printf 'quickstart: some packages are missing. As root, run\n\n  apt-get update && %s\n\n' \
       "$install" >&2
     exit 1
-  fi
-  say "Missing packages: ${missing% }"
-  export DEBIAN_FRONTEND=noninteractive
-  quietly apt-get update || fail 'apt-get update failed'
-  if is_too_old cmake 3.25 || is_too_old libfmt-dev 9 || is_too_old libmsgsl-dev 4; then
-    fail "the packages of this release are too old. $needs"
   fi
   quietly $install || fail "could not install ${missing% }"
 }

@@ -1,5 +1,4 @@
-/// Everything about zones and their isolation. Instruments (lab/) and formats (io/) are included
-/// one by one.
+/// Everything about zones and their isolation. The formats of io/ are included one by one.
 #pragma once
 
 #include "pageblock/base/checked_lock.hpp"

@@ -52,7 +52,7 @@ expect_changed("a wrong dump" "mt=5 : 4" "mt=5 : 6" 1 "line 9: the dump differs"
 expect_changed("a BUG that is none" "isolate pfn=4 -> r=0" "isolate pfn=4 -> r=BUG" 1
                "got result +0")
 expect_changed("a BUG that was not recorded" "isolate pfn=4 -> r=0" "isolate pfn=9 -> r=0" 1
-               "got result +BUG .*the zone has no such page")
+               "got result +BUG .*pfn is not in the zone")
 expect_changed("an unknown operation" "isolate pfn=4" "isolated pfn=4" 1 "line 8: unreadable"
                "is no operation")
 expect_changed("an unknown argument" "isolate pfn=4" "isolate pfn=4 now=1" 1 "line 8: unreadable"

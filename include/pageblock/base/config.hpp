@@ -16,19 +16,20 @@ namespace pageblock {
 
 /// An x86-64 machine's v3.6. Inherit from it and override what differs.
 struct DefaultConfig {
-  /// Orders run from 0 to max_order - 1 (the kernel's MAX_ORDER, exclusive).
+  /// Orders run from 0 to max_order - 1 (the kernel's MAX_ORDER, exclusive); 2 to 20.
   static constexpr unsigned max_order = 11;
 
   /// A pageblock has 2^pageblock_order pages; 1 to max_order - 1.
   static constexpr unsigned pageblock_order = 9;
 
-  /// The most CPUs a zone can have; how many it has is set at run time.
+  /// The most CPUs a zone can have, 1 at least; how many it has is set at run time.
   static constexpr unsigned nr_cpus = 8;
 
   /// The kernel version that the zone behaves like.
   static constexpr Semantics semantics = kernel::v3_6;
 
-  /// Whether checks that the kernel makes only with CONFIG_DEBUG_VM are made.
+  /// Whether the checks are made that the kernel makes only with CONFIG_DEBUG_VM: that what is
+  /// freed or split is an allocated chunk. Without them, breaking that is undefined behaviour.
   static constexpr bool debug_vm = true;
 
   /// The lock of the zone and of each CPU's lists.

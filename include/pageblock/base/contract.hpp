@@ -14,7 +14,7 @@ namespace pageblock {
 /// What a check found: a broken contract (`bug`) or a suspicious state (`warning`).
 enum class Severity { bug, warning };
 
-/// One report of bug_on() or warn_on(): where the call stands and why it is wrong.
+/// One report of bug_on() or warn_on(): which check of the library failed, and why.
 struct Violation {
   Severity severity;
   const char* file;
@@ -57,7 +57,8 @@ namespace detail {
 }  // namespace detail
 
 /// Reports a broken contract when @p condition is true (the kernel's polarity) and does not return.
-/// Every caller checks before it changes anything, so a throwing handler leaves the zone as it was.
+/// A function on one block or chunk checks before it changes anything, so a throwing handler leaves
+/// the zone as it was; one on a range may have done the part before.
 /// Kernel: BUG_ON; VM_BUG_ON is the same call under `if constexpr (Config::debug_vm)`.
 inline void bug_on(bool condition, const char* reason, const char* file = __builtin_FILE(),
                    int line = __builtin_LINE()) {

@@ -90,7 +90,15 @@ struct NullTracer {
 namespace pageblock {
 
 /// A tracer is called with every event, at the moment it happens and under the locks held there; it
-/// must not throw and must not call into the zone.
+/// must not throw and must not call into the zone. Events of different CPUs come under different
+/// locks or none, so the tracer of a zone that threads share has to be thread-safe itself.
+///
+/// One that listens to a few events inherits the rest:
+///
+///     struct Steals : trace::NullTracer {
+///       using NullTracer::operator();
+///       void operator()(const trace::MmPageAllocExtfrag& event);
+///     };
 template <typename T>
 concept Tracer = std::default_initializable<T> && std::invocable<T&, const trace::MmPageAlloc&> &&
     std::invocable<T&, const trace::MmPageFree&> &&

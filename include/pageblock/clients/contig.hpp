@@ -83,6 +83,7 @@ template <ZoneConfig Config>
   bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
 
   const auto grab = [&]() -> Status {
+    // Kernel: __alloc_contig_migrate_range(), lru_add_drain_all().
     if (detail::has_lru_pages(zone, start_pfn, end_pfn)) return -Err::busy;
     drain_all_pages(zone);  // what others have freed since the blocks were isolated
 
@@ -98,6 +99,7 @@ template <ZoneConfig Config>
     }
 
     if (test_pages_isolated(zone, outer_start, end_pfn) != ok) return -Err::busy;
+    // Kernel: __reclaim_pages() to make up for what is taken; not modelled.
     const auto outer_end = detail::isolate_freepages_range(zone, cpu, outer_start, end_pfn);
     if (!outer_end) return -Err::busy;
     free_contig_range(zone, cpu, outer_start, start_pfn - outer_start);
@@ -105,6 +107,7 @@ template <ZoneConfig Config>
     return ok;
   };
 
+  // Kernel: pfn_max_align_down(), pfn_max_align_up().
   const Pfn aligned_start = start_pfn.align_down(granule);
   const Pfn aligned_end = end_pfn.align_up(granule);
   Status ret = ok;

@@ -4,6 +4,7 @@
 /// Kernel: frag_show() (mm/vmstat.c).
 #pragma once
 
+#include <ranges>
 #include <span>
 #include <string>
 
@@ -15,16 +16,16 @@
 
 namespace pageblock {
 
-/// Returns what /proc/buddyinfo says of a node with these zones: for each zone with memory one line
-/// with the number of free chunks of each order, isolated ones included. Ends in a newline.
+/// Returns what /proc/buddyinfo says of a node with these zones, a range of Zone: for each zone
+/// with memory one line with the number of free chunks of each order, isolated ones included. Ends
+/// in a newline.
 /// Locking:  the caller sees to it that nothing changes meanwhile.
-template <ZoneConfig Config>
-[[nodiscard]] std::string buddyinfo(std::span<const Zone<Config>> zones, unsigned node = 0) {
+[[nodiscard]] std::string buddyinfo(const std::ranges::input_range auto& zones, unsigned node = 0) {
   std::string text;
-  for (const Zone<Config>& zone : zones) {
+  for (const auto& zone : zones) {
     if (zone.present_pages() == 0) continue;
     text += fmt::format("Node {}, zone {:>8} ", node, zone.name());
-    for (Order order{0}; order <= Zone<Config>::top_order; ++order) {
+    for (Order order{0}; order <= zone.top_order; ++order) {
       text += fmt::format("{:>6} ", zone.nr_free(order));
     }
     text += '\n';

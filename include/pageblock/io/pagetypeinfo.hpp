@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <ranges>
 #include <span>
 #include <string>
 
@@ -20,12 +21,14 @@
 
 namespace pageblock {
 
-/// Returns what /proc/pagetypeinfo says of a node with these zones: the free chunks of each order
-/// by the type of their list, then the pageblocks by type. Zones without memory are left out.
+/// Returns what /proc/pagetypeinfo says of a node with these zones, a range of Zone: the free
+/// chunks of each order by the type of their list, then the pageblocks by type. Zones without
+/// memory are left out.
 /// Locking:  the caller sees to it that nothing changes meanwhile.
-template <ZoneConfig Config>
-[[nodiscard]] std::string pagetypeinfo(std::span<const Zone<Config>> zones, unsigned node = 0) {
-  using AZone = Zone<Config>;
+[[nodiscard]] std::string pagetypeinfo(const std::ranges::input_range auto& zones,
+                                       unsigned node = 0) {
+  using AZone = std::ranges::range_value_t<decltype(zones)>;
+  using Config = typename AZone::Config;
   std::string text = fmt::format("Page block order: {}\nPages per block:  {}\n\n",
                                  AZone::pageblock_order, AZone::pageblock_nr_pages);
 
@@ -34,7 +37,7 @@ template <ZoneConfig Config>
     text += fmt::format("{:>6} ", order.value());
   }
   text += '\n';
-  for (const AZone& zone : zones) {
+  for (const auto& zone : zones) {
     if (zone.present_pages() == 0) continue;
     for (const MigrateType type : Config::semantics.migratetypes) {
       text += fmt::format("Node {:>4}, zone {:>8}, type {:>12} ", node, zone.name(), type);
@@ -50,7 +53,7 @@ template <ZoneConfig Config>
     text += fmt::format("{:>12} ", type);
   }
   text += '\n';
-  for (const AZone& zone : zones) {
+  for (const auto& zone : zones) {
     if (zone.present_pages() == 0) continue;
     std::array<std::uint64_t, nr_migratetypes> blocks{};
     for (std::size_t block = 0; block < zone.pageblock_flags().size(); ++block) {

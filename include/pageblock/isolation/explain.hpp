@@ -19,11 +19,10 @@
 namespace pageblock {
 
 /// Says why set_migratetype_isolate(@p zone, @p pfn) would refuse now; nothing if it would succeed.
-/// Requires: @p pfn is valid.
+/// Requires: @p zone spans @p pfn.
 /// Locking:  takes zone.lock, and calls the notifiers.
 template <ZoneConfig Config>
 [[nodiscard]] std::optional<Refusal> explain_isolate(const Zone<Config>& zone, Pfn pfn) {
-  bug_on(!zone.is_valid(pfn), "the zone has no such page");
   const IrqSaveGuard guard{zone.lock()};
   return detail::refuse_isolate(zone, pfn, get_pageblock_migratetype(zone, pfn));
 }

@@ -13,10 +13,10 @@
 namespace pageblock {
 
 /// A callback of the chain. It may add to arg.pages_found (a balloon does: pages that it could give
-/// back), and refuse with notifier_from_errno(). It runs under zone.lock, so it must not call into
-/// the zone (reported), and it must have no effects, since explaining a refusal asks it too. An
-/// exception passes through the caller: a block is left unchanged, a range is rolled back as if the
-/// block had been refused.
+/// back), and refuse with notifier_from_errno(). It runs under zone.lock, so it may read pages and
+/// counters but must not call what takes a lock of the zone (reported), and it must have no
+/// effects, since explaining a refusal asks it too. An exception passes through the caller: a block
+/// is left unchanged, a range is rolled back as if the block had been refused.
 using IsolateNotifier = NotifierBlock<MemoryIsolateNotify>;
 
 /// Adds @p notifier to the zone's chain, behind those of higher or equal priority. The zone does

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 
 #include "pageblock/base/contract.hpp"
@@ -57,23 +59,25 @@ std::optional<Page<Config>> first_valid_page(const Zone<Config>& zone, Pfn pfn, 
 }  // namespace detail
 
 /// Isolates the pageblock of @p pfn: its type becomes isolate, its free chunks move to the isolate
-/// lists, and the per-CPU lists are drained. Isolating an isolated block succeeds and counts once
-/// (a v3.6 defect). Pages of the block that were on per-CPU lists are drained after the move, to
-/// the lists they came from, where they can be allocated (another).
-/// Requires: @p pfn is valid.
+/// lists, and the per-CPU lists are drained. Defects of v3.6: isolating an isolated block succeeds
+/// and counts once; pages of the block that were on per-CPU lists are drained after the move, to
+/// the lists that their private names, where they can be allocated; what move_freepages_block()
+/// does not see stays allocatable; has_unmovable_pages() looks away. With mobility grouping off the
+/// type written is unmovable, so the block never looks isolated and each call counts again.
+/// Requires: @p zone spans @p pfn.
 /// Returns:  ok; or -EBUSY if a notifier refuses or the block has unmovable pages, and then nothing
 ///           has changed.
 /// Locking:  takes zone.lock; on success then each CPU's lock in turn.
 template <ZoneConfig Config>
 Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn) {
-  bug_on(!zone.is_valid(pfn), "the zone has no such page");
+  bug_on(!zone.spans(pfn), "pfn is not in the zone");
   Status ret = ok;
   {
     const IrqSaveGuard guard{zone.lock()};
     const MigrateType block_type = get_pageblock_migratetype(zone, pfn);
     if (detail::refuse_isolate(zone, pfn, block_type)) {
       ret = -Err::busy;
-    } else {
+    } else {  // Kernel: set_pageblock_isolate() and move_freepages_block()
       if (block_type != MigrateType::isolate) {
         set_pageblock_migratetype(zone, pfn, MigrateType::isolate);
         zone.mod_nr_pageblock_isolate(1);
@@ -96,15 +100,18 @@ void unset_migratetype_isolate(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   if (get_pageblock_migratetype(zone, pfn) != MigrateType::isolate) return;
   bug_on(zone.nr_pageblock_isolate() <= 0, "more blocks are isolated than were counted");
   move_freepages_block(zone, pfn, type);
-  set_pageblock_migratetype(zone, pfn, type);
+  set_pageblock_migratetype(zone, pfn,
+                            type);  // Kernel: with the counter, restore_pageblock_isolate()
   zone.mod_nr_pageblock_isolate(-1);
   zone.trace(trace::UnsetMigratetypeIsolate{pfn, type});
 }
 
 /// Isolates every pageblock of [start_pfn, end_pfn) that has memory, from low to high. If one is
 /// refused, the blocks below it are given back with type @p undo_type, whatever type they had, and
-/// also those that somebody else had isolated (a v3.6 defect). So they are if a notifier throws.
-/// Requires: both pfns are multiples of the pageblock size; pfns outside @p zone count as holes.
+/// also those that somebody else had isolated (a v3.6 defect); so they are if a notifier throws. A
+/// block that the start of an unaligned zone cuts is not given back. pfns outside the zone count as
+/// holes, and a reversed range as an empty one.
+/// Requires: both pfns are multiples of the pageblock size.
 /// Returns:  ok, or -EBUSY.
 /// Locking:  takes zone.lock once per block, and the CPUs' locks behind each.
 template <ZoneConfig Config>
@@ -134,18 +141,39 @@ Status start_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
 }
 
 /// Gives back every isolated pageblock of [start_pfn, end_pfn), with type @p type. Others are
-/// skipped, so ranges may be wider than what was isolated, or repeated.
-/// Requires: both pfns are multiples of the pageblock size; pfns outside @p zone count as holes.
+/// skipped, so ranges may be wider than what was isolated, or repeated. pfns outside the zone count
+/// as holes, and a reversed range as an empty one.
+/// Requires: both pfns are multiples of the pageblock size; no more blocks of the range are
+///           isolated than are counted.
 /// Returns:  ok.
 /// Locking:  takes zone.lock once per isolated block.
 template <ZoneConfig Config>
 Status undo_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, MigrateType type) {
   bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");
-  for (Pfn pfn = start_pfn; pfn < end_pfn; pfn += Zone<Config>::pageblock_nr_pages) {
-    const auto page = detail::first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
-    if (!page || get_pageblock_migratetype(zone, *page) != MigrateType::isolate) continue;
-    unset_migratetype_isolate(zone, *page, type);
+  const auto for_each_isolated = [&](auto visit) {
+    for (Pfn pfn = start_pfn; pfn < end_pfn; pfn += Zone<Config>::pageblock_nr_pages) {
+      const auto page = detail::first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
+      if (page && get_pageblock_migratetype(zone, *page) == MigrateType::isolate) visit(*page);
+    }
+  };
+  // The kernel would stop in the middle; the model looks before it begins, if that can be at all. In
+  // an unaligned zone two blocks can share an entry of types. Without the lock a count may be stale.
+  const auto nr_blocks = PfnRange{start_pfn, end_pfn}.nr_pages() >> Config::pageblock_order;
+  const auto exceeds_counter = [&] {
+    std::int64_t isolated = 0;
+    std::optional<std::size_t> last;
+    for_each_isolated([&](Pfn pfn) {
+      const std::size_t entry = zone.pageblock_flags().index(pfn);
+      if (entry != last) ++isolated;
+      last = entry;
+    });
+    return isolated > zone.nr_pageblock_isolate();
+  };
+  if (zone.nr_pageblock_isolate() < static_cast<std::int64_t>(nr_blocks) && exceeds_counter()) {
+    const IrqSaveGuard guard{zone.lock()};
+    bug_on(exceeds_counter(), "more blocks are isolated than were counted");
   }
+  for_each_isolated([&](Pfn pfn) { unset_migratetype_isolate(zone, pfn, type); });
   return ok;
 }
 

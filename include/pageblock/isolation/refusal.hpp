@@ -40,7 +40,8 @@ enum class Reason : std::uint8_t {
 /// A refusal of one block or range.
 struct Refusal {
   Stage stage;
-  /// The first page in the way; the first page asked about if it is no single page.
+  /// The page in the way. Of the unmovable check: the one that exceeds what the notifiers account
+  /// for; where no page is meant: the first valid page of the block, or the start of the range.
   Pfn pfn;
   Reason reason;
 

@@ -45,20 +45,19 @@ std::optional<Pfn> find_unmovable(const Zone<Config>& zone, Pfn pfn, MigrateType
 /// LRU list; that many are forgiven. Blocks of type movable or cma, and all blocks of a movable
 /// zone, pass unseen (a v3.6 defect). The search covers a block's size from @p pfn itself, not from
 /// the block's first page (another). Of an allocation of higher order only the first page counts.
-/// Requires: @p pfn is valid.
+/// Requires: @p zone spans @p pfn.
 /// Locking:  none of its own; the answer holds as long as the caller holds zone.lock.
 template <ZoneConfig Config>
 [[nodiscard]] bool has_unmovable_pages(const Zone<Config>& zone, Pfn pfn, std::uint64_t count) {
-  bug_on(!zone.is_valid(pfn), "the zone has no such page");
   return detail::find_unmovable(zone, pfn, get_pageblock_migratetype(zone, pfn), count).has_value();
 }
 
-/// Returns whether nothing in the block seems to stand in the way of its removal; a snapshot.
-/// Requires: @p pfn is valid.
+/// Returns whether nothing in the block seems to stand in the way of its removal; a snapshot. False
+/// outside the zone.
 /// Locking:  none.
 template <ZoneConfig Config>
 [[nodiscard]] bool is_pageblock_removable_nolock(const Zone<Config>& zone, Pfn pfn) {
-  return !has_unmovable_pages(zone, pfn, 0);
+  return zone.spans(pfn) && !has_unmovable_pages(zone, pfn, 0);
 }
 
 }  // namespace pageblock

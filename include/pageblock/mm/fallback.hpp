@@ -73,6 +73,8 @@ namespace detail {
 /// is worth it. Blocks that a large chunk covers are retyped whatever they were, isolate too, and
 /// nr_pageblock_isolate is not told (a v3.6 defect).
 /// Kernel: __rmqueue_fallback().
+/// The event names the type of the list that the chunk was on; v3.6 prints the requested type there
+/// once it has moved the block.
 template <ZoneConfig Config>
 std::optional<Pfn> rmqueue_fallback(Zone<Config>& zone, Order order, MigrateType start_type) {
   constexpr Order block_order = Zone<Config>::pageblock_order;

@@ -11,8 +11,8 @@
 ///
 /// The descriptor *is* the record of the block's first page. The other pages share one value, the
 /// cover (inner pages of a chunk: 0; reserved; hole; ...), until one of them differs; from then on
-/// each has a record. Chunks of a block or more have only first pages of blocks as heads, so work
-/// on whole blocks never makes or touches records.
+/// each has a record, for good. Chunks of a block or more have only first pages of blocks as heads,
+/// so work on whole blocks makes no records, and touches none where there are none.
 ///
 /// A descriptor of zeros stands for a block that is as population left it: part of a chunk of the
 /// largest order, between its neighbours on the movable list. So a new zone touches next to
@@ -241,6 +241,7 @@ class Memmap {
     friend bool operator==(const Links&, const Links&) = default;
   };
 
+  // Slot 0 is not used: that page is in the descriptor.
   struct Records {
     std::array<Links, Blocks::pageblock_nr_pages> links;
     std::array<std::uint16_t, Blocks::pageblock_nr_pages> bits;

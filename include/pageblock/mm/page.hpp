@@ -30,7 +30,7 @@ class Page {
 
   [[nodiscard]] Pfn pfn() const { return pfn_; }
 
-  /// A page can be given wherever a pfn is asked for.
+  /// A page can be given as an argument where a pfn is asked for.
   operator Pfn() const { return pfn_; }  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] const Zone<Config>& zone() const { return *zone_; }

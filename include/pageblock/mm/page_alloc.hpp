@@ -6,12 +6,16 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <string_view>
 
 #include "pageblock/base/contract.hpp"
 #include "pageblock/base/cpu.hpp"
+#include "pageblock/base/format.hpp"
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/base/spinlock.hpp"
@@ -34,6 +38,11 @@ enum class Freed {
   held,   ///< References remain.
   bad,    ///< It was the last, but pages failed the check: nothing is free, the chunk is lost.
 };
+
+[[nodiscard]] constexpr std::string_view to_string(Freed freed) {
+  constexpr std::array<std::string_view, 3> names{"freed", "held", "bad"};
+  return names[static_cast<std::size_t>(freed)];
+}
 
 /// The outcome of free_pages().
 struct FreeResult {
@@ -59,8 +68,10 @@ std::uint64_t count_bad_pages(Zone<Config>& zone, Pfn pfn, Order order) {
   return nr_bad;
 }
 
+// Reports a chunk that cannot be one. Kernel: VM_BUG_ON, so only with Config::debug_vm.
 template <ZoneConfig Config>
 void check_chunk(const Zone<Config>& zone, Pfn pfn, Order order) {
+  if constexpr (!Config::debug_vm) return;
   bug_on(order > Zone<Config>::top_order, "order is above the largest");
   bug_on(!pfn.is_aligned(order), "pfn is not a multiple of the chunk's size");
   bug_on(!zone.spans(pfn) || !zone.spans(pfn + (order.nr_pages() - 1)),
@@ -135,7 +146,9 @@ FreeResult free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Temperature tempera
   PerCpuPages& pcp = zone.pcp(cpu);
   const IrqSaveGuard guard{zone.pcp_lock(cpu)};
   Memmap<Config>& map = zone.memmap();
-  bug_on(!map.bits(pfn).has(PageBits::in_use), "the page is free already");
+  if constexpr (Config::debug_vm) {
+    bug_on(!map.bits(pfn).has(PageBits::in_use), "the page is free already");
+  }
   if (!map.has_record(pfn)) {
     const std::lock_guard zone_guard{zone.lock()};
     map.make_records(pfn);
@@ -169,7 +182,9 @@ template <ZoneConfig Config>
 FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order) {
   const IrqSaveGuard guard{zone.lock()};
   Memmap<Config>& map = zone.memmap();
-  bug_on(!map.bits(pfn).has(PageBits::in_use), "the page is free already");
+  if constexpr (Config::debug_vm) {
+    bug_on(!map.bits(pfn).has(PageBits::in_use), "the page is free already");
+  }
   if (!map.has_record(pfn)) map.make_records(pfn);  // may throw, so before any change
   if (!map.put_testzero(pfn)) return {Freed::held};
   zone.trace(trace::MmPageFree{pfn, order, cpu});
@@ -185,7 +200,7 @@ FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order) {
 /// have let a request through. Order 0 comes from the CPU's list, refilled in bulk when it is
 /// empty. The first page has count 1, the others 0 (no compound pages). Throws std::bad_alloc;
 /// pages that a refill had obtained until then stay on the CPU's list.
-/// Requires: order < max_order; @p type is one of pcp_types; cpu < zone.nr_cpus().
+/// Requires: order < max_order; @p type is unmovable, reclaimable or movable; cpu < zone.nr_cpus().
 /// Returns:  the first page, or nothing.
 /// Locking:  order 0 takes the CPU's lock, and zone.lock inside it to refill; others zone.lock.
 /// Kernel:   buffered_rmqueue() of v3.6.
@@ -210,9 +225,9 @@ template <ZoneConfig Config>
 /// Requires: the chunk is aligned, in the zone, without holes, and its first page in use; order <
 ///           max_order; cpu < zone.nr_cpus().
 /// Returns:  what happened; if pages fail the check, nothing is freed and the chunk is lost.
+/// Kernel:   __free_pages(), free_hot_cold_page() of v3.6.
 /// Locking:  order 0 takes the CPU's lock, and zone.lock inside it to drain, for a page of an
 ///           isolated block, and for the first record of a block; others take zone.lock.
-/// Kernel:   __free_pages(), free_hot_cold_page() of v3.6.
 template <ZoneConfig Config>
 FreeResult free_pages(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
                       Temperature temperature = Temperature::hot) {
@@ -298,7 +313,7 @@ std::uint64_t split_free_page(Zone<Config>& zone, Pfn pfn) {
   const Pfn end = pfn + order.nr_pages();
   map.transform(pfn, end, [](PageBits bits) { return bits.with(PageBits::in_use); });
   if (order + 1 >= Zone<Config>::pageblock_order) {
-    for (Pfn block = pfn; block < end; block += Zone<Config>::pageblock_nr_pages) {
+    for (Pfn block = pfn; block < end - 1; block += Zone<Config>::pageblock_nr_pages) {
       const MigrateType type = zone.pageblock_flags().get(block);
       if (type != MigrateType::isolate && type != MigrateType::cma) {
         set_pageblock_migratetype(zone, block, MigrateType::movable);
@@ -309,3 +324,6 @@ std::uint64_t split_free_page(Zone<Config>& zone, Pfn pfn) {
 }
 
 }  // namespace pageblock
+
+template <>
+struct fmt::formatter<pageblock::Freed> : pageblock::detail::ToStringFormatter {};

@@ -47,7 +47,8 @@ template <ZoneConfig Config>
 
 /// Returns whether @p zone would keep @p mark pages free after a request of @p order. v3.6 counts
 /// isolated free pages as available here.
-/// Requires: order < max_order; classzone_idx < max_nr_zones; flags of alloc_flags.
+/// Requires: order < max_order; classzone_idx < max_nr_zones; flags of alloc_flags, other bits
+///           are ignored.
 /// Locking:  none; counters are read as they are.
 template <ZoneConfig Config>
 [[nodiscard]] bool zone_watermark_ok(const Zone<Config>& zone, Order order, std::uint64_t mark,

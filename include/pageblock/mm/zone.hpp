@@ -44,8 +44,8 @@ struct MemoryIsolateNotify {
 ///
 /// Lock, tracer and notifiers are no part of the value. A copy or a moved-to zone gets fresh locks
 /// and a fresh tracer, and the source's notifiers; an assignment keeps the target's locks and
-/// tracer. A moved-from zone is empty. Copying, comparing and hashing take the locks of the zones
-/// they read; assigning and moving need zones that nobody else uses.
+/// tracer, and replaces its notifiers. A moved-from zone is empty. Copying, comparing and hashing
+/// take the locks of the zones they read; assigning and moving need zones that nobody else uses.
 ///
 /// The constructor throws std::bad_alloc and reports (bug_on) layouts that make no sense.
 template <ZoneConfig Config_ = DefaultConfig>
@@ -120,11 +120,17 @@ class Zone : public Geometry<Config_> {
   [[nodiscard]] std::int64_t nr_free_pages() const { return state_.nr_free_pages.get(); }
 
   /// Returns the number of free chunks of @p order, of all types.
-  [[nodiscard]] std::uint64_t nr_free(Order order) const { return free_area().nr_free(order); }
+  /// Requires: order < max_order.
+  [[nodiscard]] std::uint64_t nr_free(Order order) const {
+    bug_on(order > Zone::top_order, "order is above the largest");
+    return free_area().nr_free(order);
+  }
 
   /// Returns the first pfns of the free chunks of @p order on the list of @p type, head first.
+  /// Requires: order < max_order.
   /// Locking:  the caller sees to it that nothing changes meanwhile.
   [[nodiscard]] auto free_list(Order order, MigrateType type) const {
+    bug_on(order > Zone::top_order, "order is above the largest");
     return free_area().list(memmap(), order, type);
   }
 
@@ -136,11 +142,12 @@ class Zone : public Geometry<Config_> {
 
   // Settings.
 
+  /// The watermarks, in pages; 0 at first. Settings are made before threads share the zone.
   [[nodiscard]] const Watermarks& watermarks() const { return state_.watermarks; }
   void set_watermarks(const Watermarks& watermarks) { state_.watermarks = watermarks; }
 
-  /// The pages of this zone that requests which could be served from zone @p classzone_idx (0 to
-  /// max_nr_zones - 1) must leave.
+  /// The pages that a request whose highest zone is number @p classzone_idx (0 to max_nr_zones - 1)
+  /// must leave free here. 0 at first.
   [[nodiscard]] std::uint64_t lowmem_reserve(std::size_t classzone_idx) const {
     bug_on(classzone_idx >= max_nr_zones, "no such zone index");
     return state_.lowmem_reserve[classzone_idx];

@@ -23,7 +23,7 @@ enum class ZoneType { dma, dma32, normal, movable };
 inline constexpr std::size_t max_nr_zones = 4;
 
 /// Pageblocks that are not movable from the start: every block that is reached by stepping from the
-/// range's start by the block size.
+/// range's start by the block size. A type of isolate is written, not counted as isolated.
 struct BlockTypeRange {
   PfnRange range;
   MigrateType type = MigrateType::movable;
@@ -38,9 +38,11 @@ struct InUseRange {
   bool lru = false;
 };
 
-/// The description that a zone is made from. Neither the start nor the end need be aligned. Ranges
-/// lie in the zone; they may repeat and overlap: a hole wins over reserved memory, reserved memory
-/// over pages in use, and a later range of these over an earlier one.
+/// The description that a zone is made from. What it does not say is set later: watermarks begin at
+/// 0, batch and high of the per-CPU lists follow from the size as in the kernel. Neither the start
+/// nor the end need be aligned. Ranges lie in the zone; they may repeat and overlap: a hole wins
+/// over reserved memory, reserved memory over pages in use, and a later range of these over an
+/// earlier one.
 struct ZoneLayout {
   std::string name = "Normal";
   ZoneType type = ZoneType::normal;

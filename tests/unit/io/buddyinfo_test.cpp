@@ -1,6 +1,5 @@
 #include "pageblock/io/buddyinfo.hpp"
 
-#include <span>
 #include <string>
 #include <vector>
 
@@ -16,7 +15,7 @@ TEST_CASE("buddyinfo prints one line for each zone as the kernel does", "[buddyi
       ZoneLayout{.name = "DMA", .type = ZoneType::dma, .start_pfn = Pfn{1}, .spanned_pages = 4095});
   zones.emplace_back(ZoneLayout{.name = "Device"});
   zones.emplace_back(ZoneLayout{.name = "Normal", .start_pfn = Pfn{4096}, .spanned_pages = 131072});
-  CHECK(buddyinfo(std::span<const Zone<>>{zones}) ==
+  CHECK(buddyinfo(zones) ==
         "Node 0, zone      DMA      1      1      1      1      1      1      1      1      1      "
         "1      3 \n"
         "Node 0, zone   Normal      0      0      0      0      0      0      0      0      0      "

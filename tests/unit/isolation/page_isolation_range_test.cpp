@@ -244,3 +244,15 @@ TEST_CASE("undo_isolate_page_range requires whole pageblocks", "[page_isolation]
   CHECK_VIOLATION_IN(zone, undo(4, 16), "whole pageblocks");
   CHECK_VIOLATION_IN(zone, undo(0, 12), "whole pageblocks");
 }
+
+TEST_CASE("undo_isolate_page_range changes nothing if more blocks are isolated than counted",
+          "[page_isolation]") {
+  TinyZone zone{ZoneLayout{.spanned_pages = 32}};
+  CHECK(set_migratetype_isolate(zone, block(0)) == ok);
+  set_pageblock_migratetype(zone, block(2), MigrateType::isolate);  // behind the counter's back
+  const auto undo = [&](unsigned end) {
+    return undo_isolate_page_range(zone, block(0), block(end), MigrateType::movable);
+  };
+  CHECK_VIOLATION_IN(zone, undo(4), "more blocks are isolated");
+  CHECK(undo(2) == ok);
+}

@@ -103,4 +103,21 @@ TEST_CASE("split_free_page reports a pfn that is no head of a free chunk", "[pag
   CHECK_VIOLATION_IN(zone, split_free_page(zone, Pfn{32}), "not the head");
 }
 
+// Blocks of two pages.
+struct PairConfig : TinyConfig {
+  static constexpr unsigned pageblock_order = 1;
+};
+
+TEST_CASE("split_free_page leaves the type of a block of two pages when it takes one",
+          "[page_alloc]") {
+  // The kernel steps through the blocks below the chunk's last page: for a single page none.
+  Zone<PairConfig> zone{ZoneLayout{.spanned_pages = 16,
+                                   .reserved = {{Pfn{1}, Pfn{2}}},
+                                   .block_types = {{{Pfn{0}, Pfn{4}}, MigrateType::unmovable}}}};
+  CHECK(split_free_page(zone, Pfn{0}) == 1);
+  CHECK(get_pageblock_migratetype(zone, Pfn{0}) == MigrateType::unmovable);
+  CHECK(split_free_page(zone, Pfn{2}) == 2);
+  CHECK(get_pageblock_migratetype(zone, Pfn{2}) == MigrateType::movable);
+}
+
 }  // namespace pageblock::test
