@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <lzma.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -27,8 +28,14 @@ constexpr std::size_t chunk_size = std::size_t{1} << 20;
 class Descriptor {
  public:
   explicit Descriptor(const InputFile& file)
-      : file_{file}, fd_{open(file.name.c_str(), O_RDONLY | O_CLOEXEC)} {
+      : file_{file}, fd_{open(file.name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)} {
     if (fd_ < 0) fail();
+    // A FIFO would be waited for, a device never ends.
+    struct stat status {};
+    if (fstat(fd_, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+      close(fd_);
+      throw file.error("this is no regular file");
+    }
   }
   ~Descriptor() { close(fd_); }
   Descriptor(const Descriptor&) = delete;

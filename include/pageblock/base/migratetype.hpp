@@ -24,6 +24,11 @@ inline constexpr std::array pcp_types{MigrateType::unmovable, MigrateType::recla
                                       MigrateType::movable};
 inline constexpr std::size_t nr_pcp_types = pcp_types.size();
 
+/// Returns whether @p type is one of the enumerators, and not a number cast to one.
+[[nodiscard]] constexpr bool is_migratetype(MigrateType type) {
+  return static_cast<std::size_t>(type) < nr_migratetypes;
+}
+
 /// Returns whether requests may have @p type; it then has per-CPU lists.
 [[nodiscard]] constexpr bool is_pcp_type(MigrateType type) { return type <= MigrateType::movable; }
 

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -108,7 +109,11 @@ struct ZoneName {
   std::string_view node = reader.word();
   if (!node.ends_with(',')) reader.fail(fault);
   node.remove_suffix(1);
-  ZoneName name{static_cast<unsigned>(reader.to_number(node, "Node")), {}};
+  const std::uint64_t number = reader.to_number(node, "Node");
+  if (number > std::numeric_limits<unsigned>::max()) {
+    reader.fail(fmt::format("'{}' is no number for 'Node'", node));
+  }
+  ZoneName name{static_cast<unsigned>(number), {}};
   if (reader.word() != "zone") reader.fail(fault);
   std::string_view zone = reader.word();
   if (zone.ends_with(',')) zone.remove_suffix(1);

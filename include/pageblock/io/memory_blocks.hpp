@@ -52,6 +52,9 @@ struct MemoryBlocks {
   if (!std::has_single_bit(size) || size < page_size) {
     reader.fail(fmt::format("{:#x} bytes are no power of two of pages", size));
   }
+  // No kernel has such large ones, and a picture of one would fill the disk.
+  constexpr std::uint64_t most_bytes = std::uint64_t{1} << 36;
+  if (size > most_bytes) reader.fail(fmt::format("{:#x} bytes are too much for a block", size));
   result.nr_pages = size / page_size;
 
   while (reader.next_line()) {

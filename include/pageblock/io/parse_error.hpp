@@ -17,7 +17,22 @@ namespace pageblock {
 /// "zoneinfo:12: no number behind 'spanned'" or "kpageflags: byte 4096: the file ends here".
 class ParseError : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  /// Bytes of the input that would not show, or would move a terminal's cursor, are written as \xNN.
+  explicit ParseError(std::string_view what) : std::runtime_error{printable(what)} {}
+
+ private:
+  [[nodiscard]] static std::string printable(std::string_view what) {
+    std::string text;
+    for (const char byte : what) {
+      const auto code = static_cast<unsigned char>(byte);
+      if (code < 0x20 || code == 0x7f) {
+        text += fmt::format("\\x{:02x}", code);
+      } else {
+        text += byte;
+      }
+    }
+    return text;
+  }
 };
 
 /// A file as it was read, uncompressed. Readers take the whole of it, so they need no system calls

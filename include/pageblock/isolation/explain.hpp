@@ -35,7 +35,8 @@ template <ZoneConfig Config>
                                                            Pfn end_pfn) {
   bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");
   std::optional<std::size_t> isolated_before;
-  for (Pfn pfn = start_pfn; pfn < end_pfn; pfn += Zone<Config>::pageblock_nr_pages) {
+  const PfnRange blocks = detail::windows_of(zone, start_pfn, end_pfn);
+  for (Pfn pfn = blocks.start; pfn < blocks.end; pfn += Zone<Config>::pageblock_nr_pages) {
     const auto page = detail::first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
     if (!page) continue;
     // In a zone with an unaligned start, two aligned blocks can share one entry of types: the

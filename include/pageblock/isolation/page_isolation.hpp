@@ -56,6 +56,17 @@ std::optional<Page<Config>> first_valid_page(const Zone<Config>& zone, Pfn pfn, 
   return Page<Config>{zone, first};
 }
 
+// The windows of a block's size from start_pfn upward that meet the zone begin in this range: all
+// others have no valid page, and there may be very many.
+template <ZoneConfig Config>
+PfnRange windows_of(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
+  Pfn first = start_pfn;
+  if (first < zone.start_pfn()) {
+    first += (zone.start_pfn() - first) & ~(Zone<Config>::pageblock_nr_pages - 1);
+  }
+  return {first, std::min(end_pfn, zone.end_pfn())};
+}
+
 }  // namespace detail
 
 /// Isolates the pageblock of @p pfn: its type becomes isolate, its free chunks move to the isolate
@@ -96,6 +107,7 @@ Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn) {
 /// Locking:  takes zone.lock.
 template <ZoneConfig Config>
 void unset_migratetype_isolate(Zone<Config>& zone, Pfn pfn, MigrateType type) {
+  bug_on(!is_migratetype(type), "no such migratetype");
   const IrqSaveGuard guard{zone.lock()};
   if (get_pageblock_migratetype(zone, pfn) != MigrateType::isolate) return;
   bug_on(zone.nr_pageblock_isolate() <= 0, "more blocks are isolated than were counted");
@@ -118,26 +130,30 @@ template <ZoneConfig Config>
 Status start_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
                                 MigrateType undo_type) {
   bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");
-  Pfn pfn = start_pfn;
+  bug_on(!is_migratetype(undo_type), "no such migratetype");
+  const PfnRange blocks = detail::windows_of(zone, start_pfn, end_pfn);
+  Pfn pfn = blocks.start;
   const auto roll_back = [&] {
-    for (Pfn undo = start_pfn; undo < pfn; undo += Zone<Config>::pageblock_nr_pages) {
+    for (Pfn undo = blocks.start; undo < pfn; undo += Zone<Config>::pageblock_nr_pages) {
       // Through the block's first pfn, even if that is in a hole. Below the zone the kernel reads
       // wildly; the model does nothing there.
       if (zone.spans(undo)) unset_migratetype_isolate(zone, undo, undo_type);
     }
   };
+  Status ret = ok;
   try {
-    for (; pfn < end_pfn; pfn += Zone<Config>::pageblock_nr_pages) {
+    for (; pfn < blocks.end; pfn += Zone<Config>::pageblock_nr_pages) {
       const auto page = detail::first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
-      if (!page || set_migratetype_isolate(zone, *page) == ok) continue;
-      roll_back();
-      return -Err::busy;
+      if (!page) continue;
+      ret = set_migratetype_isolate(zone, *page);
+      if (ret != ok) break;
     }
   } catch (...) {  // of a notifier
     roll_back();
     throw;
   }
-  return ok;
+  if (ret != ok) roll_back();
+  return ret;
 }
 
 /// Gives back every isolated pageblock of [start_pfn, end_pfn), with type @p type. Others are
@@ -150,15 +166,17 @@ Status start_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
 template <ZoneConfig Config>
 Status undo_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, MigrateType type) {
   bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");
+  bug_on(!is_migratetype(type), "no such migratetype");
+  const PfnRange blocks = detail::windows_of(zone, start_pfn, end_pfn);
   const auto for_each_isolated = [&](auto visit) {
-    for (Pfn pfn = start_pfn; pfn < end_pfn; pfn += Zone<Config>::pageblock_nr_pages) {
+    for (Pfn pfn = blocks.start; pfn < blocks.end; pfn += Zone<Config>::pageblock_nr_pages) {
       const auto page = detail::first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
       if (page && get_pageblock_migratetype(zone, *page) == MigrateType::isolate) visit(*page);
     }
   };
   // The kernel would stop in the middle; the model looks before it begins, if that can be at all. In
   // an unaligned zone two blocks can share an entry of types. Without the lock a count may be stale.
-  const auto nr_blocks = PfnRange{start_pfn, end_pfn}.nr_pages() >> Config::pageblock_order;
+  const auto nr_blocks = (blocks.nr_pages() >> Config::pageblock_order) + 1;
   const auto exceeds_counter = [&] {
     std::int64_t isolated = 0;
     std::optional<std::size_t> last;
@@ -189,7 +207,8 @@ struct TestResult {
 // the loop in test_pages_isolated(), without the lock.
 template <ZoneConfig Config>
 TestResult test_blocks(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
-  for (Pfn pfn = start_pfn; pfn < end_pfn; pfn += Zone<Config>::pageblock_nr_pages) {
+  const PfnRange windows = windows_of(zone, start_pfn, end_pfn);
+  for (Pfn pfn = windows.start; pfn < windows.end; pfn += Zone<Config>::pageblock_nr_pages) {
     // Behind an unaligned start, the last window reaches beyond the end.
     const auto page = first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
     if (!page) continue;
@@ -205,8 +224,9 @@ template <ZoneConfig Config>
 TestResult test_pages(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
   zone.assert_locked();
   constexpr unsigned marked_isolate = Config::semantics.number_of(MigrateType::isolate);
-  Pfn pfn = start_pfn;
-  while (pfn < end_pfn) {
+  Pfn pfn = std::max(start_pfn, zone.start_pfn());
+  const Pfn end = std::min(end_pfn, zone.end_pfn());
+  while (pfn < end) {
     if (!zone.is_valid(pfn)) {
       ++pfn;
       continue;
@@ -220,7 +240,7 @@ TestResult test_pages(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
       return {pfn, false};
     }
   }
-  return {pfn, true};  // beyond the end if the last chunk is
+  return {std::max(pfn, end_pfn), true};  // beyond the end if the last chunk is
 }
 
 }  // namespace detail

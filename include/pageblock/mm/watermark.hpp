@@ -5,6 +5,7 @@
 ///         (mm/page_alloc.c).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -22,13 +23,18 @@ inline constexpr unsigned high = 0x20;    ///< The mark counts half.
 
 namespace detail {
 
+// Marks and reserves above this are all the same: no zone has so many pages, and sums do not overflow.
+inline constexpr std::uint64_t most_marked_pages = std::uint64_t{1} << 60;
+
 // Kernel: __zone_watermark_ok().
 template <ZoneConfig Config>
 [[nodiscard]] bool watermark_ok(const Zone<Config>& zone, Order order, std::uint64_t mark,
                                 std::size_t classzone_idx, unsigned flags,
                                 std::int64_t free_pages) {
   bug_on(order > Zone<Config>::top_order, "order is above the largest");
-  const auto pages = [](std::uint64_t count) { return static_cast<std::int64_t>(count); };
+  const auto pages = [](std::uint64_t count) {
+    return static_cast<std::int64_t>(std::min(count, most_marked_pages));
+  };
   std::int64_t min = pages(mark);
   free_pages -= pages(order.nr_pages()) - 1;
   if ((flags & alloc_flags::high) != 0) min -= min / 2;

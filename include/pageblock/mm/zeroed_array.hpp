@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <span>
@@ -44,7 +45,14 @@ class ZeroedArray {
     if (size != 0 && !elements_) throw std::bad_alloc{};
   }
   ZeroedArray(const ZeroedArray& other) : ZeroedArray(other.size_) {
-    std::ranges::copy(other.span(), elements_.get());
+    // Runs of zeros are not written, so that a copy takes as much memory as what it copies.
+    constexpr std::size_t run = std::max<std::size_t>(4096 / sizeof(T), 1);
+    for (std::size_t i = 0; i < size_; i += run) {
+      const std::size_t bytes = std::min(run, size_ - i) * sizeof(T);
+      const auto* from = reinterpret_cast<const unsigned char*>(&other[i]);
+      if (std::all_of(from, from + bytes, [](unsigned char byte) { return byte == 0; })) continue;
+      std::memcpy(&(*this)[i], from, bytes);
+    }
   }
   ZeroedArray(ZeroedArray&& other) noexcept
       : elements_{std::move(other.elements_)}, size_{std::exchange(other.size_, 0)} {}

@@ -131,6 +131,7 @@ class Zone : public Geometry<Config_> {
   /// Locking:  the caller sees to it that nothing changes meanwhile.
   [[nodiscard]] auto free_list(Order order, MigrateType type) const {
     bug_on(order > Zone::top_order, "order is above the largest");
+    bug_on(!is_migratetype(type), "no such migratetype");
     return free_area().list(memmap(), order, type);
   }
 

@@ -80,6 +80,7 @@ ZoneState<Config>::ZoneState(const ZoneLayout& layout)
   }
   for (const BlockTypeRange& typed : layout.block_types) {
     check_ranges({typed.range}, start_pfn, end_pfn);
+    bug_on(!is_migratetype(typed.type), "no such migratetype");
   }
 
   flags = PageblockFlags<Config>{start_pfn, spanned_pages};

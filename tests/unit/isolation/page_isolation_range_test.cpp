@@ -1,4 +1,5 @@
 /// start_isolate_page_range(), undo_isolate_page_range().
+#include "pageblock/isolation/explain.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 
@@ -255,4 +256,25 @@ TEST_CASE("undo_isolate_page_range changes nothing if more blocks are isolated t
   };
   CHECK_VIOLATION_IN(zone, undo(4), "more blocks are isolated");
   CHECK(undo(2) == ok);
+}
+
+TEST_CASE("ranges far beyond the zone cost no more than the zone", "[page_isolation]") {
+  constexpr Pfn far{std::uint64_t{1} << 63};
+  TinyZone zone{ZoneLayout{.start_pfn = Pfn{21}, .spanned_pages = 40}};
+  CHECK(explain_isolate_range(zone, Pfn{0}, far) == std::nullopt);
+  CHECK(start_isolate_page_range(zone, Pfn{0}, far, MigrateType::movable) == ok);
+  CHECK(test_pages_isolated(zone, Pfn{0}, far) == ok);
+  CHECK(explain_test(zone, Pfn{0}, far) == std::nullopt);
+  CHECK(test_pages_isolated(zone, Pfn{0} - 4, Pfn{0} - 1) == -Err::busy);
+  CHECK(undo_isolate_page_range(zone, Pfn{0}, far, MigrateType::movable) == ok);
+  CHECK(zone.nr_pageblock_isolate() == 0);
+}
+
+TEST_CASE("ranges report a migratetype that is none", "[page_isolation]") {
+  TinyZone zone{ZoneLayout{.spanned_pages = 32}};
+  constexpr auto none = static_cast<MigrateType>(7);
+  CHECK_VIOLATION_IN(zone, start_isolate_page_range(zone, block(0), block(1), none), "no such");
+  CHECK_VIOLATION_IN(zone, undo_isolate_page_range(zone, block(0), block(1), none), "no such");
+  CHECK_VIOLATION_IN(zone, unset_migratetype_isolate(zone, block(0), none), "no such");
+  CHECK_VIOLATION_IN(zone, set_pageblock_migratetype(zone, block(0), none), "no such");
 }

@@ -1,5 +1,7 @@
 #include "pageblock/mm/watermark.hpp"
 
+#include "pageblock/mm/page_alloc.hpp"
+
 #include "support/catch.hpp"
 #include "support/violation.hpp"
 #include "support/zones.hpp"
@@ -111,6 +113,18 @@ TEST_CASE("zone_watermark_ok reports an order or a zone index that does not exis
   CHECK_VIOLATION_IN(zone, ok_for(zone, 0, 0, 4), "no such zone index");
   CHECK_VIOLATION_IN(zone, zone_watermark_ok_safe(zone, Order{5}, 0, 0, 0), "above the largest");
   CHECK_VIOLATION_IN(zone, zone_watermark_ok_safe(zone, Order{0}, 0, 4, 0), "no such zone index");
+}
+
+TEST_CASE("watermarks and reserves too large for any zone are never met", "[watermark]") {
+  Zone<> zone{ZoneLayout{.spanned_pages = 4096}};
+  constexpr auto most = ~std::uint64_t{0};
+  CHECK_FALSE(zone_watermark_ok(zone, Order{0}, most, 0, 0));
+  zone.set_lowmem_reserve(0, most);
+  CHECK_FALSE(zone_watermark_ok(zone, Order{0}, 5, 0, 0));
+  CHECK_FALSE(zone_watermark_ok(zone, Order{3}, most, 0, 0));
+  zone.set_lowmem_reserve(0, 0);
+  zone.set_watermarks({.low = most});
+  CHECK(split_free_page(zone, Pfn{0}) == 0);
 }
 
 }  // namespace pageblock::test
