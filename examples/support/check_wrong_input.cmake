@@ -86,7 +86,18 @@ with(memory_blocks "block_size_bytes 1000\nmemory1 state=online phys_index=1\n"
      "memory_blocks:1: a memory block of 1 pages is smaller than the largest free chunk")
 with(memory_blocks "block_size_bytes 8000000\nmemory9 state=online phys_index=9\n"
      "memory_blocks:2: memory9 .* is online, but in no zone of zoneinfo")
+with(memory_blocks "block_size_bytes 10000000000000\n"
+     "memory_blocks:1: 0x10000000000000 bytes are too much for a block")
+with(buddyinfo "Node 4294967296, zone DMA 1\n" "buddyinfo:1: '4294967296' is no number for 'Node'")
+string(ASCII 27 escape)
+with(zoneinfo "Node 0, zone ${escape}[2J\n" "zoneinfo:1: zone .x1b.2J has no line")
 with(iomem "what is this\n" "iomem:1: expected '<start>-<end> : <name>'")
+
+# A FIFO would never end.
+file(REMOVE_RECURSE ${SCRATCH}/fifo)
+file(COPY ${SAMPLE}/ DESTINATION ${SCRATCH}/fifo)
+execute_process(COMMAND mkfifo ${SCRATCH}/fifo/zoneinfo COMMAND_ERROR_IS_FATAL ANY)
+expect(1 "zoneinfo: this is no regular file" ${SCRATCH}/fifo)
 
 # What is assumed is said.
 file(REMOVE_RECURSE ${SCRATCH}/sample)
