@@ -1,7 +1,6 @@
 #include "pageblock/base/spinlock.hpp"
 
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "pageblock/base/checked_lock.hpp"
@@ -60,24 +59,6 @@ TEST_CASE("NullLock counts as held, so that assertions pass", "[spinlock]") {
   lock.lock();
   lock.unlock();
   CHECK(lock.is_held());
-}
-
-TEMPLATE_TEST_CASE("lock lets in one thread at a time", "[spinlock]", Spinlock, StdLock<std::mutex>,
-                   CheckedLock) {
-  constexpr int nr_rounds = 2000;
-  TestType lock;
-  int counter = 0;  // no atomic: the lock alone protects it
-  const auto work = [&] {
-    for (int i = 0; i < nr_rounds; ++i) {
-      const std::lock_guard guard{lock};
-      ++counter;
-    }
-  };
-  std::thread a{work};
-  std::thread b{work};
-  a.join();
-  b.join();
-  CHECK(counter == 2 * nr_rounds);
 }
 
 TEMPLATE_TEST_CASE("IrqSaveGuard holds the lock for its scope", "[spinlock]", Spinlock,

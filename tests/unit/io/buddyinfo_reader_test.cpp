@@ -3,18 +3,14 @@
 #include <string>
 
 #include "support/catch.hpp"
+#include "support/fault.hpp"
 
 using namespace pageblock;
 
 namespace {
 
 std::string fault_of(const std::string& content) {
-  try {
-    static_cast<void>(parse_buddyinfo(InputFile{"buddyinfo", content}));
-    return "";
-  } catch (const ParseError& error) {
-    return error.what();
-  }
+  return test::fault_in([&] { return parse_buddyinfo(InputFile{"buddyinfo", content}); });
 }
 
 }  // namespace

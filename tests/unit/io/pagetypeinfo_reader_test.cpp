@@ -3,6 +3,7 @@
 #include <string>
 
 #include "support/catch.hpp"
+#include "support/fault.hpp"
 
 using namespace pageblock;
 
@@ -22,12 +23,7 @@ const std::string text =
     "Node 0, zone      DMA            9            9            9 \n";
 
 std::string fault_of(const std::string& content) {
-  try {
-    static_cast<void>(parse_pagetypeinfo(InputFile{"pagetypeinfo", content}));
-    return "";
-  } catch (const ParseError& error) {
-    return error.what();
-  }
+  return test::fault_in([&] { return parse_pagetypeinfo(InputFile{"pagetypeinfo", content}); });
 }
 
 }  // namespace

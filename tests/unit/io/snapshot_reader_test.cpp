@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "support/catch.hpp"
+#include "support/fault.hpp"
 
 using namespace pageblock;
 
@@ -51,12 +52,7 @@ class Machine {
 };
 
 std::string fault_of(const SnapshotFiles& files) {
-  try {
-    static_cast<void>(read_snapshot(files));
-    return "";
-  } catch (const ParseError& error) {
-    return error.what();
-  }
+  return test::fault_in([&] { return read_snapshot(files); });
 }
 
 }  // namespace

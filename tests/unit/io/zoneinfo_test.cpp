@@ -3,6 +3,7 @@
 #include <string>
 
 #include "support/catch.hpp"
+#include "support/fault.hpp"
 
 using namespace pageblock;
 
@@ -49,12 +50,7 @@ const std::string two_zones =
     "  start_pfn:           8192\n";
 
 std::string fault_of(const std::string& content) {
-  try {
-    static_cast<void>(parse_zoneinfo(InputFile{"zoneinfo", content}));
-    return "";
-  } catch (const ParseError& error) {
-    return error.what();
-  }
+  return test::fault_in([&] { return parse_zoneinfo(InputFile{"zoneinfo", content}); });
 }
 
 std::string zone(const std::string& name, int start, int spanned) {
