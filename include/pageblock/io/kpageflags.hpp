@@ -8,8 +8,7 @@
 ///     NOPAGE                    hole          the kernel has no page there
 ///     POISON                    poisoned      memory errors; v3.6 cannot take such a page away
 ///     OFFLINE                   offline       a balloon or virtio-mem holds it; v3.6 sees a user
-///     RESERVED                  reserved      boot memory, firmware, the memory map; with MMAP
-///     what
+///     RESERVED                  reserved      boot memory, firmware, the memory map; with MMAP what
 ///                                             the kernel maps into processes, with ZERO_PAGE zeros
 ///     SLAB                      slab          also its tails; ANON and KSM there are stray bits of
 ///                                             a word that slabs use otherwise
@@ -29,8 +28,7 @@
 ///     HEAD                      compound      of the kernel: per-CPU lists hold no compound pages
 ///     any other                 kernel page   freeing clears PRIVATE and its like, so it is in use
 ///     none                      unknown       a kernel page (stack, vmalloc, driver) or a free
-///     page
-///                                             on a per-CPU list
+///                                             page on a per-CPU list
 ///
 /// Bits that say nothing of this (LOCKED, IDLE, ...) and bits without a name here are ignored.
 #pragma once

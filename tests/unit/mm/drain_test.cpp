@@ -153,4 +153,9 @@ TEST_CASE("drain_pages reports a CPU that the zone does not have", "[drain]") {
   drain_all_pages(zone);  // asks CPU 0 alone
 }
 
+TEST_CASE("free_pcppages_bulk requires that the CPU has so many pages", "[drain]") {
+  TinyZone zone{ZoneLayout{.spanned_pages = 32}};
+  CHECK_VIOLATION_IN(zone, detail::free_pcppages_bulk(zone, 1, zone.pcp(cpu0)), "fewer pages");
+}
+
 }  // namespace pageblock::test

@@ -215,4 +215,30 @@ TEST_CASE("put_page reports pages that do not exist or are free, and CPUs", "[pa
   CHECK_VIOLATION_IN(zone, put_page(zone, cpu1, Pfn{0}), "no such CPU");
 }
 
+TEST_CASE("set_page_lru reports pages inside a free chunk, and get_page a full count",
+          "[page_alloc]") {
+  TinyZone zone{ZoneLayout{.spanned_pages = 32, .in_use = {{{Pfn{0}, Pfn{1}}, ~std::uint32_t{0}}}}};
+  CHECK_VIOLATION_IN(zone, set_page_lru(zone, Pfn{17}, true), "the page is free");
+  CHECK_VIOLATION_IN(zone, get_page(zone, Pfn{0}), "too many references");
+}
+
+// Without the checks of CONFIG_DEBUG_VM.
+struct TrustingConfig : TinyConfig {
+  static constexpr bool debug_vm = false;
+};
+
+TEST_CASE("without debug_vm pages are allocated and freed as with it", "[page_alloc]") {
+  Zone<TrustingConfig> zone{ZoneLayout{.spanned_pages = 32}};
+  const Zone<TrustingConfig> before = zone;
+  const auto single = alloc_pages(zone, cpu0, Order{0}, MigrateType::movable);
+  const auto chunk = alloc_pages(zone, cpu0, Order{2}, MigrateType::movable);
+  REQUIRE(single);
+  REQUIRE(chunk);
+  CHECK(free_pages(zone, cpu0, *chunk, Order{2}) == freed);
+  CHECK(free_pages(zone, cpu0, *single, Order{0}) == freed);
+  drain_all_pages(zone);
+  CHECK(zone.nr_free_pages() == before.nr_free_pages());
+  CHECK(zone.nr_free(Order{4}) == 2);
+}
+
 }  // namespace pageblock::test

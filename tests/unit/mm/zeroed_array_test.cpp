@@ -56,4 +56,12 @@ TEST_CASE("write_once writes what read_once reads", "[zeroed_array]") {
   CHECK(detail::read_once(value) == 200);
 }
 
+TEST_CASE("ZeroedArray copies what lies behind and between long runs of zeros", "[zeroed_array]") {
+  pageblock::detail::ZeroedArray<std::uint32_t> array(10000);
+  array[5000] = 1;
+  array[9999] = 2;
+  const auto copy = array;
+  CHECK(std::ranges::equal(copy.span(), array.span()));
+}
+
 }  // namespace pageblock::test

@@ -239,4 +239,24 @@ TEST_CASE("merged and complement cut ranges apart", "[zone_layout]") {
   CHECK(detail::complement({}, Pfn{0}, Pfn{0}).empty());
 }
 
+TEST_CASE("in use, a later range wins over an earlier one, and reserved memory over both",
+          "[zone_layout]") {
+  const TinyZone zone{ZoneLayout{.spanned_pages = 32,
+                                 .reserved = {{Pfn{6}, Pfn{8}}},
+                                 .in_use = {{{Pfn{0}, Pfn{8}}, 3, true}, {{Pfn{2}, Pfn{8}}, 1}}}};
+  CHECK(zone.page(Pfn{0}).count() == 3);
+  CHECK(zone.page(Pfn{1}).is_lru());
+  CHECK(zone.page(Pfn{2}).count() == 1);
+  CHECK_FALSE(zone.page(Pfn{2}).is_lru());
+  CHECK(zone.page(Pfn{7}).count() == 1);
+  CHECK(zone.page(Pfn{7}).is_reserved());
+}
+
+TEST_CASE("Zone reports a layout with a migratetype that is none", "[zone_layout]") {
+  CHECK_VIOLATION(
+      (TinyZone{ZoneLayout{.spanned_pages = 8,
+                           .block_types = {{{Pfn{0}, Pfn{8}}, static_cast<MigrateType>(7)}}}}),
+      "no such migratetype");
+}
+
 }  // namespace pageblock::test

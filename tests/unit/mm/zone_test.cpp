@@ -343,4 +343,12 @@ TEST_CASE("Zone prints as one line", "[zone]") {
   CHECK(fmt::format("{:.11}", zone) == "zone Normal");
 }
 
+TEST_CASE("nr_free, free_list and pcp_lock report what the zone does not have", "[zone]") {
+  const TinyZone zone{ZoneLayout{.spanned_pages = 32}};
+  CHECK_VIOLATION(zone.nr_free(Order{5}), "above the largest");
+  CHECK_VIOLATION(zone.free_list(Order{5}, MigrateType::movable), "above the largest");
+  CHECK_VIOLATION(zone.free_list(Order{0}, static_cast<MigrateType>(7)), "no such migratetype");
+  CHECK_VIOLATION(zone.pcp_lock(Cpu{99}), "no such CPU");
+}
+
 }  // namespace pageblock::test
