@@ -16,12 +16,12 @@
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/isolation/explain.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
+#include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/drain.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/watermark.hpp"
 
 #include "support/catch.hpp"
-#include "support/check_invariants.hpp"
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
@@ -149,7 +149,7 @@ class Worker {
 
   void copy() {
     const Zone<Config> copy = zone_;
-    if (!check_invariants(copy).empty()) ++shared_.nr_bad_copies;
+    if (!verify(copy).empty()) ++shared_.nr_bad_copies;
     const Zone<Config> again = copy;
     if (!(again == copy) || again.hash() != copy.hash()) ++shared_.nr_bad_copies;
     static_cast<void>(copy == zone_);
@@ -189,7 +189,7 @@ TEMPLATE_TEST_CASE("threads share a zone and nothing is lost or handed out twice
   CHECK(undo_isolate_page_range(zone, Pfn{0}, Pfn{nr_pages}, MigrateType::movable) == ok);
   CHECK(types(zone).find('I') == std::string::npos);
   CHECK(zone.nr_free_pages() == nr_pages);
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
   // The counter can be too high (a steal of an isolated block), but never lost a block.
   CHECK(zone.nr_pageblock_isolate() >= 0);
 }
@@ -222,5 +222,5 @@ TEMPLATE_TEST_CASE("threads that isolate and allocate get no page of each other"
   CHECK(nr_bad == 0);
   drain_all_pages(zone);
   CHECK(zone.nr_free_pages() == nr_pages);
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }

@@ -4,10 +4,10 @@
 #include <cstdint>
 
 #include "pageblock/clients/contig.hpp"
+#include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 
 #include "support/catch.hpp"
-#include "support/check_invariants.hpp"
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
@@ -46,7 +46,7 @@ TEST_CASE("a CMA area is lent to movable requests and comes back for a contiguou
   CHECK(alloc_contig_range(zone, cpu0, Pfn{32}, Pfn{44}, MigrateType::cma) == -Err::busy);
   CHECK(types(zone) == "UUUUCCUU");
   CHECK(zone.nr_pageblock_isolate() == 0);
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 
   // They move out.
   for (const std::uint64_t pfn : borrowed) static_cast<void>(put_page(zone, cpu0, Pfn{pfn}));
@@ -54,7 +54,7 @@ TEST_CASE("a CMA area is lent to movable requests and comes back for a contiguou
   for (Pfn pfn{32}; pfn < Pfn{44}; ++pfn) CHECK(zone.page(pfn).count() == 1);
   CHECK(types(zone) == "UUUUCCUU");
   CHECK(free_list(zone, 2, MigrateType::cma) == Pfns{44});
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 
   // The camera is done; the area is whole and can be lent again.
   free_contig_range(zone, cpu0, Pfn{32}, 12);
@@ -75,5 +75,5 @@ TEST_CASE("a page pinned in a CMA area keeps the contiguous request out for good
   CHECK(alloc_contig_range(zone, cpu0, Pfn{38}, Pfn{48}, MigrateType::cma) == ok);
   CHECK(types(zone) == "MMMMCCMM");
   CHECK(zone.nr_free_pages() == 48);
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }

@@ -6,10 +6,10 @@
 #include "pageblock/clients/memory_hotplug.hpp"
 #include "pageblock/isolation/explain.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
+#include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 
 #include "support/catch.hpp"
-#include "support/check_invariants.hpp"
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
@@ -69,7 +69,7 @@ TEST_CASE("a memory range goes offline once its pages have moved elsewhere", "[s
   CHECK(undo_isolate_page_range(zone, block(2), block(6), MigrateType::movable) == ok);
   CHECK(zone.nr_pageblock_isolate() == 0);
   CHECK(zone.nr_free_pages() == 64 - 32 - 12);
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 
   // What is left can be had to the last page, and none of it is in the range.
   std::uint64_t nr_got = 0;
@@ -98,7 +98,7 @@ TEST_CASE("a pinned page in a movable block stops it late, and the explanation n
   CHECK(undo_isolate_page_range(zone, block(4), block(5), MigrateType::movable) == ok);
   CHECK(types(zone) == "MMMMMMMM");
   CHECK(zone.nr_free_pages() == 64 - 12 - 1);
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("a kernel page in an unmovable block stops it at once, and the explanation names it",
@@ -145,5 +145,5 @@ TEST_CASE("a balloon lets its pages be counted, and they can go offline with it"
   for (std::uint64_t pfn = 50; pfn < 53; ++pfn) free(zone, pfn);
   CHECK(test_pages_isolated(zone, block(6), block(8)) == ok);
   offline_isolated_pages(zone, block(6), block(8));
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }

@@ -81,8 +81,9 @@ class FreeArea {
   /// Returns the orders at which the list of @p type is not empty, as a bit mask.
   [[nodiscard]] std::uint32_t orders(MigrateType type) const { return orders_[index_of(type)]; }
 
-  /// Returns the head of a list that is not empty.
+  /// Returns the first or the last chunk of a list that is not empty.
   [[nodiscard]] Pfn head(Order order, MigrateType type) const { return list_of(order, type).head; }
+  [[nodiscard]] Pfn tail(Order order, MigrateType type) const { return list_of(order, type).tail; }
 
   void add_head(Map& map, Pfn pfn, Order order, MigrateType type) {
     List& to = list_of(order, type);

@@ -205,6 +205,28 @@ class Memmap {
   /// Returns the number of blocks that have records.
   [[nodiscard]] std::size_t nr_records() const { return records_.size(); }
 
+  /// Calls report(pfn, text) for each block, named by its first page, in which the two levels
+  /// contradict each other.
+  template <typename Report>
+  void check_storage(Report report) const {
+    std::size_t nr_claimed = 0;
+    for (std::size_t b = 0; b < blocks_.size(); ++b) {
+      if (PageBits{blocks_[b].cover}.has(PageBits::buddy)) {
+        report(pfn_of(b), "the cover says that inner pages are chunk heads");
+      }
+      if (records_at(b) != nullptr) ++nr_claimed;
+    }
+    std::size_t nr_owned = 0;
+    for (const auto& records : records_) {
+      if (records->block < blocks_.size() && blocks_[records->block].records == records.get()) {
+        ++nr_owned;
+      } else {
+        report(base_, "there are page records that belong to no block");
+      }
+    }
+    if (nr_claimed != nr_owned) report(base_, "a block has page records that the map does not own");
+  }
+
   /// Compares what the pages mean: a record that says what the cover would say makes no difference,
   /// nor does a link of a page that is on no list.
   friend bool operator==(const Memmap& a, const Memmap& b) {

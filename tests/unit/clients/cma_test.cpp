@@ -2,10 +2,10 @@
 #include "pageblock/clients/cma.hpp"
 
 #include "pageblock/base/checked_lock.hpp"
+#include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 
 #include "support/catch.hpp"
-#include "support/check_invariants.hpp"
 #include "support/violation.hpp"
 #include "support/words.hpp"
 #include "support/zones.hpp"
@@ -30,7 +30,7 @@ TEST_CASE("init_cma_reserved_pageblock frees the block as one chunk of type cma"
     CHECK_FALSE(zone.page(pfn).is_reserved());
     CHECK(zone.page(pfn).count() == 0);
   }
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("init_cma_reserved_pageblock merges the block with a free neighbour", "[cma]") {

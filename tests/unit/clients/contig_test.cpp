@@ -4,10 +4,10 @@
 
 #include "pageblock/base/checked_lock.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
+#include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 
 #include "support/catch.hpp"
-#include "support/check_invariants.hpp"
 #include "support/recording_tracer.hpp"
 #include "support/violation.hpp"
 #include "support/words.hpp"
@@ -48,7 +48,7 @@ TEST_CASE("alloc_contig_range allocates exactly the range", "[contig]") {
   CHECK(free_list(zone, 2, MigrateType::movable) == Pfns{12, 0});
   CHECK(free_list(zone, 0, MigrateType::movable) == Pfns{11});
   CHECK(free_list(zone, 4, MigrateType::movable) == Pfns{32, 16});
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("alloc_contig_range allocates a single page", "[contig]") {
@@ -66,7 +66,7 @@ TEST_CASE("alloc_contig_range allocates over several chunks", "[contig]") {
   CHECK(zone.page(Pfn{8}).count() == 1);
   CHECK(zone.page(Pfn{39}).count() == 1);
   CHECK(free_list(zone, 3, MigrateType::movable) == Pfns{40});
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("alloc_contig_range drains pages of the range from the CPUs' lists", "[contig]") {
@@ -143,7 +143,7 @@ TEST_CASE("alloc_contig_range refuses a range with a page in use", "[contig]") {
   CHECK(alloc_contig(zone, 2, 6) == -Err::busy);
   CHECK(zone.nr_free_pages() == 47);
   CHECK(types(zone) == "MMMMMM");
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("alloc_contig_range does not mind pages in use around the range", "[contig]") {
@@ -171,7 +171,7 @@ TEST_CASE("alloc_contig_range gives back what it grabbed before a hole", "[conti
   CHECK(pages_of_count_1(zone).empty());
   CHECK(zone.nr_free_pages() == 46);
   CHECK(types(zone) == "MMMMMM");
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("alloc_contig_range gives back what it grabbed before the watermark, last page first",
@@ -223,7 +223,7 @@ TEST_CASE("alloc_contig_range works in a zone whose ends are not aligned", "[con
   CHECK(alloc_contig(zone, 52, 55) == ok);
   CHECK(zone.nr_free_pages() == 45);
   CHECK(zone.nr_pageblock_isolate() == 0);
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("alloc_contig_range requires a range that is not empty and lies in the zone",

@@ -3,10 +3,10 @@
 
 #include "pageblock/base/checked_lock.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
+#include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 
 #include "support/catch.hpp"
-#include "support/check_invariants.hpp"
 #include "support/violation.hpp"
 #include "support/words.hpp"
 #include "support/zones.hpp"
@@ -32,7 +32,7 @@ TEST_CASE("offline_isolated_pages takes the free chunks away and reserves their 
   }
   CHECK_FALSE(zone.page(Pfn{15}).is_reserved());
   CHECK(zone.nr_pageblock_isolate() == 2);
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("offline_isolated_pages takes chunks of all sizes, on whichever list they are",
@@ -47,7 +47,7 @@ TEST_CASE("offline_isolated_pages takes chunks of all sizes, on whichever list t
   CHECK(zone.page(Pfn{2}).is_reserved());
   CHECK(zone.page(Pfn{15}).is_reserved());
   CHECK_FALSE(zone.page(Pfn{0}).is_reserved());
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("offline_isolated_pages takes a chunk that reaches beyond the end as a whole",
@@ -64,7 +64,7 @@ TEST_CASE("offline_isolated_pages skips holes and what is outside the zone", "[m
   CHECK(zone.nr_free_pages() == 0);
   CHECK_FALSE(zone.is_valid(Pfn{12}));
   CHECK(zone.page(Pfn{17}).is_reserved());
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("offline_isolated_pages of an empty range changes nothing", "[memory_hotplug]") {

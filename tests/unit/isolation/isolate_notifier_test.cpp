@@ -9,10 +9,10 @@
 #include "pageblock/clients/contig.hpp"
 #include "pageblock/isolation/explain.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
+#include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 
 #include "support/catch.hpp"
-#include "support/check_invariants.hpp"
 #include "support/violation.hpp"
 #include "support/words.hpp"
 #include "support/zones.hpp"
@@ -288,14 +288,14 @@ TEST_CASE("an exception of a callback rolls a range back as a refusal does", "[i
                   std::runtime_error);
   CHECK(types(zone) == "EEMMMM");
   CHECK(zone.nr_pageblock_isolate() == 0);
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 
   CHECK_THROWS_AS(alloc_contig_range(zone, cpu0, Pfn{10}, Pfn{20}, MigrateType::movable),
                   std::runtime_error);
   CHECK(types(zone) == "MMMMMM");
   CHECK(zone.nr_free_pages() == 48);
   CHECK_FALSE(zone.lock().is_held());
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 namespace {
@@ -356,7 +356,7 @@ TEST_CASE("a callback that calls into its zone is reported, and the zone stays u
     CHECK_VIOLATION_IN(zone, set_migratetype_isolate(zone, block(0)), "calls into the zone");
     CHECK_FALSE(zone.lock().is_held());
     CHECK_FALSE(CheckedLock::irqs_disabled());
-    CHECK(check_invariants(zone).empty());
+    CHECK(verify(zone).empty());
     CHECK(unregister_memory_isolate_notifier(zone, notifier) == ok);
     CHECK(set_migratetype_isolate(zone, block(0)) == ok);
     alloc(zone, 0);

@@ -1,10 +1,10 @@
 /// start_isolate_page_range(), undo_isolate_page_range().
 #include "pageblock/isolation/explain.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
+#include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 
 #include "support/catch.hpp"
-#include "support/check_invariants.hpp"
 #include "support/recording_tracer.hpp"
 #include "support/violation.hpp"
 #include "support/words.hpp"
@@ -36,7 +36,7 @@ TEST_CASE("start_isolate_page_range isolates every block of the range", "[page_i
   CHECK(free_list(zone, 4, MigrateType::isolate) == Pfns{16, 0});
   CHECK(zone.nr_free_pages() == 32);
   CHECK(cannot_alloc(zone, 0));
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("start_isolate_page_range of an empty range is ok and changes nothing",
@@ -94,7 +94,7 @@ TEST_CASE("start_isolate_page_range gives all blocks back when one is refused",
     CHECK(free_list(zone, order, MigrateType::isolate).empty());
   }
   CHECK(zone.nr_free_pages() == 31);
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("start_isolate_page_range rolls back with the type it is told", "[page_isolation]") {
@@ -186,7 +186,7 @@ TEST_CASE("undo_isolate_page_range gives isolated blocks back and skips others",
   CHECK(types(zone) == "UMMM");
   CHECK(zone.nr_pageblock_isolate() == 0);
   CHECK(free_list(zone, 3, MigrateType::movable) == Pfns{24, 8});
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
   const TinyZone before = zone;
   CHECK(undo_isolate_page_range(zone, block(0), block(4), MigrateType::movable) == ok);
   CHECK(zone == before);

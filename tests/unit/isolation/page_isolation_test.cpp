@@ -1,10 +1,10 @@
 /// set_migratetype_isolate(), unset_migratetype_isolate(): one block.
 #include "pageblock/isolation/page_isolation.hpp"
 
+#include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 
 #include "support/catch.hpp"
-#include "support/check_invariants.hpp"
 #include "support/recording_tracer.hpp"
 #include "support/violation.hpp"
 #include "support/words.hpp"
@@ -38,7 +38,7 @@ TEST_CASE("set_migratetype_isolate marks the block, counts it and moves its free
   CHECK(zone.nr_pageblock_isolate() == 1);
   CHECK(free_list(zone, 4, MigrateType::movable) == Pfns{0});
   CHECK(free_list(zone, 4, MigrateType::isolate) == Pfns{16});
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("set_migratetype_isolate leaves NR_FREE_PAGES and nr_free as they are",
@@ -71,7 +71,7 @@ TEST_CASE("set_migratetype_isolate puts chunks in front, in descending order", "
   CHECK(free_list(zone, 0, MigrateType::isolate) == Pfns{6, 4, 2, 0});
   CHECK(set_migratetype_isolate(zone, block(1)) == ok);
   CHECK(free_list(zone, 0, MigrateType::isolate) == Pfns{14, 12, 10, 8, 6, 4, 2, 0});
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("set_migratetype_isolate drains the lists of every CPU", "[page_isolation]") {
@@ -85,7 +85,7 @@ TEST_CASE("set_migratetype_isolate drains the lists of every CPU", "[page_isolat
   CHECK(zone.pcp(cpu0).count == 0);
   CHECK(zone.pcp(cpu1).count == 0);
   CHECK(zone.nr_free_pages() == 30);
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("set_migratetype_isolate changes and drains nothing when a page is unmovable",
@@ -249,7 +249,7 @@ TEST_CASE("unset_migratetype_isolate gives the block back with the type it is to
   CHECK(free_list(zone, 4, MigrateType::isolate).empty());
   CHECK(free_list(zone, 4, MigrateType::reclaimable) == Pfns{0});
   CHECK(zone.nr_free_pages() == 32);
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("unset_migratetype_isolate puts chunks in front, in descending order",

@@ -9,11 +9,11 @@
 #include "pageblock/clients/contig.hpp"
 #include "pageblock/isolation/explain.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
+#include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/watermark.hpp"
 
 #include "support/catch.hpp"
-#include "support/check_invariants.hpp"
 #include "support/recording_tracer.hpp"
 #include "support/words.hpp"
 #include "support/zones.hpp"

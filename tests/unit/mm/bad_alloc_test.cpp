@@ -2,10 +2,10 @@
 #include <cstdlib>
 #include <new>
 
+#include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 
 #include "support/catch.hpp"
-#include "support/check_invariants.hpp"
 #include "support/zones.hpp"
 
 namespace {
@@ -49,7 +49,7 @@ int fail_each(const TinyZone& before, After after, void (*call)(TinyZone&)) {
       threw = true;
     }
     left = -1;
-    CHECK(check_invariants(zone).empty());
+    CHECK(verify(zone).empty());
     CHECK(!zone.lock().is_held());
     CHECK(!zone.pcp_lock(cpu0).is_held());
     if (!threw) return nr_failures;

@@ -1,9 +1,9 @@
 #include "pageblock/mm/drain.hpp"
 
+#include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 
 #include "support/catch.hpp"
-#include "support/check_invariants.hpp"
 #include "support/recording_tracer.hpp"
 #include "support/violation.hpp"
 #include "support/zones.hpp"
@@ -43,7 +43,7 @@ TEST_CASE("free_pcppages_bulk of the notes' example takes from the tails, in tur
   CHECK(free_list(zone, 0, movable) == Pfns{18, 16});
   CHECK(free_list(zone, 0, unmovable) == Pfns{0});
   CHECK(zone.nr_free_pages() == 3);
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("drain_pages visits the lists in turn and empties the last one in one go", "[drain]") {
@@ -64,7 +64,7 @@ TEST_CASE("drain_pages visits the lists in turn and empties the last one in one 
   CHECK(drained == Pfns{8, 16, 0, 10, 18, 2, 20, 22, 4});
   CHECK(zone.pcp(cpu0).count == 0);
   CHECK(zone.nr_free_pages() == 9);
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("drain_pages empties a single list in one go", "[drain]") {
@@ -122,7 +122,7 @@ TEST_CASE("drain_pages drains one CPU, drain_all_pages each of them in order", "
     CHECK(free_list(zone, 0, movable) == Pfns{16, 18});
     CHECK(zone.pcp(cpu1).count == 0);
   }
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("drain_pages takes the CPU's lock, and zone.lock if there are pages", "[drain]") {

@@ -3,8 +3,9 @@
 #include <mutex>
 #include <optional>
 
+#include "pageblock/lab/verify.hpp"
+
 #include "support/catch.hpp"
-#include "support/check_invariants.hpp"
 #include "support/recording_tracer.hpp"
 #include "support/violation.hpp"
 #include "support/zones.hpp"
@@ -79,7 +80,7 @@ TEST_CASE("move_freepages_block moves a block's chunks to the heads, descending"
   CHECK(free_list(zone, 1, movable).empty());
   CHECK(get_pageblock_migratetype(zone, Pfn{0}) == movable);
   CHECK(zone.nr_free_pages() == 23);
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("move_freepages_block turns a list of the same type over", "[fallback]") {
@@ -103,7 +104,7 @@ TEST_CASE("move_freepages_block sees only chunks that begin in the block", "[fal
   CHECK(zone == before);
   CHECK(move(zone, 0, isolate) == 16);  // and goes as a whole with block 0
   CHECK(free_list(zone, 4, isolate) == Pfns{0});
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("move_freepages_block moves nothing of a block that the zone's end cuts", "[fallback]") {

@@ -4,8 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "pageblock/lab/verify.hpp"
+
 #include "support/catch.hpp"
-#include "support/check_invariants.hpp"
 #include "support/recording_tracer.hpp"
 #include "support/tiny_zones.hpp"
 #include "support/violation.hpp"
@@ -29,7 +30,7 @@ TEST_CASE("alloc_pages of the notes' example splits the head of the list", "[pag
   CHECK(free_list(zone, 2, movable) == Pfns{20});
   CHECK(free_list(zone, 1, movable) == Pfns{18});
   CHECK(zone.nr_free_pages() == 30);
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("alloc_pages counts the first page only", "[page_alloc]") {
@@ -71,7 +72,7 @@ TEST_CASE("alloc_pages of order 0 fills the CPU's list, and takes one page from 
   CHECK(zone.page(Pfn{16}).count() == 1);
   CHECK(zone.page(Pfn{16}).page_private() == 0);
   CHECK(zone.page(Pfn{17}).count() == 0);
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("alloc_pages of order 0 refills a list when that list is empty, whatever others hold",
@@ -162,7 +163,7 @@ TEST_CASE("alloc_pages and free_pages take the locks that they say", "[page_allo
   CHECK(taken_by([&] { give_back(zone, 24); }) == Pfns{1, 0});  // the block's first page
   CHECK(taken_by([&] { give_back(zone, 25); }) == Pfns{1, 1});  // makes its records
   CHECK(taken_by([&] { give_back(zone, 26); }) == Pfns{1, 1});  // reaches high: drains
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("alloc_pages and free_pages tell the tracer", "[page_alloc]") {
@@ -218,12 +219,12 @@ TEMPLATE_TEST_CASE("alloc_pages and free_pages keep a zone consistent with every
     REQUIRE(page);
     taken.emplace_back(page->pfn(), order);
   }
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
   for (const auto& [pfn, order] : taken) CHECK(free_pages(zone, cpu0, pfn, order) == freed);
   drain_all_pages(zone);
   CHECK(zone.nr_free_pages() == 128);
   CHECK(zone.nr_free(Order{4}) == 8);
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 }  // namespace pageblock::test

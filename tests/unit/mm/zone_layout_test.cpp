@@ -2,8 +2,9 @@
 
 #include <vector>
 
+#include "pageblock/lab/verify.hpp"
+
 #include "support/catch.hpp"
-#include "support/check_invariants.hpp"
 #include "support/violation.hpp"
 #include "support/zones.hpp"
 
@@ -14,7 +15,7 @@ using enum MigrateType;
 
 constexpr PfnRange range(std::uint64_t start, std::uint64_t end) { return {Pfn{start}, Pfn{end}}; }
 
-std::vector<std::string> broken(const TinyZone& zone) { return check_invariants(zone); }
+std::vector<std::string> broken(const TinyZone& zone) { return verify(zone); }
 
 std::string creation_reports(const ZoneLayout& layout) {
   return violation_of([&] { const TinyZone zone{layout}; });
@@ -177,7 +178,7 @@ TEMPLATE_TEST_CASE("Zone is consistent in every geometry", "[zone_layout]", OneB
                              .reserved = {range(44, 45)},
                              .in_use = {{.range = range(60, 77)}}}};
   CHECK(zone.nr_free_pages() == 87 - 11 - 1 - 17);
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("Zone of a TiB touches next to nothing", "[zone_layout]") {

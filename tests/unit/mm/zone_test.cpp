@@ -9,10 +9,10 @@
 
 #include <fmt/format.h>
 
+#include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 
 #include "support/catch.hpp"
-#include "support/check_invariants.hpp"
 #include "support/recording_tracer.hpp"
 #include "support/violation.hpp"
 #include "support/zones.hpp"
@@ -59,13 +59,13 @@ TEMPLATE_TEST_CASE("Zone is a regular value with every lock and geometry", "[zon
   CHECK(!equal_both_ways(zone, snapshot));
   zone = snapshot;
   CHECK(equal_both_ways(zone, snapshot));
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 
   TestZone moved{std::move(zone)};
   CHECK(equal_both_ways(moved, snapshot));
   zone = std::move(moved);
   CHECK(equal_both_ways(zone, snapshot));
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("Zone made of nothing is empty and equal to others of that kind", "[zone]") {
@@ -75,7 +75,7 @@ TEST_CASE("Zone made of nothing is empty and equal to others of that kind", "[zo
   CHECK(!zone.spans(Pfn{0}));
   CHECK(!zone.is_valid(Pfn{0}));
   CHECK(equal_both_ways(zone, TinyZone{}));
-  CHECK(check_invariants(zone).empty());
+  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("Zone survives assignment to itself", "[zone]") {
@@ -96,8 +96,8 @@ TEST_CASE("Zone copies go their own way", "[zone]") {
   pin(copy, Pfn{6});
   CHECK(zone.page(Pfn{6}).count() == 0);
   CHECK(copy.page(Pfn{6}).count() == 1);
-  CHECK(check_invariants(zone).empty());
-  CHECK(check_invariants(copy).empty());
+  CHECK(verify(zone).empty());
+  CHECK(verify(copy).empty());
 }
 
 TEST_CASE("== holds for a zone that was touched and returned to what it was", "[zone]") {
