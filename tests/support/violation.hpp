@@ -1,40 +1,12 @@
 /// Broken contracts as exceptions, so that tests can break them.
 #pragma once
 
-#include <stdexcept>
 #include <string>
 
-#include "pageblock/base/contract.hpp"
-
 #include "support/catch.hpp"
+#include "support/throwing_handler.hpp"
 
 namespace pageblock::test {
-
-/// What the handler of a ThrowingHandler throws; what() is the reason.
-class ReportedViolation : public std::runtime_error {
- public:
-  explicit ReportedViolation(const Violation& violation)
-      : std::runtime_error{violation.reason}, violation_{violation} {}
-
-  [[nodiscard]] const Violation& violation() const { return violation_; }
-
- private:
-  Violation violation_;
-};
-
-/// While it lives, every violation, warnings too, throws a ReportedViolation.
-class ThrowingHandler {
- public:
-  ThrowingHandler()
-      : former_{set_violation_handler(
-            [](const Violation& violation) { throw ReportedViolation{violation}; })} {}
-  ~ThrowingHandler() { set_violation_handler(former_); }
-  ThrowingHandler(const ThrowingHandler&) = delete;
-  ThrowingHandler& operator=(const ThrowingHandler&) = delete;
-
- private:
-  ViolationHandler former_;
-};
 
 /// Returns the reason of the violation that @p call reports, or "nothing".
 template <typename Call>

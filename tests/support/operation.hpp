@@ -1,0 +1,257 @@
+/// What can be done with a zone, as a value: searches and fuzzers make programs of it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "pageblock/clients/cma.hpp"
+#include "pageblock/clients/contig.hpp"
+#include "pageblock/clients/memory_hotplug.hpp"
+#include "pageblock/isolation/page_isolation.hpp"
+#include "pageblock/isolation/unmovable.hpp"
+#include "pageblock/mm/drain.hpp"
+#include "pageblock/mm/fallback.hpp"
+#include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/watermark.hpp"
+#include "pageblock/mm/zone.hpp"
+
+#include "support/throwing_handler.hpp"
+
+namespace pageblock::test {
+
+/// The function that an operation calls. set_page_lru() is two of them.
+enum class Call : std::uint8_t {
+  alloc_pages,
+  free_pages,
+  get_page,
+  put_page,
+  set_page_lru,
+  clear_page_lru,
+  split_page,
+  split_free_page,
+  drain_pages,
+  drain_all_pages,
+  set_migratetype_isolate,
+  unset_migratetype_isolate,
+  start_isolate_page_range,
+  undo_isolate_page_range,
+  test_pages_isolated,
+  has_unmovable_pages,
+  is_pageblock_removable_nolock,
+  set_pageblock_migratetype,
+  move_freepages_block,
+  zone_watermark_ok,
+  zone_watermark_ok_safe,
+  alloc_contig_range,
+  free_contig_range,
+  init_cma_reserved_pageblock,
+  offline_isolated_pages,
+  set_watermarks,
+  set_lowmem_reserve,
+  set_pageset,
+};
+
+inline constexpr std::size_t nr_calls = static_cast<std::size_t>(Call::set_pageset) + 1;
+
+/// One call with its arguments, those that the function has; the others stay as they are here.
+struct Operation {
+  Call call = Call::drain_all_pages;
+  Cpu cpu{};
+  Pfn pfn{};
+  /// Where the range that begins at pfn ends.
+  Pfn end{};
+  Order order{};
+  MigrateType type = MigrateType::movable;
+  Temperature temperature = Temperature::hot;
+  /// Pages: a mark, a reserve, a count to forgive, the length of a range, or a batch.
+  std::uint64_t number = 0;
+  std::uint32_t high = 0;
+  std::size_t classzone_idx = 0;
+  unsigned flags = 0;
+
+  friend bool operator==(const Operation&, const Operation&) = default;
+};
+
+/// What a call returned, or that it broke a contract.
+struct Result {
+  bool is_bug = false;
+  /// The number, 0 or 1 for a bool, the errno of a Status, 0 for nothing; of alloc_pages the pfn,
+  /// or -1; of a FreeResult 0 for freed, -1 for held, and the number of bad pages.
+  std::int64_t value = 0;
+
+  friend bool operator==(const Result&, const Result&) = default;
+};
+
+/// The value that stands for @p result in a Result.
+[[nodiscard]] inline std::int64_t to_value(const FreeResult& result) {
+  return result.freed == Freed::held ? -1 : static_cast<std::int64_t>(result.nr_bad);
+}
+
+/// Calls move_freepages_block() as it asks for, under zone.lock.
+template <ZoneConfig Config>
+std::uint64_t move_block(Zone<Config>& zone, Pfn pfn, MigrateType type) {
+  const std::lock_guard guard{zone.lock()};
+  return move_freepages_block(zone, pfn, type);
+}
+
+/// Calls the function and returns its value. A broken contract is what the handler makes of it.
+template <ZoneConfig Config>
+std::int64_t call(Zone<Config>& zone, const Operation& op) {
+  switch (op.call) {
+    case Call::alloc_pages: {
+      const auto page = alloc_pages(zone, op.cpu, op.order, op.type, op.temperature);
+      return page ? static_cast<std::int64_t>(page->pfn().value()) : -1;
+    }
+    case Call::free_pages:
+      return to_value(free_pages(zone, op.cpu, op.pfn, op.order, op.temperature));
+    case Call::get_page:
+      return get_page(zone, op.pfn), 0;
+    case Call::put_page:
+      return to_value(put_page(zone, op.cpu, op.pfn));
+    case Call::set_page_lru:
+      return set_page_lru(zone, op.pfn, true), 0;
+    case Call::clear_page_lru:
+      return set_page_lru(zone, op.pfn, false), 0;
+    case Call::split_page:
+      return split_page(zone, op.pfn, op.order), 0;
+    case Call::split_free_page:
+      return static_cast<std::int64_t>(split_free_page(zone, op.pfn));
+    case Call::drain_pages:
+      return drain_pages(zone, op.cpu), 0;
+    case Call::drain_all_pages:
+      return drain_all_pages(zone), 0;
+    case Call::set_migratetype_isolate:
+      return set_migratetype_isolate(zone, op.pfn).to_errno();
+    case Call::unset_migratetype_isolate:
+      return unset_migratetype_isolate(zone, op.pfn, op.type), 0;
+    case Call::start_isolate_page_range:
+      return start_isolate_page_range(zone, op.pfn, op.end, op.type).to_errno();
+    case Call::undo_isolate_page_range:
+      return undo_isolate_page_range(zone, op.pfn, op.end, op.type).to_errno();
+    case Call::test_pages_isolated:
+      return test_pages_isolated(zone, op.pfn, op.end).to_errno();
+    case Call::has_unmovable_pages:
+      return has_unmovable_pages(zone, op.pfn, op.number) ? 1 : 0;
+    case Call::is_pageblock_removable_nolock:
+      return is_pageblock_removable_nolock(zone, op.pfn) ? 1 : 0;
+    case Call::set_pageblock_migratetype:
+      return set_pageblock_migratetype(zone, op.pfn, op.type), 0;
+    case Call::move_freepages_block:
+      return static_cast<std::int64_t>(move_block(zone, op.pfn, op.type));
+    case Call::zone_watermark_ok:
+      return zone_watermark_ok(zone, op.order, op.number, op.classzone_idx, op.flags) ? 1 : 0;
+    case Call::zone_watermark_ok_safe:
+      return zone_watermark_ok_safe(zone, op.order, op.number, op.classzone_idx, op.flags) ? 1 : 0;
+    case Call::alloc_contig_range:
+      return alloc_contig_range(zone, op.cpu, op.pfn, op.end, op.type).to_errno();
+    case Call::free_contig_range:
+      return free_contig_range(zone, op.cpu, op.pfn, op.number), 0;
+    case Call::init_cma_reserved_pageblock:
+      return init_cma_reserved_pageblock(zone, op.pfn), 0;
+    case Call::offline_isolated_pages:
+      return offline_isolated_pages(zone, op.pfn, op.end), 0;
+    case Call::set_watermarks:
+      return zone.set_watermarks({.min = 0, .low = op.number, .high = 0}), 0;
+    case Call::set_lowmem_reserve:
+      return zone.set_lowmem_reserve(op.classzone_idx, op.number), 0;
+    case Call::set_pageset:
+      return zone.set_pageset(static_cast<std::uint32_t>(op.number), op.high), 0;
+  }
+  return 0;
+}
+
+/// The same, with a broken contract as a result.
+template <ZoneConfig Config>
+Result perform(Zone<Config>& zone, const Operation& op) {
+  const ThrowingHandler handler;
+  try {
+    return {.value = call(zone, op)};
+  } catch (const ReportedViolation&) {
+    return {.is_bug = true};
+  }
+}
+
+/// Returns "MigrateType::movable" and so on.
+[[nodiscard]] inline std::string to_code(MigrateType type) {
+  constexpr const char* names[]{"unmovable", "reclaimable", "movable", "reserve", "cma", "isolate"};
+  if (is_migratetype(type)) return fmt::format("MigrateType::{}", names[index_of(type)]);
+  return fmt::format("static_cast<MigrateType>({})", index_of(type));
+}
+
+/// Returns the C++ expression for the call, to be pasted into a test that has a `zone`.
+[[nodiscard]] inline std::string to_code(const Operation& op) {
+  const std::string cpu = fmt::format("Cpu{{{}}}", op.cpu);
+  const std::string pfn = fmt::format("Pfn{{{}}}", op.pfn);
+  const std::string end = fmt::format("Pfn{{{}}}", op.end);
+  const std::string order = fmt::format("Order{{{}}}", op.order);
+  const std::string type = to_code(op.type);
+  const std::string temperature =
+      op.temperature == Temperature::hot ? "" : ", Temperature::cold";  // hot is the default
+  switch (op.call) {
+    case Call::alloc_pages:
+      return fmt::format("alloc_pages(zone, {}, {}, {}{})", cpu, order, type, temperature);
+    case Call::free_pages:
+      return fmt::format("free_pages(zone, {}, {}, {}{})", cpu, pfn, order, temperature);
+    case Call::get_page:
+      return fmt::format("get_page(zone, {})", pfn);
+    case Call::put_page:
+      return fmt::format("put_page(zone, {}, {})", cpu, pfn);
+    case Call::set_page_lru:
+      return fmt::format("set_page_lru(zone, {}, true)", pfn);
+    case Call::clear_page_lru:
+      return fmt::format("set_page_lru(zone, {}, false)", pfn);
+    case Call::split_page:
+      return fmt::format("split_page(zone, {}, {})", pfn, order);
+    case Call::split_free_page:
+      return fmt::format("split_free_page(zone, {})", pfn);
+    case Call::drain_pages:
+      return fmt::format("drain_pages(zone, {})", cpu);
+    case Call::drain_all_pages:
+      return "drain_all_pages(zone)";
+    case Call::set_migratetype_isolate:
+      return fmt::format("set_migratetype_isolate(zone, {})", pfn);
+    case Call::unset_migratetype_isolate:
+      return fmt::format("unset_migratetype_isolate(zone, {}, {})", pfn, type);
+    case Call::start_isolate_page_range:
+      return fmt::format("start_isolate_page_range(zone, {}, {}, {})", pfn, end, type);
+    case Call::undo_isolate_page_range:
+      return fmt::format("undo_isolate_page_range(zone, {}, {}, {})", pfn, end, type);
+    case Call::test_pages_isolated:
+      return fmt::format("test_pages_isolated(zone, {}, {})", pfn, end);
+    case Call::has_unmovable_pages:
+      return fmt::format("has_unmovable_pages(zone, {}, {})", pfn, op.number);
+    case Call::is_pageblock_removable_nolock:
+      return fmt::format("is_pageblock_removable_nolock(zone, {})", pfn);
+    case Call::set_pageblock_migratetype:
+      return fmt::format("set_pageblock_migratetype(zone, {}, {})", pfn, type);
+    case Call::move_freepages_block:
+      return fmt::format("move_block(zone, {}, {})", pfn, type);
+    case Call::zone_watermark_ok:
+      return fmt::format("zone_watermark_ok(zone, {}, {}, {}, {:#x})", order, op.number,
+                         op.classzone_idx, op.flags);
+    case Call::zone_watermark_ok_safe:
+      return fmt::format("zone_watermark_ok_safe(zone, {}, {}, {}, {:#x})", order, op.number,
+                         op.classzone_idx, op.flags);
+    case Call::alloc_contig_range:
+      return fmt::format("alloc_contig_range(zone, {}, {}, {}, {})", cpu, pfn, end, type);
+    case Call::free_contig_range:
+      return fmt::format("free_contig_range(zone, {}, {}, {})", cpu, pfn, op.number);
+    case Call::init_cma_reserved_pageblock:
+      return fmt::format("init_cma_reserved_pageblock(zone, {})", pfn);
+    case Call::offline_isolated_pages:
+      return fmt::format("offline_isolated_pages(zone, {}, {})", pfn, end);
+    case Call::set_watermarks:
+      return fmt::format("zone.set_watermarks({{.low = {}}})", op.number);
+    case Call::set_lowmem_reserve:
+      return fmt::format("zone.set_lowmem_reserve({}, {})", op.classzone_idx, op.number);
+    case Call::set_pageset:
+      return fmt::format("zone.set_pageset({}, {})", op.number, op.high);
+  }
+  return "";
+}
+
+}  // namespace pageblock::test
