@@ -1,10 +1,16 @@
 /// The geometries that the program is built for, one translation unit each.
 #pragma once
 
+#include <cstdint>
+
 #include "conformance/input.hpp"
 #include "conformance/outcome.hpp"
 
 namespace conformance {
+
+/// The largest zone that is replayed. A larger one might not fit into memory: with blocks of two
+/// pages it takes 16 bytes a page, and more once single pages differ.
+inline constexpr std::uint64_t most_pages = std::uint64_t{1} << 24;
 
 using Replay = Outcome (*)(Input&);
 

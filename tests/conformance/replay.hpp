@@ -13,6 +13,7 @@
 
 #include "pageblock/pageblock.hpp"
 
+#include "conformance/geometries.hpp"
 #include "conformance/input.hpp"
 #include "conformance/line.hpp"
 #include "conformance/outcome.hpp"
@@ -188,6 +189,9 @@ class Replayer {
     if (op == "zone") {
       layout_.start_pfn = pfn(line, "start");
       layout_.spanned_pages = line.number("pages");
+      if (layout_.spanned_pages > most_pages) {
+        throw BadLine{concat("a zone of more than ", most_pages, " pages")};
+      }
       const std::string_view kind = line.text("type");
       if (kind != "normal" && kind != "movable") throw BadLine{"type is normal or movable"};
       layout_.type = kind == "movable" ? pageblock::ZoneType::movable : pageblock::ZoneType::normal;
