@@ -2,7 +2,7 @@
 ///
 /// Layer:  base.
 /// Kernel: include/trace/events/kmem.h; test_pages_isolated is an event since v4.5; the two of
-///         setting and unsetting a block and bad_page are the model's.
+///         setting and unsetting a block, bad_page and mm_page_free_zone_locked are the model's.
 #pragma once
 
 #include <concepts>
@@ -36,6 +36,14 @@ struct MmPageAllocZoneLocked {
   Order order;
   MigrateType migratetype;
   bool percpu_refill;
+};
+
+/// A chunk went from its last user to the buddy list of @p migratetype, and merged with what was
+/// free beside it: the counterpart of MmPageAllocZoneLocked.
+struct MmPageFreeZoneLocked {
+  Pfn pfn;
+  Order order;
+  MigrateType migratetype;
 };
 
 /// A page went from a per-CPU list to the buddy list of @p migratetype.
@@ -103,6 +111,7 @@ template <typename T>
 concept Tracer = std::default_initializable<T> && std::invocable<T&, const trace::MmPageAlloc&> &&
     std::invocable<T&, const trace::MmPageFree&> &&
     std::invocable<T&, const trace::MmPageAllocZoneLocked&> &&
+    std::invocable<T&, const trace::MmPageFreeZoneLocked&> &&
     std::invocable<T&, const trace::MmPagePcpuDrain&> &&
     std::invocable<T&, const trace::MmPageAllocExtfrag&> &&
     std::invocable<T&, const trace::BadPage&> &&

@@ -166,6 +166,7 @@ FreeResult free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Temperature tempera
     const std::lock_guard zone_guard{zone.lock()};
     zone.mod_nr_free_pages(1);
     zone.free_area().free_one_page(map, pfn, Order{0}, type);
+    zone.trace(trace::MmPageFreeZoneLocked{pfn, Order{0}, type});
     return {};
   }
   if (temperature == Temperature::hot) {
@@ -190,7 +191,9 @@ FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order) {
   zone.trace(trace::MmPageFree{pfn, order, cpu});
   if (const auto nr_bad = count_bad_pages(zone, pfn, order)) return {Freed::bad, nr_bad};
   zone.mod_nr_free_pages(static_cast<std::int64_t>(order.nr_pages()));
-  zone.free_area().free_one_page(map, pfn, order, zone.pageblock_flags().get(pfn));
+  const MigrateType type = zone.pageblock_flags().get(pfn);
+  zone.free_area().free_one_page(map, pfn, order, type);
+  zone.trace(trace::MmPageFreeZoneLocked{pfn, order, type});
   return {};
 }
 

@@ -196,15 +196,27 @@ TEST_CASE("alloc_pages and free_pages tell the tracer", "[page_alloc]") {
 
   events.clear();
   free_pages(zone, cpu0, Pfn{24}, Order{3});
-  REQUIRE(events.size() == 1);
+  REQUIRE(events.size() == 2);
   CHECK(std::get<trace::MmPageFree>(events[0]).pfn == Pfn{24});
   CHECK(std::get<trace::MmPageFree>(events[0]).order == Order{3});
+  CHECK(std::get<trace::MmPageFreeZoneLocked>(events[1]).pfn == Pfn{24});
+  CHECK(std::get<trace::MmPageFreeZoneLocked>(events[1]).order == Order{3});
+  CHECK(std::get<trace::MmPageFreeZoneLocked>(events[1]).migratetype == movable);
+  CHECK(zone.page(Pfn{24}).is_buddy());  // told when it is on the list
 
   events.clear();
   set_page_lru(zone, Pfn{16}, true);
   free_pages(zone, cpu0, Pfn{16}, Order{0});
   REQUIRE(events.size() == 2);
   CHECK(std::get<trace::BadPage>(events[1]).pfn == Pfn{16});
+
+  events.clear();
+  split_page(zone, Pfn{0}, Order{4});
+  set_pageblock_migratetype(zone, Pfn{8}, isolate);
+  free_pages(zone, cpu0, Pfn{9}, Order{0});  // passes by the CPU's list
+  REQUIRE(events.size() == 2);
+  CHECK(std::get<trace::MmPageFreeZoneLocked>(events[1]).pfn == Pfn{9});
+  CHECK(std::get<trace::MmPageFreeZoneLocked>(events[1]).migratetype == isolate);
 }
 
 TEMPLATE_TEST_CASE("alloc_pages and free_pages keep a zone consistent with every lock",
