@@ -1,5 +1,7 @@
 /// conformance FILE...: replays recorded vectors and compares every result and state hash.
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -18,7 +20,8 @@ constexpr int is_unreadable_file = 2;
 using conformance::Input;
 using conformance::Outcome;
 
-int run(const std::string& path) {
+// Replays a file, and adds its operations to @p operations. Returns the exit status that it asks for.
+int run(const std::string& path, std::uint64_t& operations) {
   Input input{path};
   Outcome outcome;
   if (input.error().empty()) outcome = replay_file(input);
@@ -29,6 +32,7 @@ int run(const std::string& path) {
   fmt::print("{}: {} operations, {} hashes, {} dumps: ", path, outcome.operations, outcome.hashes,
              outcome.dumps);
   fmt::print("{}\n", outcome.difference.empty() ? "ok" : "DIFFERS\n  " + outcome.difference);
+  operations += outcome.operations;
   return outcome.difference.empty() ? 0 : is_different;
 }
 
@@ -45,6 +49,11 @@ int main(int argc, char** argv) {
     return paths.empty() ? is_unreadable_file : 0;
   }
   int worst = 0;
-  for (const std::string& path : paths) worst = std::max(worst, run(path));
+  std::uint64_t operations = 0;
+  const auto start = std::chrono::steady_clock::now();
+  for (const std::string& path : paths) worst = std::max(worst, run(path, operations));
+  const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
+  fmt::print("{} files, {} operations in {:.2f} s: {:.2f} million a second\n", paths.size(),
+             operations, wall.count(), static_cast<double>(operations) / wall.count() / 1e6);
   return worst;
 }

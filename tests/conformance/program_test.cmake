@@ -38,7 +38,8 @@ function(expect_changed what from to status)
 endfunction()
 
 set(FILES ${EXAMPLE} ${VECTOR})
-expect("good files" 0 "worked-example.vec: 3 operations, 3 hashes, 1 dumps: ok" "715 operations.*ok")
+expect("good files" 0 "worked-example.vec: 3 operations, 3 hashes, 1 dumps: ok" "715 operations.*ok"
+       "2 files, 718 operations in [0-9.]+ s: [0-9.]+ million a second")
 
 expect_changed("a wrong pfn" "pfn=0 h=" "pfn=6 h=" 1 "line 7: alloc" "expected result ok pfn=6"
                "got result +ok pfn=0")

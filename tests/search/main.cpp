@@ -1,0 +1,140 @@
+// Enumerates what can become of tiny zones, and holds every step to what a caller would expect.
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <cstdio>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "search/search.hpp"
+
+namespace pageblock::search {
+namespace {
+
+// Zones of @p nr_pages pages from 0, whose first block is of each of these types.
+std::vector<ZoneLayout> layouts(std::uint64_t nr_pages, std::uint64_t block_size,
+                                unsigned nr_cpus) {
+  std::vector<ZoneLayout> result;
+  for (const MigrateType type :
+       {MigrateType::movable, MigrateType::unmovable, MigrateType::reserve, MigrateType::cma}) {
+    result.push_back({.spanned_pages = nr_pages,
+                      .block_types = {{{Pfn{0}, Pfn{block_size}}, type}},
+                      .nr_cpus = nr_cpus});
+  }
+  return result;
+}
+
+struct Entry {
+  Plan plan;
+  Report (*run)(const Plan&, const Limits&);
+};
+
+template <unsigned MaxOrder, unsigned PageblockOrder, unsigned NrCpus>
+Entry entry(std::string name, std::uint64_t nr_pages, std::vector<Row> rows) {
+  using Config = SmallConfig<MaxOrder, PageblockOrder, NrCpus>;
+  return {{.name = std::move(name),
+           .layouts = layouts(nr_pages, Geometry<Config>::pageblock_nr_pages, NrCpus),
+           .rows = std::move(rows)},
+          [](const Plan& plan, const Limits& limits) { return Search<Config>{plan}.run(limits); }};
+}
+
+std::vector<Entry> entries() {
+  const std::vector<Row> aligned{1, 2, 4, 5, 6, 7, 8, 10, 11, 13, 14, 15, 19, 20, 21};
+  // Where a chunk is at most a block, none spans two.
+  const std::vector<Row> one_block{1, 2, 6, 7, 8, 10, 11, 13, 14, 15, 21};
+  std::vector<Row> cut = aligned;
+  cut.push_back(18);
+  const std::vector<Row> two_cpus{1, 2, 4, 5, 6, 7, 8, 10, 11, 13, 14, 19, 20, 21};  // 15 is deeper
+  return {
+      entry<3, 1, 1>("2x2", 4, aligned),        // 2 blocks of 2 pages
+      entry<2, 1, 1>("2x2-low", 4, one_block),  // the largest chunk is a block
+      entry<3, 1, 2>("2x2-smp", 4, aligned),    // 2 CPUs
+      entry<3, 1, 1>("cut", 5, cut),            // a third block that the zone's end cuts
+      entry<3, 1, 1>("3x2", 6, aligned),       entry<3, 1, 2>("3x2-smp", 6, two_cpus),
+      entry<4, 2, 1>("2x4", 8, aligned),       entry<4, 2, 2>("2x4-smp", 8, two_cpus),
+      entry<4, 2, 1>("3x4", 12, two_cpus),
+  };
+}
+
+void print(const Plan& plan, const Report& report) {
+  fmt::print("{}: {} states, {} transitions, {} questions; {} to depth {}\n", plan.name,
+             report.states, report.transitions, report.questions,
+             report.is_complete ? "complete" : "bounded", report.depth);
+  fmt::print(
+      "  {} pages of isolated blocks handed out; {} states with a count too far off not "
+      "followed\n",
+      report.nr_handed_out, report.nr_not_followed);
+  for (Row row = 0; row <= nr_rows; ++row) {
+    const auto& sighting = report.rows[row];
+    if (!sighting) continue;
+    fmt::print("  {}: {} times, first: {}\n",
+               row == unexplained ? "UNEXPLAINED" : fmt::format("row {}", row),
+               report.nr_found[row], sighting->text);
+    for (const std::string& line : sighting->program) fmt::print("      {}\n", line);
+  }
+}
+
+// Rows that the plan's zones can show, and a search that was not cut short did not find.
+std::string missing(const Plan& plan, const Report& report) {
+  std::string rows;
+  for (const Row row : plan.rows) {
+    if (!report.rows[row]) rows += fmt::format(" {}", row);
+  }
+  return rows;
+}
+
+int usage(const std::vector<Entry>& all) {
+  fmt::print(stderr, "usage: search [--transitions N] ZONE...\nzones:");
+  for (const Entry& entry : all) fmt::print(stderr, " {}", entry.plan.name);
+  fmt::print(stderr, "\n");
+  return 2;
+}
+
+int run(const std::vector<std::string_view>& args) {
+  const std::vector<Entry> all = entries();
+  Limits limits;
+  bool is_cut_short = false;
+  std::vector<const Entry*> chosen;
+  for (std::size_t i = 0; i < args.size(); ++i) {
+    if (args[i] == "--transitions" && i + 1 < args.size()) {
+      const std::string_view text = args[++i];
+      const auto [end, error] =
+          std::from_chars(text.data(), text.data() + text.size(), limits.transitions);
+      if (error != std::errc{} || end != text.data() + text.size()) return usage(all);
+      is_cut_short = true;
+      continue;
+    }
+    const auto entry = std::ranges::find(
+        all, args[i], [](const Entry& e) { return std::string_view{e.plan.name}; });
+    if (entry == all.end()) return usage(all);
+    chosen.push_back(&*entry);
+  }
+  if (chosen.empty()) return usage(all);
+
+  int status = 0;
+  std::uint64_t states = 0;
+  std::uint64_t transitions = 0;
+  for (const Entry* entry : chosen) {
+    const Report report = entry->run(entry->plan, limits);
+    print(entry->plan, report);
+    states += report.states;
+    transitions += report.transitions;
+    if (report.rows[unexplained]) status = 1;
+    if (const std::string rows = missing(entry->plan, report); !rows.empty() && !is_cut_short) {
+      fmt::print("  not found: rows{}\n", rows);
+      status = 1;
+    }
+  }
+  fmt::print("together: {} states, {} transitions\n", states, transitions);
+  return status;
+}
+
+}  // namespace
+}  // namespace pageblock::search
+
+int main(int argc, char** argv) { return pageblock::search::run({argv + 1, argv + argc}); }

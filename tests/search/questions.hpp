@@ -1,0 +1,119 @@
+/// What a caller would expect of the answers to questions, which change nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "search/contract.hpp"
+#include "search/state.hpp"
+#include "support/operation.hpp"
+
+namespace pageblock::search {
+
+/// The questions, which change nothing, held to what a caller would expect of the answers.
+template <ZoneConfig Config>
+class Questions {
+ public:
+  /// Puts all of them to a copy of @p state. Returns how many there were.
+  std::uint64_t ask(const State<Config>& state, const Picture& picture) {
+    findings_.clear();
+    operation_ = {};
+    Zone<Config> zone = state.zone;
+    std::uint64_t asked = 0;
+    for (std::size_t start = 0; start < picture.nr_pages; ++start) {
+      for (std::size_t end = start + 1; end <= picture.nr_pages; ++end) {
+        operation_ = {
+            .call = Call::test_pages_isolated, .pfn = picture.pfn(start), .end = picture.pfn(end)};
+        check_test(test::perform(zone, operation_), zone, picture, start, end);
+        ++asked;
+      }
+    }
+    std::int64_t available = 0;
+    for (std::size_t page = 0; page < picture.nr_pages; ++page) {
+      const Where& where = picture.pages[page];
+      if (where.kind == Where::chunk && where.list != MigrateType::isolate) ++available;
+    }
+    for (std::uint64_t mark = 0; mark < picture.nr_pages; ++mark) {
+      for (const bool is_safe : {false, true}) {
+        bool before = true;
+        for (Order order{0}; order <= Zone<Config>::top_order; ++order) {
+          operation_ = {.call = is_safe ? Call::zone_watermark_ok_safe : Call::zone_watermark_ok,
+                        .order = order,
+                        .number = mark};
+          const bool passes = test::perform(zone, operation_).value != 0;
+          if (passes && !before) report(unexplained, "a larger order passes where a smaller fails");
+          if (order == Order{0} && passes != (available > static_cast<std::int64_t>(mark))) {
+            check_watermark(zone, available, is_safe);
+          }
+          before = passes;
+          ++asked;
+        }
+      }
+    }
+    if (!(zone == state.zone)) report(unexplained, "a question changed the zone");
+    return asked;
+  }
+
+  struct Answer {
+    Finding finding;
+    Operation question;
+  };
+  [[nodiscard]] const std::vector<Answer>& findings() const { return findings_; }
+
+ private:
+  static constexpr std::uint64_t block_size = Geometry<Config>::pageblock_nr_pages;
+
+  void report(Row row, std::string text) {
+    findings_.push_back({{row, std::move(text)}, operation_});
+  }
+
+  void check_test(const Result& result, const Zone<Config>& zone, const Picture& picture,
+                  std::size_t start, std::size_t end) {
+    const auto cuts_chunk = [&](std::size_t page) {
+      return page < picture.nr_pages && picture.pages[page].kind == Where::chunk &&
+             picture.pages[page].head != page;
+    };
+    if (cuts_chunk(start) || cuts_chunk(end)) return;
+    bool all_isolated = true;
+    std::size_t used = end;
+    for (std::size_t page = start; page < end; ++page) {
+      all_isolated = all_isolated && picture.is_isolated(page);
+      if (picture.pages[page].is_held() && used == end) used = page;
+    }
+    const bool expected = all_isolated && used == end;
+    if ((result.value == 0) == expected) return;
+    if (expected) {
+      const bool is_beyond = picture.pfn(start).value() % block_size != 0;
+      return report(is_beyond ? 21 : unexplained, "what is isolated and free fails the test");
+    }
+    if (!all_isolated) {
+      // One page stands for each window of a block's size, counted from the start.
+      return report(picture.pfn(start).value() % block_size != 0 ? 21 : unexplained,
+                    "a page whose block is not isolated passes the test");
+    }
+    const Page<Config> page = zone.page(picture.pfn(used));
+    const bool is_stale = page.count() == 0 &&
+                          page.page_private() == Config::semantics.number_of(MigrateType::isolate);
+    report(is_stale ? 15 : unexplained,
+           fmt::format("page {} is in use and passes the test", picture.pfn(used)));
+  }
+
+  // The plain answer counts what is on the isolate lists; the safe one subtracts an estimate, a
+  // whole block for each that is counted.
+  void check_watermark(const Zone<Config>& zone, std::int64_t available, bool is_safe) {
+    const bool is_estimate = is_safe && zone.nr_pageblock_isolate() != 0;
+    report(is_estimate || zone.nr_free_pages() != available ? 1 : unexplained,
+           is_safe ? "kswapd's answer differs from what can be had"
+                   : "a watermark passes on pages that cannot be had");
+  }
+
+  Operation operation_;
+  std::vector<Answer> findings_;
+};
+
+}  // namespace pageblock::search

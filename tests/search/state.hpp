@@ -1,0 +1,135 @@
+/// A tiny zone together with what its users know: a state of the search.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "pageblock/lab/verify.hpp"
+#include "pageblock/mm/zone.hpp"
+
+namespace pageblock::search {
+
+/// Blocks of 2^PageblockOrder pages, chunks up to order MaxOrder - 1.
+template <unsigned MaxOrder, unsigned PageblockOrder, unsigned NrCpus>
+struct SmallConfig : DefaultConfig {
+  static constexpr unsigned max_order = MaxOrder;
+  static constexpr unsigned pageblock_order = PageblockOrder;
+  static constexpr unsigned nr_cpus = NrCpus;
+  using Lock = NullLock;
+};
+
+inline constexpr std::size_t max_pages = 12;
+
+/// A zone, and for each page that begins an allocation its order + 1.
+template <ZoneConfig Config>
+struct State {
+  Zone<Config> zone;
+  std::array<std::uint8_t, max_pages> held{};
+
+  friend bool operator==(const State& a, const State& b) {
+    return a.held == b.held && a.zone == b.zone;
+  }
+  [[nodiscard]] std::size_t hash() const {
+    std::size_t sum = zone.hash();
+    for (const std::uint8_t order : held) sum = sum * 31 + order;
+    return sum;
+  }
+};
+
+/// Where a page is.
+struct Where {
+  enum Kind : std::uint8_t { nowhere, held_head, held_tail, chunk, pcp };
+  Kind kind = nowhere;
+  /// Of a chunk or an allocation: its first page and its order.
+  std::uint8_t head = 0;
+  std::uint8_t order = 0;
+  /// The free list or per-CPU list.
+  MigrateType list = MigrateType::movable;
+
+  [[nodiscard]] bool is_held() const { return kind == held_head || kind == held_tail; }
+  [[nodiscard]] bool is_free() const { return kind == chunk || kind == pcp; }
+};
+
+/// What a spectator sees of a zone of a few pages, page by page. Pages are counted from the zone's
+/// start; the pfn of page 0 is `start`.
+struct Picture {
+  std::uint64_t start = 0;
+  std::size_t nr_pages = 0;
+  std::array<Where, max_pages> pages{};
+  std::array<MigrateType, max_pages> type{};  // of each page's block
+  std::string contradiction;                  // a page in two places; empty if there is none
+
+  [[nodiscard]] Pfn pfn(std::size_t page) const { return Pfn{start + page}; }
+  [[nodiscard]] bool is_isolated(std::size_t page) const {
+    return type[page] == MigrateType::isolate;
+  }
+  /// Free, in an isolated block, and yet to be had.
+  [[nodiscard]] bool is_exposed(std::size_t page) const {
+    const Where& where = pages[page];
+    return is_isolated(page) && where.is_free() &&
+           !(where.kind == Where::chunk && where.list == MigrateType::isolate);
+  }
+  /// Free, in a block that is not isolated, and yet not to be had.
+  [[nodiscard]] bool is_captive(std::size_t page) const {
+    const Where& where = pages[page];
+    return !is_isolated(page) && where.kind == Where::chunk && where.list == MigrateType::isolate;
+  }
+};
+
+template <ZoneConfig Config>
+[[nodiscard]] Picture picture_of(const State<Config>& state) {
+  const Zone<Config>& zone = state.zone;
+  Picture picture;
+  picture.start = zone.start_pfn().value();
+  picture.nr_pages = static_cast<std::size_t>(zone.spanned_pages());
+  const auto put = [&](std::size_t page, const Where& where) {
+    if (picture.pages[page].kind != Where::nowhere) {
+      picture.contradiction = fmt::format("page {} is in two places", picture.pfn(page));
+    }
+    picture.pages[page] = where;
+  };
+  const auto put_chunk = [&](std::size_t head, unsigned order, Where where) {
+    where.head = static_cast<std::uint8_t>(head);
+    where.order = static_cast<std::uint8_t>(order);
+    for (std::size_t page = head; page < head + (std::size_t{1} << order); ++page) {
+      put(page, where);
+      if (where.kind == Where::held_head) where.kind = Where::held_tail;
+    }
+  };
+  for (std::size_t page = 0; page < picture.nr_pages; ++page) {
+    picture.type[page] = zone.pageblock_flags().get(picture.pfn(page));
+    if (state.held[page] != 0) put_chunk(page, state.held[page] - 1U, {.kind = Where::held_head});
+  }
+  for (const MigrateType type : Config::semantics.migratetypes) {
+    for (Order order{0}; order <= Zone<Config>::top_order; ++order) {
+      for (const Pfn pfn : zone.free_list(order, type)) {
+        put_chunk(pfn - zone.start_pfn(), order.value(), {.kind = Where::chunk, .list = type});
+      }
+    }
+  }
+  for (unsigned id = 0; id < zone.nr_cpus(); ++id) {
+    for (const MigrateType type : pcp_types) {
+      const PcpList& list = zone.pcp(Cpu{id}).list(type);
+      for (std::size_t i = 0; i < list.size(); ++i) {
+        put_chunk(list[i] - zone.start_pfn(), 0, {.kind = Where::pcp, .list = type});
+      }
+    }
+  }
+  return picture;
+}
+
+/// Returns how many pageblocks have type isolate.
+template <ZoneConfig Config>
+[[nodiscard]] std::int64_t nr_isolated(const Zone<Config>& zone) {
+  std::int64_t sum = 0;
+  for (std::size_t i = 0; i < zone.pageblock_flags().size(); ++i) {
+    if (zone.pageblock_flags()[i] == MigrateType::isolate) ++sum;
+  }
+  return sum;
+}
+
+}  // namespace pageblock::search
