@@ -1,0 +1,66 @@
+/// Runs seeded programs of one geometry, and shows the first that fails.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <optional>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "model/program.hpp"
+#include "model/random_program.hpp"
+#include "model/ready_test.hpp"
+#include "model/shrink.hpp"
+#include "support/catch.hpp"
+
+namespace pageblock::test {
+
+/// Returns the number in an environment variable.
+[[nodiscard]] inline std::optional<std::uint64_t> number_in_environment(const char* name) {
+  const char* text = std::getenv(name);
+  if (text == nullptr) return std::nullopt;
+  return std::strtoull(text, nullptr, 0);
+}
+
+/// What there is to say of a failing program: the shortest one that fails too, as a test.
+template <ZoneConfig Config>
+[[nodiscard]] std::string report(const Program& program, std::uint64_t seed) {
+  const auto run_it = [](const Program& candidate) { return run<Config>(candidate); };
+  const Program small =
+      shrink(program, [&](const Program& candidate) { return run_it(candidate).has_value(); });
+  const std::string title = fmt::format("{}/{}, seed {}: the zone does as the model",
+                                        Config::max_order, Config::pageblock_order, seed);
+  const Failure failure = run_it(small).value();
+  return to_string(failure) + "\n" +
+         to_ready_test({Config::max_order, Config::pageblock_order}, small, failure, title);
+}
+
+/// Runs programs of ascending seeds: as many as the environment says, from the seed that it says; or
+/// else from 1 on until enough pages were compared.
+template <ZoneConfig Config>
+void check_programs() {
+  constexpr std::uint64_t enough_pages = 8'000'000;
+  constexpr std::uint64_t block_pages = std::uint64_t{1} << Config::pageblock_order;
+  constexpr std::uint64_t most_operations = block_pages < 4096 ? 300 : 40;
+  const std::uint64_t first = number_in_environment("PAGEBLOCK_MODEL_SEED").value_or(1);
+  const auto nr_programs = number_in_environment("PAGEBLOCK_MODEL_PROGRAMS");
+  std::uint64_t nr_operations = 0;
+  std::uint64_t nr_pages = 0;
+  std::uint64_t seed = first;
+  for (; nr_programs ? seed < first + *nr_programs : nr_pages < enough_pages; ++seed) {
+    const Program program =
+        random_program({Config::max_order, Config::pageblock_order}, seed, most_operations);
+    if (run<Config>(program)) {
+      FAIL("max_order " << Config::max_order << ", pageblock_order " << Config::pageblock_order
+                        << ", seed " << seed << ", " << report<Config>(program, seed));
+    }
+    nr_operations += program.operations.size();
+    nr_pages += program.operations.size() * (program.layout.spanned_pages + block_pages / 8 + 50);
+  }
+  fmt::print("{}/{}: {} programs, {} operations\n", Config::max_order, Config::pageblock_order,
+             seed - first, nr_operations);
+  SUCCEED();
+}
+
+}  // namespace pageblock::test

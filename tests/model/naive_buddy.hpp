@@ -1,0 +1,174 @@
+/// The base of the naive model of v3.6: its state, boot, and the merging of free chunks.
+///
+/// The model has one record for each page, vectors for lists, and no cleverness. It is written to be
+/// read beside the notes on v3.6, topic by topic. Pfns, orders and counts are plain numbers.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "pageblock/mm/zone_layout.hpp"
+
+#include "model/zone_image.hpp"
+
+namespace pageblock::test {
+
+struct ModelGeometry {
+  unsigned max_order;
+  unsigned pageblock_order;
+};
+
+/// What a broken contract throws.
+struct Bug {};
+
+struct NaiveBuddy : ZoneImage {
+  using Number = std::uint64_t;
+
+  unsigned max_order;
+  unsigned block_order;
+  bool is_movable_zone;
+  bool mobility_grouping;
+
+  static void bug_if(bool condition) {
+    if (condition) throw Bug{};
+  }
+  [[nodiscard]] static Number pages_of(unsigned order) { return Number{1} << order; }
+  [[nodiscard]] static std::int64_t signed_pages(unsigned order) {
+    return std::int64_t{1} << order;
+  }
+  [[nodiscard]] static unsigned number(MigrateType type) { return static_cast<unsigned>(type); }
+
+  // --- State, and what boot makes of it.
+
+  NaiveBuddy(ModelGeometry geometry, const ZoneLayout& layout)
+      : max_order{geometry.max_order},
+        block_order{geometry.pageblock_order},
+        is_movable_zone{layout.type == ZoneType::movable},
+        mobility_grouping{layout.mobility_grouping} {
+    start_pfn = layout.start_pfn.value();
+    free_area.resize(max_order);
+    pages.resize(layout.spanned_pages);
+    block_types.assign((pages.size() + block_pages() - 1) / block_pages(), MigrateType::movable);
+    for (const auto& [range, type] : layout.block_types) {
+      check_layout(range);
+      for (Number pfn = first(range); pfn < end(range); pfn += block_pages()) set_type(pfn, type);
+    }
+    std::vector<bool> is_free(pages.size(), true);
+    const auto take = [&](PfnRange range, const PageImage& page) {
+      check_layout(range);
+      for (Number pfn = first(range); pfn < end(range); ++pfn) {
+        at(pfn) = page;
+        is_free[pfn - start_pfn] = false;
+      }
+    };
+    for (const InUseRange& use : layout.in_use) {
+      take(use.range, {.is_lru = use.lru, .count = use.count});
+    }
+    for (const PfnRange& range : layout.reserved) take(range, {.is_reserved = true, .count = 1});
+    for (const PfnRange& range : layout.holes) take(range, {.is_valid = false});
+    for (const PageImage& page : pages) present_pages += page.is_valid ? 1 : 0;
+
+    // Each run of free pages goes to the buddy lists in aligned chunks, from low to high.
+    const unsigned largest = std::min(layout.populate_order.value(), max_order - 1);
+    for (Number pfn = start_pfn; pfn < end_pfn();) {
+      if (!is_free[pfn - start_pfn]) {
+        ++pfn;
+        continue;
+      }
+      unsigned order = 0;
+      const auto fits = [&](unsigned o) {
+        if (pfn % pages_of(o) != 0 || pfn + pages_of(o) > end_pfn()) return false;
+        for (Number i = 0; i < pages_of(o); ++i) {
+          if (!is_free[pfn + i - start_pfn]) return false;
+        }
+        return true;
+      };
+      while (order < largest && fits(order + 1)) ++order;
+      if (order == 0) at(pfn).page_private = number(type_of(pfn));  // by way of a CPU's list
+      free_chunk(pfn, order, type_of(pfn));
+      nr_free_pages += signed_pages(order);
+      pfn += pages_of(order);
+    }
+
+    // Numbers in a real system.
+    const Number quarter = std::max<Number>(std::min<Number>(present_pages / 1024, 128) / 4, 1);
+    Number power = 1;
+    while (2 * power <= quarter + quarter / 2) power *= 2;
+    pcps.assign(layout.nr_cpus, {.batch = std::max<Number>(power - 1, 1), .high = 6 * (power - 1)});
+  }
+
+  [[nodiscard]] Number end_pfn() const { return start_pfn + pages.size(); }
+  [[nodiscard]] bool spans(Number pfn) const { return start_pfn <= pfn && pfn < end_pfn(); }
+  [[nodiscard]] bool is_valid(Number pfn) const { return spans(pfn) && at(pfn).is_valid; }
+  [[nodiscard]] bool is_head(Number pfn) const { return is_valid(pfn) && at(pfn).is_buddy; }
+  [[nodiscard]] bool is_in_use(Number pfn) const { return is_valid(pfn) && at(pfn).count != 0; }
+  [[nodiscard]] PageImage& at(Number pfn) { return pages.at(pfn - start_pfn); }
+  [[nodiscard]] const PageImage& at(Number pfn) const { return pages.at(pfn - start_pfn); }
+  [[nodiscard]] Number block_pages() const { return pages_of(block_order); }
+
+  /// Blocks are counted from the zone's start: this is the *stored* block.
+  [[nodiscard]] std::size_t block(Number pfn) const {
+    bug_if(!spans(pfn));
+    return static_cast<std::size_t>((pfn - start_pfn) / block_pages());
+  }
+  [[nodiscard]] MigrateType type_of(Number pfn) const { return block_types.at(block(pfn)); }
+  void set_type(Number pfn, MigrateType type) {
+    block_types.at(block(pfn)) = mobility_grouping ? type : MigrateType::unmovable;
+  }
+
+  [[nodiscard]] bool is_in_free_chunk(Number pfn) const {
+    for (unsigned order = 0; order < max_order; ++order) {
+      const Number head = pfn & ~(pages_of(order) - 1);
+      if (is_head(head) && pfn < head + pages_of(order_of(head))) return true;
+    }
+    return false;
+  }
+
+  /// The order of a chunk head.
+  [[nodiscard]] unsigned order_of(Number head) const {
+    return static_cast<unsigned>(at(head).page_private);
+  }
+  void put_on(Number pfn, unsigned order, MigrateType type, bool at_tail) {
+    at(pfn).is_buddy = true;
+    at(pfn).page_private = order;
+    ++free_area[order].nr_free;
+    Pfns& list = free_area[order].lists[index_of(type)];
+    list.insert(at_tail ? list.end() : list.begin(), pfn);
+  }
+  void take_off(Number pfn) {
+    FreeAreaImage& area = free_area[order_of(pfn)];
+    for (Pfns& list : area.lists) std::erase(list, pfn);
+    --area.nr_free;
+    at(pfn).is_buddy = false;
+    at(pfn).page_private = 0;
+  }
+
+  // --- Freeing a chunk into the buddy lists.
+
+  void free_chunk(Number pfn, unsigned order, MigrateType type) {
+    std::optional<Number> last_buddy;
+    while (order < max_order - 1) {
+      last_buddy = pfn ^ pages_of(order);
+      if (!is_head(*last_buddy) || order_of(*last_buddy) != order) break;
+      take_off(*last_buddy);
+      pfn &= *last_buddy;
+      ++order;
+    }
+    const Number above = (pfn & ~(pages_of(order + 1) - 1)) ^ pages_of(order + 1);
+    const bool at_tail = order + 2 < max_order && last_buddy && is_valid(*last_buddy) &&
+                         is_head(above) && order_of(above) == order + 1;
+    put_on(pfn, order, type, at_tail);
+  }
+
+ private:
+  static Number first(const PfnRange& range) { return range.start.value(); }
+  static Number end(const PfnRange& range) { return range.end.value(); }
+  void check_layout(const PfnRange& range) const {
+    bug_if(first(range) > end(range) || first(range) < start_pfn || end(range) > end_pfn());
+  }
+};
+
+}  // namespace pageblock::test
