@@ -22,7 +22,7 @@ namespace {
 using pageblock::InputFile;
 
 // A multiple of 8, which is what /proc/kpageflags and /proc/kpagecount demand of every read.
-constexpr std::size_t chunk_size = std::size_t{1} << 20;
+constexpr std::size_t chunk_size = std::size_t{1} << 16;
 
 /// An open file that is read from its start to its end.
 class Descriptor {
