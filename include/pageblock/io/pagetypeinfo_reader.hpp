@@ -66,6 +66,7 @@ struct PageTypeInfo {
       for (std::string_view word = reader.word(); !word.empty(); word = reader.word()) {
         types.emplace_back(word);
       }
+      if (types.empty()) reader.fail(fmt::format("no types behind '{}'", table_key));
       in_table = true;
     } else if (in_table && reader.line().starts_with("Node ")) {
       BlockTypeCounts counts{read_zone_name(reader), {}, reader.number()};

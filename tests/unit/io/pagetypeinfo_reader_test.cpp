@@ -51,4 +51,6 @@ TEST_CASE("parse_pagetypeinfo names the line of what is wrong", "[pagetypeinfo_r
         "pagetypeinfo:2: 511 pages are no block of order 9");
   CHECK(fault_of("Number of blocks type Movable\nNode 0, zone DMA\n") ==
         "pagetypeinfo:2: no number behind 'Movable'");
+  CHECK(fault_of("Page block order: 9\nNumber of blocks type\nNode 0, zone DMA\n") ==
+        "pagetypeinfo:2: no types behind 'Number of blocks type'");
 }
