@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "pageblock/io/buddyinfo.hpp"
 #include "pageblock/io/buddyinfo_reader.hpp"
@@ -25,13 +26,13 @@
 #include "pageblock/io/pagetypeinfo_reader.hpp"
 #include "pageblock/io/snapshot_reader.hpp"
 #include "pageblock/io/zoneinfo.hpp"
+#include "pageblock/lab/verify.hpp"
 #include "pageblock/pageblock.hpp"
 
 #include "fuzz/json.hpp"
 #include "fuzz/machine.hpp"
 #include "fuzz/scratch_folder.hpp"
 #include "fuzz/target.hpp"
-#include "support/check_invariants.hpp"
 #include "support/offline_judge.hpp"
 #include "support/offline_report.hpp"
 #include "support/read_file.hpp"
@@ -132,8 +133,10 @@ struct Judge : DefaultConfig {
 
 // A zone that was rebuilt is sound, and what it prints can be read again.
 void check_zone(const Zone<Judge>& zone, const SnapshotZone& from) {
-  const auto violations = test::check_invariants(zone);
-  require(violations.empty(), "the rebuilt zone:", fmt::format("{}", fmt::join(violations, "; ")));
+  const auto violations = verify(zone);
+  if (!violations.empty()) {
+    test::fail("the rebuilt zone:", fmt::format("{}", fmt::join(violations, "; ")));
+  }
   require(zone.spanned_pages() == from.info.spanned, "another size");
   if (zone.present_pages() == 0) return;
 

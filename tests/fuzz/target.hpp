@@ -14,11 +14,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 namespace pageblock::test {
 
-/// Ends the program unless @p condition is true, in a way that libFuzzer and ctest both notice.
-inline void require(bool condition, std::string_view what, std::string_view detail = {}) {
-  if (condition) return;
+/// Ends the program with a message, in a way that libFuzzer and ctest both notice.
+[[noreturn]] inline void fail(std::string_view what, std::string_view detail) {
   std::fprintf(stderr, "%s %s\n", std::string{what}.c_str(), std::string{detail}.c_str());
   std::abort();
+}
+
+/// The same unless @p condition is true.
+inline void require(bool condition, std::string_view what, std::string_view detail = {}) {
+  if (!condition) fail(what, detail);
 }
 
 /// Returns the bytes as characters.
