@@ -231,6 +231,7 @@ void check_complaint(std::string_view what) {
   require(has_place, "no place named:", what);
   const auto is_control = [](char byte) { return static_cast<unsigned char>(byte) < 0x20; };
   require(std::ranges::none_of(what, is_control), "control characters:", what);
+  require(what.size() < 2048, "too long:", what);
 }
 
 }  // namespace

@@ -18,9 +18,16 @@ namespace pageblock {
 class ParseError : public std::runtime_error {
  public:
   /// Bytes of the input that would not show, or would move a terminal's cursor, are written as \xNN.
-  explicit ParseError(std::string_view what) : std::runtime_error{printable(what)} {}
+  /// Of a long text, as when a binary file is taken for a table, the middle is left out.
+  explicit ParseError(std::string_view what) : std::runtime_error{printable(shortened(what))} {}
 
  private:
+  // The place is at the start, the fault at the end.
+  [[nodiscard]] static std::string shortened(std::string_view what) {
+    constexpr std::size_t half = 240;
+    if (what.size() <= 2 * half) return std::string{what};
+    return fmt::format("{} ... {}", what.substr(0, half), what.substr(what.size() - half));
+  }
   [[nodiscard]] static std::string printable(std::string_view what) {
     std::string text;
     for (const char byte : what) {
