@@ -38,11 +38,11 @@ inline constexpr std::size_t nr_pcp_types = pcp_types.size();
   return static_cast<std::size_t>(type);
 }
 
-/// Returns the name as /proc/pagetypeinfo prints it.
+/// Returns the name as /proc/pagetypeinfo prints it; "unknown" for a number that is none.
 [[nodiscard]] constexpr std::string_view to_string(MigrateType type) {
   constexpr std::array<std::string_view, nr_migratetypes> names{
       "Unmovable", "Reclaimable", "Movable", "Reserve", "CMA", "Isolate"};
-  return names[index_of(type)];
+  return is_migratetype(type) ? names[index_of(type)] : "unknown";
 }
 
 }  // namespace pageblock

@@ -88,12 +88,9 @@ namespace detail {
   return result;
 }
 
-/// Reports ranges that are reversed or that leave [start, end).
-inline void check_ranges(const std::vector<PfnRange>& ranges, Pfn start, Pfn end) {
-  for (const PfnRange& range : ranges) {
-    bug_on(range.end < range.start, "a range of the zone layout is reversed");
-    bug_on(range.start < start || range.end > end, "a range of the layout leaves the zone");
-  }
+/// Reports a range that is reversed or that leaves [start, end).
+inline void check_range(const PfnRange& range, Pfn start, Pfn end, const char* reason) {
+  bug_on(range.end < range.start || range.start < start || range.end > end, reason);
 }
 
 /// Returns the parts of [start, end) that no range of @p holes covers; holes are merged().

@@ -72,14 +72,19 @@ ZoneState<Config>::ZoneState(const ZoneLayout& layout)
   bug_on(map_end - start_pfn.align_down(Blocks::top_order) > most_pages,
          "a zone has at most 2^32 pages");
   bug_on(nr_cpus == 0 || nr_cpus > Config::nr_cpus, "more CPUs than the config allows, or none");
-  check_ranges(layout.holes, start_pfn, end_pfn);
-  check_ranges(layout.reserved, start_pfn, end_pfn);
+  for (const PfnRange& hole : layout.holes) {
+    check_range(hole, start_pfn, end_pfn, "a hole is reversed or leaves the zone");
+  }
+  for (const PfnRange& reserved : layout.reserved) {
+    check_range(reserved, start_pfn, end_pfn, "a reserved range is reversed or leaves the zone");
+  }
   for (const InUseRange& used : layout.in_use) {
-    check_ranges({used.range}, start_pfn, end_pfn);
+    check_range(used.range, start_pfn, end_pfn, "a range in use is reversed or leaves the zone");
     bug_on(used.count == 0, "a page in use has a count of at least 1");
   }
   for (const BlockTypeRange& typed : layout.block_types) {
-    check_ranges({typed.range}, start_pfn, end_pfn);
+    check_range(typed.range, start_pfn, end_pfn,
+                "a range of block types is reversed or leaves the zone");
     bug_on(!is_migratetype(typed.type), "no such migratetype");
   }
 

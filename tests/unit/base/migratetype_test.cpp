@@ -31,6 +31,7 @@ TEST_CASE("to_string of a migratetype is its name in pagetypeinfo", "[migratetyp
   CHECK(to_string(reserve) == "Reserve");
   CHECK(to_string(cma) == "CMA");
   CHECK(to_string(isolate) == "Isolate");
+  CHECK(to_string(static_cast<MigrateType>(7)) == "unknown");
   CHECK(fmt::format("{:>9}", movable) == "  Movable");
 }
 

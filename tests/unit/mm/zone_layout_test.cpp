@@ -213,17 +213,19 @@ TEST_CASE("Zone reports ranges that are reversed or leave it", "[zone_layout]") 
   const PfnRange below = range(15, 20);
   const PfnRange above = range(40, 49);
   for (const PfnRange& bad : {reversed, below, above}) {
-    const std::string reason = bad == reversed ? "a range of the zone layout is reversed"
-                                               : "a range of the layout leaves the zone";
+    const std::string reason = " is reversed or leaves the zone";
     const auto zone_with = [](auto add) {
       ZoneLayout layout{.start_pfn = Pfn{16}, .spanned_pages = 32};
       add(layout);
       return creation_reports(layout);
     };
-    CHECK(zone_with([&](ZoneLayout& layout) { layout.holes = {bad}; }) == reason);
-    CHECK(zone_with([&](ZoneLayout& layout) { layout.reserved = {bad}; }) == reason);
-    CHECK(zone_with([&](ZoneLayout& layout) { layout.in_use = {{bad}}; }) == reason);
-    CHECK(zone_with([&](ZoneLayout& layout) { layout.block_types = {{bad}}; }) == reason);
+    CHECK(zone_with([&](ZoneLayout& layout) { layout.holes = {bad}; }) == "a hole" + reason);
+    CHECK(zone_with([&](ZoneLayout& layout) { layout.reserved = {bad}; }) ==
+          "a reserved range" + reason);
+    CHECK(zone_with([&](ZoneLayout& layout) { layout.in_use = {{bad}}; }) ==
+          "a range in use" + reason);
+    CHECK(zone_with([&](ZoneLayout& layout) { layout.block_types = {{bad}}; }) ==
+          "a range of block types" + reason);
   }
 }
 
