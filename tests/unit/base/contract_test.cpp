@@ -1,50 +1,16 @@
 #include "pageblock/base/contract.hpp"
 
-#include <array>
-#include <exception>
 #include <string>
 #include <string_view>
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/catch.hpp"
+#include "support/child.hpp"
 #include "support/violation.hpp"
 
 namespace pageblock::test {
 namespace {
-
-struct ChildEnd {
-  int exit_code;
-  std::string errors;
-};
-
-constexpr int terminated = 42;
-
-// Runs call in a process of its own: how it ended, and what it wrote to standard error.
-ChildEnd run_in_child(void (*call)()) {
-  std::array<int, 2> ends{};
-  REQUIRE(pipe(ends.data()) == 0);
-  const pid_t child = fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    dup2(ends[1], STDERR_FILENO);
-    std::set_terminate([] { _exit(terminated); });
-    call();
-    _exit(0);
-  }
-  close(ends[1]);
-  ChildEnd end{};
-  std::array<char, 256> buffer{};
-  for (ssize_t n = 0; (n = read(ends[0], buffer.data(), buffer.size())) > 0;) {
-    end.errors.append(buffer.data(), static_cast<std::size_t>(n));
-  }
-  close(ends[0]);
-  int status = 0;
-  REQUIRE(waitpid(child, &status, 0) == child);
-  end.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return end;
-}
 
 TEST_CASE("bug_on reports where it stands and why", "[contract]") {
   const ThrowingHandler handler;
