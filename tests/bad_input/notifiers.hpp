@@ -17,9 +17,9 @@ namespace pageblock::test {
 using NotifierCall = int (*)(void* zone, MemoryIsolateNotify& arg);
 
 /// A zone with a notifier, for one call.
-class with {
+class WithNotifier {
  public:
-  with(TinyZone& zone, NotifierCall notifier) : zone_{zone} {
+  WithNotifier(TinyZone& zone, NotifierCall notifier) : zone_{zone} {
     register_memory_isolate_notifier(zone_, {notifier, &zone});
   }
 
