@@ -147,7 +147,8 @@ FreeResult free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Temperature tempera
   const IrqSaveGuard guard{zone.pcp_lock(cpu)};
   Memmap<Config>& map = zone.memmap();
   if constexpr (Config::debug_vm) {
-    bug_on(!map.bits(pfn).has(PageBits::in_use), "nobody holds the page: it is free already, or a tail");
+    bug_on(!map.bits(pfn).has(PageBits::in_use),
+           "nobody holds the page: it is free already, or a tail");
   }
   if (!map.has_record(pfn)) {
     const std::lock_guard zone_guard{zone.lock()};
@@ -184,7 +185,8 @@ FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order) {
   const IrqSaveGuard guard{zone.lock()};
   Memmap<Config>& map = zone.memmap();
   if constexpr (Config::debug_vm) {
-    bug_on(!map.bits(pfn).has(PageBits::in_use), "nobody holds the page: it is free already, or a tail");
+    bug_on(!map.bits(pfn).has(PageBits::in_use),
+           "nobody holds the page: it is free already, or a tail");
   }
   if (!map.has_record(pfn)) map.make_records(pfn);  // may throw, so before any change
   if (!map.put_testzero(pfn)) return {Freed::held};
