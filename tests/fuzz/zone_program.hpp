@@ -1,0 +1,215 @@
+/// A zone and operations on it, read from bytes. Every sequence of bytes is a program.
+///
+///     geometry | start, span, kind, how many ranges | ranges | owners | 5 bytes for each operation
+///
+/// Most arguments are near the zone, and those of half of the operations name what an earlier one
+/// obtained: otherwise nearly all of them would be refused.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "pageblock/mm/zone_layout.hpp"
+
+#include "model/page_owner.hpp"
+#include "support/operation.hpp"
+
+namespace pageblock::test {
+
+/// Bytes one after the other; zeros behind the end.
+class ByteSource {
+ public:
+  explicit ByteSource(std::span<const std::uint8_t> bytes) : rest_{bytes} {}
+
+  [[nodiscard]] bool empty() const { return rest_.empty(); }
+  std::uint8_t next() {
+    if (rest_.empty()) return 0;
+    const std::uint8_t byte = rest_.front();
+    rest_ = rest_.subspan(1);
+    return byte;
+  }
+  std::uint64_t below(std::uint64_t n) { return next() % n; }
+
+ private:
+  std::span<const std::uint8_t> rest_;
+};
+
+/// Near the zone, where the naive model comes to an end, or anything.
+enum class Arguments { near, wild };
+
+namespace detail {
+
+inline PfnRange read_range(ByteSource& bytes, const ZoneLayout& layout) {
+  const std::uint64_t start = bytes.below(layout.spanned_pages);
+  const std::uint64_t length = bytes.below(layout.spanned_pages - start + 1);
+  return {layout.start_pfn + start, layout.start_pfn + start + length};
+}
+
+}  // namespace detail
+
+[[nodiscard]] inline ZoneLayout read_layout(ByteSource& bytes, Arguments arguments) {
+  ZoneLayout layout;
+  const std::uint64_t start = bytes.next();
+  const std::array<std::uint64_t, 4> bases{
+      0, 0, std::uint64_t{1} << 32,
+      arguments == Arguments::near ? std::uint64_t{1} << 40 : ~std::uint64_t{0} - 4095};
+  const std::uint64_t base = bases[start >> 6];
+  layout.start_pfn = Pfn{base + (start & 63)};
+  layout.spanned_pages = 1 + bytes.below(96);
+
+  const unsigned kind = bytes.next();
+  if ((kind & 1) != 0) layout.type = ZoneType::movable;
+  layout.mobility_grouping = (kind & 2) == 0;
+  layout.nr_cpus = 1 + (kind >> 2) % 3;
+  const unsigned populate_order = kind >> 4 & 7;
+  if (populate_order != 0) layout.populate_order = Order{populate_order - 1};
+
+  unsigned counts = bytes.next();
+  const auto repeat = [&counts](auto read) {
+    for (unsigned left = counts & 3; left != 0; --left) read();
+    counts >>= 2;
+  };
+  repeat([&] { layout.holes.push_back(detail::read_range(bytes, layout)); });
+  repeat([&] { layout.reserved.push_back(detail::read_range(bytes, layout)); });
+  repeat([&] {
+    const PfnRange range = detail::read_range(bytes, layout);
+    const unsigned state = bytes.next();
+    layout.in_use.push_back({range, 1 + (state & 3), (state & 4) != 0});
+  });
+  repeat([&] {
+    const PfnRange range = detail::read_range(bytes, layout);
+    layout.block_types.push_back({range, static_cast<MigrateType>(bytes.below(nr_migratetypes))});
+  });
+  return layout;
+}
+
+[[nodiscard]] inline std::vector<PageOwner> read_owners(ByteSource& bytes,
+                                                        const ZoneLayout& layout) {
+  constexpr std::array<int, 4> answers{notify::okay, notify::done, notify::stop, notify::bad};
+  std::vector<PageOwner> owners(bytes.below(3));
+  for (PageOwner& owner : owners) {
+    owner.pages = detail::read_range(bytes, layout);
+    owner.answer = answers[bytes.below(answers.size())];
+  }
+  return owners;
+}
+
+/// Reads one operation after the other, with what they obtained in mind.
+class OperationReader {
+ public:
+  OperationReader(ByteSource bytes, Arguments arguments, const ZoneLayout& layout,
+                  std::uint64_t pages_per_block)
+      : bytes_{bytes},
+        arguments_{arguments},
+        start_{layout.start_pfn},
+        spanned_{layout.spanned_pages},
+        block_{pages_per_block} {}
+
+  [[nodiscard]] bool empty() const { return bytes_.empty(); }
+
+  [[nodiscard]] Operation next() {
+    const bool is_wild = arguments_ == Arguments::wild;
+    Operation op;
+    op.call = static_cast<Call>(bytes_.below(nr_calls));
+    const unsigned small = bytes_.next();
+    op.cpu = Cpu{small & 3};
+    op.temperature = (small & 4) == 0 ? Temperature::hot : Temperature::cold;
+    op.order = Order{small >> 3 & 7};
+    const unsigned where = small >> 6;
+    const std::uint64_t place = bytes_.next();
+    op.pfn = less(start_ + place % (spanned_ + 4), 2);
+    if (where == 1) op.pfn = Pfn{op.pfn.value() / block_ * block_};
+    if (where >= 2 && !obtained_.empty()) {
+      const Chunk& chunk = obtained_[place % obtained_.size()];
+      op.pfn = chunk.pfn;
+      if (op.call != Call::alloc_pages) op.order = chunk.order;
+    }
+    const unsigned type = bytes_.next();
+    op.type = static_cast<MigrateType>(type & 7);
+    op.number = type >> 3;
+    const std::uint64_t end = bytes_.next();
+    op.end = op.pfn + end % 48;
+    if (end >= 96) op.end = Pfn{(op.pfn.value() / block_ + end % 6) * block_};
+    if (end >= 240) op.end = less(op.pfn, end % 16);
+    op.high = static_cast<std::uint32_t>(end % 16);
+    op.classzone_idx = end % 5;
+    op.flags = static_cast<unsigned>(end & 3) << 4;
+    if (is_wild) make_wild(op, place, type, end);
+    return op;
+  }
+
+  /// Keeps in mind what @p op obtained or gave back.
+  void note(const Operation& op, const Result& result) {
+    if (result.is_bug || result.value < 0) return;
+    const auto value = static_cast<std::uint64_t>(result.value);
+    switch (op.call) {
+      case Call::alloc_pages:
+        return obtained_.push_back({Pfn{value}, op.order});
+      case Call::free_pages:
+      case Call::put_page:
+        return forget(op.pfn);
+      case Call::split_page:
+        forget(op.pfn);
+        return add_pages(op.pfn, op.order.nr_pages());
+      case Call::split_free_page:
+        return add_pages(op.pfn, value);
+      case Call::alloc_contig_range:
+        return add_pages(op.pfn, op.end - op.pfn);
+      default:
+        return;
+    }
+  }
+
+ private:
+  struct Chunk {
+    Pfn pfn;
+    Order order;
+  };
+
+  // pfn - pages, but not below 0.
+  [[nodiscard]] static Pfn less(Pfn pfn, std::uint64_t pages) {
+    return pfn - std::min(pages, pfn.value());
+  }
+
+  void add_pages(Pfn pfn, std::uint64_t nr_pages) {
+    for (std::uint64_t i = 0; i < nr_pages; ++i) obtained_.push_back({pfn + i, Order{0}});
+  }
+  void forget(Pfn pfn) {
+    const auto found = std::ranges::find(obtained_, pfn, &Chunk::pfn);
+    if (found != obtained_.end()) obtained_.erase(found);
+  }
+
+  // Numbers at the ends of their types, for one value in sixteen of each byte.
+  static void make_wild(Operation& op, std::uint64_t place, unsigned type, std::uint64_t end) {
+    constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+    constexpr std::array<std::uint64_t, 8> numbers{0,
+                                                   most,
+                                                   most - 1,
+                                                   most / 2,
+                                                   most / 2 + 1,
+                                                   std::uint64_t{1} << 32,
+                                                   (1ULL << 32) - 1,
+                                                   most - 4095};
+    if (place % 16 == 15) op.pfn = Pfn{numbers[place / 16 % numbers.size()]};
+    if (end % 16 == 15) op.end = Pfn{numbers[end / 16 % numbers.size()]};
+    if (type % 16 == 15) op.number = numbers[type / 16 % numbers.size()];
+    if (type % 16 == 14) op.high = std::numeric_limits<std::uint32_t>::max();
+    if (type % 16 == 13) op.classzone_idx = numbers[type / 16 % numbers.size()];
+    if (end % 16 == 14) op.cpu = Cpu{std::numeric_limits<unsigned>::max()};
+    if (end % 16 == 13) op.order = Order{std::numeric_limits<unsigned>::max() >> (end / 16)};
+  }
+
+  ByteSource bytes_;
+  Arguments arguments_;
+  Pfn start_;
+  std::uint64_t spanned_;
+  std::uint64_t block_;
+  std::vector<Chunk> obtained_;
+};
+
+}  // namespace pageblock::test
