@@ -123,7 +123,8 @@ void unset_migratetype_isolate(Zone<Config>& zone, Pfn pfn, MigrateType type) {
 /// also those that somebody else had isolated (a v3.6 defect); so they are if a notifier throws. A
 /// block that the start of an unaligned zone cuts is not given back. pfns outside the zone count as
 /// holes, and a reversed range as an empty one.
-/// Requires: both pfns are multiples of the pageblock size.
+/// Requires: both pfns are multiples of the pageblock size; when blocks are given back, no more of
+///           them are isolated than are counted (reported half-way).
 /// Returns:  ok, or -EBUSY.
 /// Locking:  takes zone.lock once per block, and the CPUs' locks behind each.
 template <ZoneConfig Config>

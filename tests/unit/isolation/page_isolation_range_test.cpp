@@ -171,6 +171,20 @@ TEST_CASE("start_isolate_page_range requires whole pageblocks", "[page_isolation
   CHECK_VIOLATION_IN(zone, start(4, 4), "whole pageblocks");
 }
 
+TEST_CASE("start_isolate_page_range gives no block back that was never counted",
+          "[page_isolation]") {
+  // block    0                 1                   2
+  // before | ISOLATE by hand | free | unmovable, page 16 in use |
+  TinyZone zone{{.spanned_pages = 24,
+                 .in_use = {{.range = range(16, 17)}},
+                 .block_types = {{range(0, 8), MigrateType::isolate},
+                                 {range(16, 24), MigrateType::unmovable}}}};
+  // Block 0 is given back first, and takes the count of block 1.
+  CHECK_VIOLATION(start_isolate_page_range(zone, Pfn{0}, Pfn{24}, MigrateType::movable),
+                  "more blocks are isolated than were counted");
+  CHECK(types(zone) == "MIU");
+}
+
 TEST_CASE("undo_isolate_page_range gives isolated blocks back and skips others",
           "[page_isolation]") {
   // block     0   1   2   3
