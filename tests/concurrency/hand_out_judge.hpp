@@ -7,8 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,12 +43,12 @@ enum class Why : std::uint8_t {
 /// be seen under zone->lock at that moment says that v3.6 does so. A page that is handed out of an
 /// isolated block without such an explanation is `unexplained`.
 ///
-/// A block counts as isolated while its type is isolate, and for who has isolated it, until he
-/// undoes it: then its release by others must explain the page.
+/// A block counts as isolated while its type is isolate, and for a thread that isolated it until
+/// that thread undoes it: if another releases it earlier, that release must explain the page.
 ///
 /// What it keeps of a page is plain memory, read and written only by who has the page: zone->lock
-/// for a page on a free list, the CPU's lock for one on a per-CPU list, else the user. What it keeps
-/// of a block is under zone->lock. Threads call the zone through the functions below.
+/// for a page on a free list, the CPU's lock for one on a per-CPU list, else the user. What it
+/// keeps of a block is under zone->lock. Threads call the zone through the functions below.
 template <typename Config_>
 class HandOutJudge {
  public:
@@ -336,7 +336,8 @@ class HandOutJudge {
     ++handed_out_[why];
     if (why == Why::unexplained && unexplained_.size() < 10) {
       unexplained_.push_back(
-          fmt::format("page {} of block {} at {}", pfn, stored_block(pfn), now()));
+          fmt::format("page {} of block {}, isolated at {}, handed out by thread {} at {}", pfn,
+                      stored_block(pfn), block(pfn).since.load(), actor_->id, now()));
     }
   }
 

@@ -63,8 +63,8 @@ class PlainCalls {
   Zone<Config>& zone_;
 };
 
-/// Runs threads on the zone of @p Calls, a HandOutJudge or PlainCalls. Every thread works until all have done their share of operations, so
-/// that nobody finishes beside an idle lock.
+/// Runs threads on the zone of Calls, a HandOutJudge or PlainCalls. Every thread works until all
+/// have done their share of operations, so that nobody finishes beside an idle lock.
 template <typename Calls>
 class Soak {
  public:

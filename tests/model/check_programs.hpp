@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
-#include <optional>
 #include <string>
 
 #include <fmt/format.h>
@@ -13,15 +11,9 @@
 #include "model/ready_test.hpp"
 #include "model/shrink.hpp"
 #include "support/catch.hpp"
+#include "support/environment.hpp"
 
 namespace pageblock::test {
-
-/// Returns the number in an environment variable.
-[[nodiscard]] inline std::optional<std::uint64_t> number_in_environment(const char* name) {
-  const char* text = std::getenv(name);
-  if (text == nullptr) return std::nullopt;
-  return std::strtoull(text, nullptr, 0);
-}
 
 /// What there is to say of a failing program: the shortest one that fails too, as a test.
 template <ZoneConfig Config>
@@ -36,8 +28,8 @@ template <ZoneConfig Config>
          to_ready_test({Config::max_order, Config::pageblock_order}, small, failure, title);
 }
 
-/// Runs programs of ascending seeds: as many as the environment says, from the seed that it says; or
-/// else from 1 on until enough pages were compared.
+/// Runs programs of ascending seeds: as many as the environment says, from the seed that it says;
+/// or else from 1 on until enough pages were compared.
 template <ZoneConfig Config>
 void check_programs() {
   constexpr std::uint64_t enough_pages = 8'000'000;

@@ -1,7 +1,7 @@
 /// The base of the naive model of v3.6: its state, boot, and the merging of free chunks.
 ///
-/// The model has one record for each page, vectors for lists, and no cleverness. It is written to be
-/// read beside the notes on v3.6, topic by topic. Pfns, orders and counts are plain numbers.
+/// The model has one record for each page, vectors for lists, and no cleverness. It is written to
+/// be read beside the notes on v3.6, topic by topic. Pfns, orders and counts are plain numbers.
 #pragma once
 
 #include <algorithm>

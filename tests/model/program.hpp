@@ -158,9 +158,9 @@ class Pair {
 
 }  // namespace detail
 
-/// Runs @p program on a zone and beside it on the model, and compares results and every bit of state
-/// after each operation. Returns the first failure. @p perform_on_zone does an operation on the
-/// zone; a test can plant a mistake there.
+/// Runs @p program on a zone and beside it on the model, and compares results and every bit of
+/// state after each operation. Returns the first failure. @p perform_on_zone does an operation on
+/// the zone; a test can plant a mistake there.
 template <ZoneConfig Config, typename Perform>
 [[nodiscard]] std::optional<Failure> run(Program program, const Perform& perform_on_zone) {
   detail::Pair<Config> pair{program};

@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include "search/contract.hpp"
+#include "search/expectations.hpp"
 #include "search/state.hpp"
 #include "support/operation.hpp"
 

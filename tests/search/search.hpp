@@ -1,6 +1,7 @@
 /// Breadth-first search over the states of a tiny zone.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -13,7 +14,7 @@
 
 #include <fmt/format.h>
 
-#include "search/contract.hpp"
+#include "search/expectations.hpp"
 #include "search/questions.hpp"
 #include "search/state.hpp"
 #include "support/operation.hpp"
@@ -23,16 +24,15 @@ namespace pageblock::search {
 /// What to search, and how far.
 struct Plan {
   std::string name;
+  /// What makes the zone, in C++, with TYPE for the type of its first block.
+  std::string code;
   std::vector<ZoneLayout> layouts;
-  std::vector<MigrateType> undo_types{MigrateType::movable};
   /// The rows that the search must find.
   std::vector<Row> rows;
 };
 
 /// Where a search ends that finds no end by itself.
-struct Limits {
-  std::uint64_t transitions = 18'000'000;
-};
+inline constexpr std::uint64_t most_transitions = 26'000'000;
 
 /// A row of the flaws, and the shortest way to it.
 struct Sighting {
@@ -45,7 +45,8 @@ struct Report {
   std::uint64_t states = 0;
   std::uint64_t transitions = 0;
   std::uint64_t questions = 0;
-  unsigned depth = 0;
+  std::uint64_t visited = 0;  // states whose transitions were all tried
+  unsigned depth = 0;         // all states up to it are known
   bool is_complete = false;
   std::uint64_t nr_not_followed = 0;
   std::array<std::optional<Sighting>, nr_rows + 1> rows;  // [0]: a finding that no row explains
@@ -58,7 +59,7 @@ class Search {
  public:
   explicit Search(const Plan& plan) : plan_{plan} {}
 
-  Report run(const Limits& limits) {
+  Report run(std::uint64_t limit) {
     for (std::size_t i = 0; i < plan_.layouts.size(); ++i) {
       nodes_.push_back({.state = {.zone = Zone<Config>{plan_.layouts[i]}},
                         .layout = static_cast<std::uint32_t>(i)});
@@ -67,14 +68,16 @@ class Search {
       keep_last_if_new();
     }
     for (std::uint32_t at = 0; at < nodes_.size(); ++at) {
-      if (report_.transitions >= limits.transitions) break;
+      if (report_.transitions >= limit) break;
       visit(at);
       if (report_.rows[unexplained]) break;
       ++nr_visited_;
     }
     report_.is_complete = nr_visited_ == nodes_.size();
     report_.states = nodes_.size();
-    report_.depth = nodes_.back().depth;
+    // A level is complete when a state of the next one is visited.
+    report_.depth = report_.is_complete ? nodes_.back().depth : nodes_[nr_visited_].depth;
+    report_.visited = nr_visited_;
     return std::move(report_);
   }
 
@@ -82,6 +85,8 @@ class Search {
   // The counter of isolated blocks grows without end, as row 6 lets it. Only watermarks and the
   // check in undo look at it, so what lies beyond this many blocks too many is not followed.
   static constexpr std::int64_t most_excess = 1;
+
+  static constexpr std::array undo_types{MigrateType::movable, MigrateType::unmovable};
 
   struct Node {
     State<Config> state;
@@ -133,10 +138,10 @@ class Search {
       if (op.call == Call::free_pages) held_at(next.state, op.pfn) = 0;
       const Transition<Config> step{nodes_[at].state, picture,   nodes_[at].exposure, op,
                                     result,           next.state};
-      Contract<Config> contract{step};
-      for (const Finding& finding : contract.check()) note(finding, at, &op);
-      next.exposure = contract.exposure();
-      report_.nr_handed_out += contract.nr_handed_out();
+      Expectations<Config> expectations{step};
+      for (const Finding& finding : expectations.check()) note(finding, at, &op);
+      next.exposure = expectations.exposure();
+      report_.nr_handed_out += expectations.nr_handed_out();
       if (next.state.zone.nr_pageblock_isolate() - nr_isolated(next.state.zone) > most_excess) {
         ++report_.nr_not_followed;
         nodes_.pop_back();
@@ -182,7 +187,7 @@ class Search {
       }
       if (!zone.is_valid(pfn)) continue;
       add({.call = Call::set_migratetype_isolate, .pfn = pfn});
-      for (const MigrateType type : plan_.undo_types) {
+      for (const MigrateType type : undo_types) {
         add({.call = Call::unset_migratetype_isolate, .pfn = pfn, .type = type});
       }
     }
@@ -190,7 +195,7 @@ class Search {
     for (Pfn start = first; start < zone.end_pfn(); start += Zone<Config>::pageblock_nr_pages) {
       for (Pfn end = start; end < zone.end_pfn();) {
         end += Zone<Config>::pageblock_nr_pages;
-        for (const MigrateType type : plan_.undo_types) {
+        for (const MigrateType type : undo_types) {
           add({.call = Call::start_isolate_page_range, .pfn = start, .end = end, .type = type});
           add({.call = Call::undo_isolate_page_range, .pfn = start, .end = end, .type = type});
         }
@@ -214,8 +219,8 @@ class Search {
       sighting->program.push_back(to_code(operations_of(parent.state)[nodes_[at].operation]) + ";");
       at = nodes_[at].parent;
     }
-    const ZoneLayout& layout = plan_.layouts[nodes_[at].layout];
-    sighting->program.push_back(fmt::format("// block 0 is {}", layout.block_types.front().type));
+    const MigrateType type = plan_.layouts[nodes_[at].layout].block_types.front().type;
+    sighting->program.push_back(fmt::format("// TYPE is {}", test::to_code(type)));
     std::ranges::reverse(sighting->program);
   }
 

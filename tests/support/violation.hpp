@@ -28,6 +28,7 @@ template <typename Call>
     const std::string violation_reason =                                                  \
         ::pageblock::test::violation_of([&] { static_cast<void>(expr); });                \
     INFO("expected a violation with '" << (part) << "', reported: " << violation_reason); \
+    CHECK(violation_reason != "nothing");                                                 \
     CHECK(violation_reason.find(part) != std::string::npos);                              \
   } while (false)
 

@@ -1,7 +1,7 @@
 /// Small zones, and few words for what tests say about them again and again.
 ///
-/// All pictures in the tests have blocks of 8 pages and largest chunks of 16, as the examples in
-/// the notes on v3.6 have.
+/// All pictures in the tests have blocks of 8 pages and largest chunks of 16, as the worked
+/// examples have.
 #pragma once
 
 #include <cstdint>

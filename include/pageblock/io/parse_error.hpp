@@ -17,8 +17,8 @@ namespace pageblock {
 /// "zoneinfo:12: no number behind 'spanned'" or "kpageflags: byte 4096: the file ends here".
 class ParseError : public std::runtime_error {
  public:
-  /// Bytes of the input that would not show, or would move a terminal's cursor, are written as \xNN.
-  /// Of a long text, as when a binary file is taken for a table, the middle is left out.
+  /// Bytes of the input that would not show, or would move a terminal's cursor, are written as
+  /// \xNN. Of a long text, as when a binary file is taken for a table, the middle is left out.
   explicit ParseError(std::string_view what) : std::runtime_error{printable(shortened(what))} {}
 
  private:

@@ -54,7 +54,7 @@ class Verifier {
 
     [[nodiscard]] std::string name() const {
       if (cpu) return fmt::format("the {} list of CPU {}", type, *cpu);
-      return fmt::format("the {} list as part of chunk {}", type, range.start);
+      return fmt::format("the {} list, in chunk {}", type, range.start);
     }
   };
 
@@ -142,7 +142,8 @@ class Verifier {
         drains_to && (is_pcp_type(*drains_to)              ? *drains_to == list_type
                       : *drains_to == MigrateType::reserve ? list_type == MigrateType::movable
                                                            : true);
-    expect(fits, "CPU {} {}: page {} has private {}", cpu, list_type, pfn, bits.page_private());
+    expect(fits, "CPU {} {}: page {} has private {}, which does not belong there", cpu, list_type,
+           pfn, bits.page_private());
   }
 
   // A free page is in one place, has no user, and is memory.
@@ -151,7 +152,7 @@ class Verifier {
     const Place* before = nullptr;
     for (const Place& place : places_) {
       if (before != nullptr && place.range.start < before->range.end) {
-        expect(false, "page {} is on {} and on {}", place.range.start, before->name(),
+        expect(false, "page {} is on {} and again on {}", place.range.start, before->name(),
                place.name());
       }
       const Pfn end = std::min(place.range.end, map_.end());
@@ -176,7 +177,7 @@ class Verifier {
            "NR_FREE_PAGES is {}, on the lists are {} pages", zone_.nr_free_pages(), nr_free_pages_);
   }
 
-  // Pages that no list knows.
+  // What each page's state must satisfy, and chunk heads that no list has.
   void check_pages() {
     const auto is_head = [](PageBits bits) { return bits.has(PageBits::buddy); };
     std::size_t place = 0;
@@ -196,7 +197,8 @@ class Verifier {
              bits.has(PageBits::buddy | PageBits::in_use | PageBits::lru | PageBits::reserved);
     };
     const Pfn odd = map_.find_if(map_.base(), map_.end(), is_odd);
-    expect(odd == map_.end(), "page {} is in a hole and has a state", odd);
+    expect(odd == map_.end(),
+           "page {} is in a hole, and a chunk head, in use, on the LRU or reserved", odd);
     const auto is_valid = [](PageBits bits) { return bits.is_valid(); };
     const auto is_hole = [](PageBits bits) { return !bits.is_valid(); };
     std::uint64_t nr_present = 0;
@@ -234,17 +236,23 @@ class Verifier {
 
 }  // namespace detail
 
-/// Returns what is wrong with @p zone, in words with pfns; nothing if it is consistent:
-/// each free chunk is on exactly one list, that of its order and type, linked both ways, aligned,
-/// inside the zone, and has no free buddy left to merge with; each page of a per-CPU list is there
-/// only, with a private that its list allows; free pages have no user; NR_FREE_PAGES, the per-CPU
-/// counts, present pages and the count of isolated pageblocks agree with a recount; the memory
-/// map's two levels agree.
-/// Locking:  the caller sees to it that nothing changes meanwhile; of a zone that threads are using,
-///           verify a copy.
-/// Kernel:   what holds between calls in v3.6, whose count of isolated pageblocks may be too high.
-///           Blocks that were typed isolate by hand (set_pageblock_migratetype()) are not counted.
-/// Cost:     in proportion to chunks, pageblocks and pages with records of their own.
+/// Returns what is wrong with @p zone, in words with pfns; nothing if it is consistent: each free
+/// chunk is on exactly one list, that of the order and list type in its head, linked both ways,
+/// aligned, inside the zone, and has no free buddy left to merge with; each page of a per-CPU list
+/// is there only, with a private that its list allows; free pages have no user; NR_FREE_PAGES, the
+/// per-CPU counts and the present pages agree with a recount; no fewer pageblocks are counted as
+/// isolated than are; the memory map's two levels agree.
+///
+/// One mistake may show as several violations: read the first, since a list is followed to its
+/// first broken link only. What v3.6 allows is none: that a chunk's list and its block's type
+/// differ, and that more blocks are counted as isolated than are, which steals bring about. Blocks
+/// that were typed isolate by hand (set_pageblock_migratetype()) are not counted, and so are a
+/// violation. Not seen: pages that are lost, neither free nor in use, since the tails of
+/// allocations look the same.
+/// Locking:  the caller sees to it that nothing changes meanwhile; of a zone that threads are
+///           using, verify a copy. Cost:     in proportion to chunks (which are sorted), pageblocks
+///           and pages with records of their own. Throws std::bad_alloc.
+/// Kernel:   what holds between calls in v3.6.
 template <ZoneConfig Config>
 [[nodiscard]] std::vector<std::string> verify(const Zone<Config>& zone) {
   return detail::Verifier<Config>{zone}.run();

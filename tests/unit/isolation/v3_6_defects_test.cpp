@@ -1,5 +1,5 @@
-/// The flaws of v3.6 that its profile keeps on purpose: one test for each, numbered as in the notes
-/// on v3.6, each showing what follows from the flaw on the smallest zone that shows it.
+/// The flaws of v3.6 that its profile keeps on purpose: one test for each, numbered as in
+/// search/README.md, each showing what follows from the flaw on the smallest zone that shows it.
 #include <cstdint>
 #include <functional>
 #include <string>

@@ -95,7 +95,7 @@ TEST_CASE("verify names a page on a free list that is no such chunk", "[verify]"
                                              MigrateType::movable);
                    zone.mod_nr_free_pages(4);
                  }) == Words{"order 3 Movable: chunk 16 leaves the zone",
-                             "page 20 is on the Movable list as part of chunk 16, and in a hole"});
+                             "page 20 is on the Movable list, in chunk 16, and in a hole"});
 }
 
 TEST_CASE("verify names broken links", "[verify]") {
@@ -137,17 +137,18 @@ TEST_CASE("verify names free buddies that are not merged", "[verify]") {
 }
 
 TEST_CASE("verify names pages that are in two places", "[verify]") {
-  CHECK(verified(with_pcp_pages(), [](TinyZone& zone) {
-          zone.pcp(cpu1).list(MigrateType::movable).push_head(Pfn{9});
-          zone.pcp(cpu1).count += 1;
-        }) == Words{"page 9 is on the Movable list of CPU 0 and on the Movable list of CPU 1"});
+  CHECK(
+      verified(with_pcp_pages(), [](TinyZone& zone) {
+        zone.pcp(cpu1).list(MigrateType::movable).push_head(Pfn{9});
+        zone.pcp(cpu1).count += 1;
+      }) == Words{"page 9 is on the Movable list of CPU 0 and again on the Movable list of CPU 1"});
   CHECK(verified(scattered(),
                  [](TinyZone& zone) {
                    zone.pcp(cpu0).list(MigrateType::movable).push_head(Pfn{7});
                    zone.pcp(cpu0).count += 1;
                    zone.memmap().set_bits(Pfn{7}, PageBits{}.with_private(2));
                  }) ==
-        Words{"page 7 is on the Unmovable list as part of chunk 6 and on the Movable list of "
+        Words{"page 7 is on the Unmovable list, in chunk 6 and again on the Movable list of "
               "CPU 0"});
 }
 
@@ -155,7 +156,7 @@ TEST_CASE("verify names free pages that somebody uses", "[verify]") {
   const auto with = [](unsigned flags) {
     return [flags](TinyZone& zone) { zone.memmap().set_bits(Pfn{7}, PageBits{}.with(flags)); };
   };
-  const std::string listed = "page 7 is on the Unmovable list as part of chunk 6, and ";
+  const std::string listed = "page 7 is on the Unmovable list, in chunk 6, and ";
   CHECK(verified(scattered(), with(PageBits::lru)) == Words{listed + "marked as on an LRU list"});
   CHECK(verified(scattered(), with(PageBits::reserved)) == Words{listed + "reserved"});
   CHECK(verified(scattered(), [](TinyZone& zone) { zone.memmap().set_count(Pfn{7}, 1); }) ==
@@ -169,13 +170,13 @@ TEST_CASE("verify names pages that should not be on a CPU's list", "[verify]") {
         Words{"CPU 0: counts 3 pages, has 1"});
   CHECK(verified(with_pcp_pages(), [](TinyZone& zone) {
           zone.memmap().set_bits(Pfn{9}, PageBits{}.with_private(0));
-        }) == Words{"CPU 0 Movable: page 9 has private 0"});
+        }) == Words{"CPU 0 Movable: page 9 has private 0, which does not belong there"});
   CHECK(verified(with_pcp_pages(), [](TinyZone& zone) {
           zone.memmap().set_bits(Pfn{9}, PageBits{}.with_private(9));
-        }) == Words{"CPU 0 Movable: page 9 has private 9"});
+        }) == Words{"CPU 0 Movable: page 9 has private 9, which does not belong there"});
   CHECK(verified(with_pcp_pages(), [](TinyZone& zone) {
           zone.memmap().set_bits(Pfn{4}, PageBits{}.with_private(3));
-        }) == Words{"CPU 1 Unmovable: page 4 has private 3"});
+        }) == Words{"CPU 1 Unmovable: page 4 has private 3, which does not belong there"});
   CHECK(verified(with_pcp_pages(), [](TinyZone& zone) {
           zone.memmap().set_bits(Pfn{9}, PageBits::chunk(Order{2}, MigrateType::movable));
         }) == Words{"CPU 0 Movable: page 9 is a chunk head"});
@@ -202,7 +203,7 @@ TEST_CASE("verify names pages whose state contradicts itself", "[verify]") {
         Words{"page 1 is in use with count 0"});
   CHECK(verified(TinyZone{pages(20)}, [](TinyZone& zone) {
           zone.memmap().set_bits(Pfn{24}, PageBits{PageBits::hole | PageBits::lru});
-        }) == Words{"page 24 is in a hole and has a state"});
+        }) == Words{"page 24 is in a hole, and a chunk head, in use, on the LRU or reserved"});
 }
 
 TEST_CASE("verify names blocks whose types cannot be", "[verify]") {

@@ -29,7 +29,7 @@ void free_each(Zone<Config>& zone, Cpu cpu, const Pfns& pfns) {
 
 }  // namespace
 
-TEST_CASE("free_pcppages_bulk of the notes' example takes from the tails, in turn", "[drain]") {
+TEST_CASE("free_pcppages_bulk of the worked example takes from the tails, in turn", "[drain]") {
   // unmovable [2 0], movable [20 18 16]; batch 3, high 5; the free of 2 drains 16, 18 and 0
   TinyZone zone{one_block_each()};
   zone.set_pageset(3, 5);

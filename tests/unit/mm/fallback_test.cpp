@@ -138,7 +138,7 @@ TEST_CASE("rmqueue takes the type's own chunks first, the smallest that fit", "[
   CHECK(free_list(zone, 4, movable) == Pfns{16});
 }
 
-TEST_CASE("rmqueue of the notes' example steals a largest chunk and both of its blocks",
+TEST_CASE("rmqueue of the worked example steals a largest chunk and both of its blocks",
           "[fallback]") {
   // 11 / 9, order 10 movable [1024 0], request: unmovable, order 2
   //  |            0            |t|4|8|16|32|64|128|256|512 at 1536|     t: taken, 1024
@@ -154,7 +154,7 @@ TEST_CASE("rmqueue of the notes' example steals a largest chunk and both of its 
   CHECK(get_pageblock_migratetype(zone, Pfn{1536}) == unmovable);
 }
 
-TEST_CASE("rmqueue of the notes' example moves 16 pages without claiming their block",
+TEST_CASE("rmqueue of the worked example moves 16 pages without claiming their block",
           "[fallback]") {
   // 11 / 9: order 4 reaches the threshold 9 / 2, but 16 pages are no half block
   Zone<> zone = mostly_used({range(16, 32)});

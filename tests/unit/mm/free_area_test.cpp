@@ -43,7 +43,7 @@ using TinyLists = Lists<TinyConfig>;
 
 }  // namespace
 
-TEST_CASE("free_one_page of the notes' example uses head, merge and tail", "[free_area]") {
+TEST_CASE("free_one_page of the worked example uses head, merge and tail", "[free_area]") {
   // pfn    0 1 2 3 4 5 6 7 8 9 a b c d e f
   // free                           12         [12]                  buddy 13 in use, head
   //            2                   12         [2 12]
@@ -133,7 +133,7 @@ TEST_CASE("free_one_page leaves a stale private in the upper half that is freed 
   CHECK(lists.map.bits(Pfn{7}) == PageBits{});
 }
 
-TEST_CASE("rmqueue_smallest of the notes' example gives the upper halves back", "[free_area]") {
+TEST_CASE("rmqueue_smallest of the worked example gives the upper halves back", "[free_area]") {
   // order 4 [16 0], order 1 is asked for:
   //   |      16 (order 4)     |
   //   |16|18| 20  |    24     |    16 is taken; 18 (1), 20 (2), 24 (3) are free

@@ -16,7 +16,7 @@ constexpr PfnRange range(std::uint64_t start, std::uint64_t end) { return {Pfn{s
 
 using enum MigrateType;
 
-TEST_CASE("free_pages of the notes' example uses head, merge and tail", "[page_alloc]") {
+TEST_CASE("free_pages of the worked example uses head, merge and tail", "[page_alloc]") {
   // Pages 0 to 15 in use; batch 1, high 0 drain each page at once. Free 12, 2, 3, 0, 8:
   //   order 0   [12]   [2 12]   [12]   [12 0]   [8 12 0]      order 1   [2] from 3 on
   TinyZone zone = used_zone(16);

@@ -21,7 +21,7 @@ constexpr PfnRange range(std::uint64_t start, std::uint64_t end) { return {Pfn{s
 
 using enum MigrateType;
 
-TEST_CASE("alloc_pages of the notes' example splits the head of the list", "[page_alloc]") {
+TEST_CASE("alloc_pages of the worked example splits the head of the list", "[page_alloc]") {
   // order 4 [16 0], order 1 is asked for:  |16|18|  20 (2)  |     24 (3)     |
   TinyZone zone = free_zone(32);
   CHECK(request(zone, 1) == Pfn{16});

@@ -1,4 +1,5 @@
-/// What a caller would expect of each function, and which flaw of v3.6 explains it when it is not so.
+/// What a caller would expect of each function, and which flaw of v3.6 explains it when it is not
+/// so.
 #pragma once
 
 #include <algorithm>
@@ -24,9 +25,9 @@ struct Finding {
 
 /// Holds one transition to what a caller would expect.
 template <ZoneConfig Config>
-class Contract {
+class Expectations {
  public:
-  explicit Contract(const Transition<Config>& step) : step_{step} {}
+  explicit Expectations(const Transition<Config>& step) : step_{step} {}
 
   /// Returns what was not as expected.
   std::vector<Finding> check() {
