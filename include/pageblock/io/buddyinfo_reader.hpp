@@ -32,6 +32,7 @@ struct BuddyInfoRow {
 /// numbers of orders.
 [[nodiscard]] inline std::vector<BuddyInfoRow> parse_buddyinfo(const InputFile& file) {
   constexpr std::size_t most_orders = 32;
+  constexpr std::size_t most_zones = 4096;  // 1024 nodes with four zones each
   std::vector<BuddyInfoRow> rows;
   LineReader reader{file};
   while (reader.next_line()) {
@@ -39,6 +40,7 @@ struct BuddyInfoRow {
     for (std::string_view word = reader.word(); !word.empty(); word = reader.word()) {
       row.nr_free.push_back(reader.to_number(word, "free chunks"));
     }
+    if (rows.size() == most_zones) reader.fail("more zones than any kernel has");
     if (row.nr_free.empty()) reader.fail("no counts of free chunks behind the zone");
     if (row.nr_free.size() > most_orders) reader.fail("more orders than any kernel has");
     if (!rows.empty() && row.nr_free.size() != rows.front().nr_free.size()) {

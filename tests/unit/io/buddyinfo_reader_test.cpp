@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include <fmt/format.h>
+
 #include "support/catch.hpp"
 #include "support/fault.hpp"
 
@@ -36,4 +38,7 @@ TEST_CASE("parse_buddyinfo names the line of what is wrong", "[buddyinfo_reader]
   std::string many = "Node 0, zone DMA";
   for (int order = 0; order < 33; ++order) many += " 1";
   CHECK(fault_of(many) == "buddyinfo:1: more orders than any kernel has");
+  std::string zones;
+  for (int node = 0; node < 4097; ++node) zones += fmt::format("Node {}, zone DMA 1\n", node);
+  CHECK(fault_of(zones) == "buddyinfo:4097: more zones than any kernel has");
 }
