@@ -140,6 +140,8 @@ class OperationReader {
     op.classzone_idx = end % 5;
     op.flags = static_cast<unsigned>(end & 3) << 4;
     if (is_wild) make_wild(op, place, type, end);
+    // These are of one page, which is what is looked at to tell an unnoticed misuse.
+    if (op.call == Call::set_page_lru || op.call == Call::clear_page_lru) op.order = Order{0};
     return op;
   }
 
