@@ -188,6 +188,16 @@ TEST_CASE("== sees which CPU has a page, and where in its list", "[zone]") {
   CHECK(a.hash() != b.hash());
 }
 
+TEST_CASE("hash tells which page is different, and how", "[zone]") {
+  const TinyZone zone{pages_in_use(32)};
+  TinyZone first{zone};
+  set_page_lru(first, Pfn{17}, true);
+  TinyZone second{zone};
+  set_page_lru(second, Pfn{18}, true);
+  CHECK(first.hash() != zone.hash());
+  CHECK(first.hash() != second.hash());
+}
+
 TEST_CASE("Zone works as an element of a hashed set", "[zone]") {
   std::unordered_set<TinyZone> zones;
   TinyZone zone{pages(32)};
