@@ -8,9 +8,9 @@
 
 namespace conformance {
 
-/// The largest zone that is replayed. A larger one might not fit into memory: with blocks of two
-/// pages it takes 16 bytes a page, and more once single pages differ.
-inline constexpr std::uint64_t most_pages = std::uint64_t{1} << 24;
+/// The largest zone that is replayed: 1 TiB. A larger one might not fit into memory, since with
+/// blocks of two pages it takes 16 bytes a page, and more once single pages differ.
+inline constexpr std::uint64_t most_pages = std::uint64_t{1} << 28;
 
 using Replay = Outcome (*)(Input&);
 

@@ -74,7 +74,7 @@ expect_changed("another profile" "profile=v3.6" "profile=v6.1" 1 "replays profil
 expect_changed("no setup" "populate maxorder=3" "repopulate maxorder=3" 1 "is no setup line")
 expect_changed("more CPUs than there can be" "cpus n=1" "cpus n=1000" 1 "BUG .*more CPUs")
 expect_changed("a giant zone" "pages=8 type" "pages=4000000000 type" 1
-               "line 4: unreadable: a zone of more than 16777216 pages")
+               "line 4: unreadable: a zone of more than 268435456 pages")
 expect_changed("a range beyond the zone" "isolate pfn=4 -> r=0" "hold s=0 e=4611686018427387904 -> r=ok"
                1 "line 8: unreadable: the range leaves the zone")
 
