@@ -97,10 +97,14 @@ struct NaiveZone : NaiveAllocator {
   int undo_isolate(Number s, Number e, MigrateType type) {
     check_blocks(s, e);
     check_type(type);
-    std::set<std::size_t> isolated;  // the counter is checked before anything is changed
+    // The counter is checked before anything is changed. A block that becomes something else is
+    // found once, even if two aligned blocks share its type.
+    const bool stays_isolate = type == MigrateType::isolate && mobility_grouping;
+    std::multiset<std::size_t> isolated;
     for (Number pfn = s; pfn < e; pfn += block_pages()) {
       const auto page = first_valid(pfn, pfn + block_pages());
-      if (page && type_of(*page) == MigrateType::isolate) isolated.insert(block(*page));
+      if (!page || type_of(*page) != MigrateType::isolate) continue;
+      if (stays_isolate || !isolated.contains(block(*page))) isolated.insert(block(*page));
     }
     bug_if(static_cast<std::int64_t>(isolated.size()) > nr_pageblock_isolate);
     for (Number pfn = s; pfn < e; pfn += block_pages()) {

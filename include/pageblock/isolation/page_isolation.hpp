@@ -176,14 +176,16 @@ Status undo_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, M
     }
   };
   // The kernel would stop in the middle; the model looks before it begins, if that can be at all. In
-  // an unaligned zone two blocks can share an entry of types. Without the lock a count may be stale.
+  // an unaligned zone two blocks can share an entry of types: unless it keeps type isolate, the second
+  // finds it given back. Without the lock a count may be stale.
+  const bool stays_isolate = type == MigrateType::isolate && zone.mobility_grouping();
   const auto nr_blocks = (blocks.nr_pages() >> Config::pageblock_order) + 1;
   const auto exceeds_counter = [&] {
     std::int64_t isolated = 0;
     std::optional<std::size_t> last;
     for_each_isolated([&](Pfn pfn) {
       const std::size_t entry = zone.pageblock_flags().index(pfn);
-      if (entry != last) ++isolated;
+      if (entry != last || stays_isolate) ++isolated;
       last = entry;
     });
     return isolated > zone.nr_pageblock_isolate();

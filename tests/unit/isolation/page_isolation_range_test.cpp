@@ -272,6 +272,18 @@ TEST_CASE("undo_isolate_page_range changes nothing if more blocks are isolated t
   CHECK(undo(2) == ok);
 }
 
+TEST_CASE("undo_isolate_page_range counts a shared entry of types as often as it stays isolate",
+          "[page_isolation]") {
+  // The blocks 0 and 1 share the entry for the pages 4 to 11, which is isolated and counted once.
+  TinyZone zone{ZoneLayout{.start_pfn = Pfn{4}, .spanned_pages = 24}};
+  CHECK(start_isolate_page_range(zone, block(0), block(2), MigrateType::movable) == ok);
+  REQUIRE(zone.nr_pageblock_isolate() == 1);
+  CHECK_VIOLATION_IN(zone, undo_isolate_page_range(zone, block(0), block(2), MigrateType::isolate),
+                     "more blocks are isolated");
+  CHECK(undo_isolate_page_range(zone, block(0), block(2), MigrateType::movable) == ok);
+  CHECK(zone.nr_pageblock_isolate() == 0);
+}
+
 TEST_CASE("ranges far beyond the zone cost no more than the zone", "[page_isolation]") {
   constexpr Pfn far{std::uint64_t{1} << 63};
   TinyZone zone{ZoneLayout{.start_pfn = Pfn{21}, .spanned_pages = 40}};
