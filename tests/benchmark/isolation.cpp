@@ -1,0 +1,212 @@
+// I1 to I4: isolating pageblocks, testing them, looking for unmovable pages.
+#include <cstddef>
+
+#include "pageblock/isolation/page_isolation.hpp"
+#include "pageblock/mm/page_alloc.hpp"
+
+#include "benchmark/workload.hpp"
+
+namespace pageblock::benchmark {
+namespace {
+
+constexpr Cpu cpu0{0};
+constexpr MigrateType movable = MigrateType::movable;
+
+// I1
+struct FreeBlock {
+  template <typename Zone>
+  static Measurement run(const Sizes& sizes) {
+    Zone zone{{.spanned_pages = sizes.small_zone}};
+    const Pfn lower = take(zone, cpu0, Zone::pageblock_order);
+    const Pfn block = lower + Zone::pageblock_nr_pages;  // a free chunk of its own
+    const std::uint64_t turns = sizes.pairs / 5;
+    Digest digest;
+    const double range = time_ns([&] {
+      for (std::uint64_t i = 0; i < turns; ++i) {
+        const Pfn end = block + Zone::pageblock_nr_pages;
+        digest.add(start_isolate_page_range(zone, block, end, movable));
+        digest.add(undo_isolate_page_range(zone, block, end, movable));
+      }
+    });
+    const double one = time_ns([&] {
+      for (std::uint64_t i = 0; i < turns; ++i) {
+        digest.add(set_migratetype_isolate(zone, block));
+        unset_migratetype_isolate(zone, block, movable);
+      }
+    });
+    free_pages(zone, cpu0, lower, Zone::pageblock_order);
+    require_all_merged(zone);
+    const auto per_turn = [turns](double ns) { return ns / static_cast<double>(turns); };
+    return {{per_turn(range), per_turn(one)}, digest.value(), sizes.small_zone};
+  }
+};
+
+// I2
+struct FragmentedBlock {
+  template <typename Zone>
+  static Measurement run(const Sizes& sizes) {
+    constexpr std::uint64_t nr_blocks = 4;  // few enough to be hot, enough to hide the clock
+    const Pfn start{0};
+    const Pfn end = start + nr_blocks * Zone::pageblock_nr_pages;
+    Zone zone{{.spanned_pages = end - start}};
+    free_every_second_page(zone);
+    const std::uint64_t turns = sizes.pairs / 500;
+    Digest digest;
+    double isolating = 0;
+    double undoing = 0;
+    for (std::uint64_t i = 0; i < turns; ++i) {
+      isolating +=
+          time_ns([&] { digest.add(start_isolate_page_range(zone, start, end, movable)); });
+      undoing += time_ns([&] { digest.add(undo_isolate_page_range(zone, start, end, movable)); });
+    }
+    add_list(zone, digest);
+
+    Zone walked{{.spanned_pages = end - start}};
+    free_and_mark(walked);
+    const double walking = time_ns([&] {
+      for (std::uint64_t i = 0; i < turns; ++i) {
+        digest.add(test_pages_isolated(walked, start, end));
+      }
+    });
+    require(test_pages_isolated(walked, start, end) == ok, "the walk did not reach the end");
+    const auto per_block = [&](double ns) { return ns / static_cast<double>(turns * nr_blocks); };
+    return {{per_block(isolating), per_block(isolating + undoing), per_block(walking)},
+            digest.value(),
+            end - start};
+  }
+
+  // Allocates every free page: the digest then knows the order of the list.
+  template <typename Zone>
+  static void add_list(Zone& zone, Digest& digest) {
+    for (auto left = zone.nr_free_pages(); left != 0; --left) {
+      digest.add(take(zone, cpu0, Order{0}));
+    }
+  }
+
+  // Isolates the zone so that every second page is a free chunk and the others look as if they were
+  // on a per-CPU list with the mark of isolated blocks: that a test of the range sees all of it.
+  template <typename Zone>
+  static void free_and_mark(Zone& zone) {
+    const auto isolate = [&] {
+      require(start_isolate_page_range(zone, zone.start_pfn(), zone.end_pfn(), movable) == ok,
+              "a free block was refused");
+    };
+    zone.set_pageset(1, 0);
+    const std::uint64_t pages = zone.end_pfn() - zone.start_pfn();
+    for (std::uint64_t i = 0; i < pages; ++i) static_cast<void>(take(zone, cpu0, Order{0}));
+    isolate();
+    // The upper halves of pairs that merge keep the mark.
+    for (const std::uint64_t first : {std::uint64_t{0}, std::uint64_t{1}}) {
+      for (std::uint64_t i = first; i < pages; i += 2) {
+        free_pages(zone, cpu0, zone.start_pfn() + i, Order{0});
+      }
+    }
+    static_cast<void>(undo_isolate_page_range(zone, zone.start_pfn(), zone.end_pfn(), movable));
+    for (std::uint64_t i = 0; i < pages; i += 2) static_cast<void>(take(zone, cpu0, Order{1}));
+    isolate();
+    for (std::uint64_t i = 0; i < pages; i += 2) {
+      free_pages(zone, cpu0, zone.start_pfn() + i, Order{0});
+    }
+  }
+};
+
+// I3
+struct Terabyte {
+  template <typename Zone>
+  static Measurement run(const Sizes& sizes) {
+    const std::uint64_t pages = sizes.fitting<Zone>(sizes.huge_zone);
+    const double scale = static_cast<double>(sizes.huge_zone) / static_cast<double>(pages) / 1e6;
+    Digest digest;
+    Measurement result{.pages = pages};
+    {
+      const auto [start, test, undo] = isolate_all<Zone>({.spanned_pages = pages}, digest);
+      result.values = {start * scale, test * scale, undo * scale, (start + test + undo) * scale};
+    }
+    ZoneLayout used{.spanned_pages = pages};
+    Random random{5};
+    for (std::uint64_t i = 0; i < pages / 1000; ++i) {
+      const Pfn pfn{random.below(pages)};
+      used.in_use.push_back({{pfn, pfn + 1}});
+    }
+    const auto [start, test, undo] = isolate_all<Zone>(used, digest);
+    result.values.push_back(start * scale);
+    result.values.push_back(undo * scale);
+    result.digest = digest.value();
+    return result;
+  }
+
+  struct Times {
+    double start;
+    double test;
+    double undo;
+  };
+
+  template <typename Zone>
+  static Times isolate_all(const ZoneLayout& layout, Digest& digest) {
+    Zone zone{layout};
+    const Pfn start = zone.start_pfn();
+    const Pfn end = zone.end_pfn();
+    Times times{};
+    times.start = time_ns([&] { digest.add(start_isolate_page_range(zone, start, end, movable)); });
+    times.test = time_ns([&] { digest.add(test_pages_isolated(zone, start, end)); });
+    times.undo = time_ns([&] { digest.add(undo_isolate_page_range(zone, start, end, movable)); });
+    for (int i = 0; i < 1000; ++i) digest.add(take(zone, cpu0, Order{0}));
+    return times;
+  }
+};
+
+// I4
+struct MovablePages {
+  template <typename Zone>
+  static Measurement run(const Sizes& sizes) {
+    const PfnRange block{Pfn{0}, Pfn{Zone::pageblock_nr_pages}};
+    Zone zone{{.spanned_pages = sizes.small_zone,
+               .in_use = {{.range = block, .lru = true}},
+               .block_types = {{block, MigrateType::unmovable}}}};
+    const std::uint64_t turns = sizes.pairs / 10;
+    Digest digest;
+    const double ns = time_ns([&] {
+      for (std::uint64_t i = 0; i < turns; ++i) {
+        digest.add(std::uint64_t{has_unmovable_pages(zone, block.start, 0)});
+        touch(zone);
+      }
+    });
+    set_page_lru(zone, block.end - 1, false);
+    require(has_unmovable_pages(zone, block.start, 0), "the search missed the last page");
+    return {{ns / static_cast<double>(turns)}, digest.value(), sizes.small_zone};
+  }
+};
+
+}  // namespace
+
+std::vector<Workload> isolation_workloads() {
+  return {
+      {.name = "I1",
+       .what = "one free pageblock",
+       .judged = Subject::library_locked,
+       .figures = {{"start_isolate and undo_isolate_page_range", "ns", 30.0, 370.0},
+                   {"set and unset_migratetype_isolate", "ns", 30.0}},
+       .run = all_subjects<FreeBlock>()},
+      {.name = "I2",
+       .what = "a pageblock in which every second page is free, hot",
+       .figures = {{"isolate", "ns/block", 150.0},
+                   {"isolate and undo", "ns/block", {}, 1540.0},
+                   {"test_pages_isolated walks it", "ns/block", {}, 750.0}},
+       .run = all_subjects<FragmentedBlock>()},
+      {.name = "I3",
+       .what = "1 TiB",
+       .figures = {{"all free: start_isolate_page_range", "ms"},
+                   {"all free: test_pages_isolated", "ms", 1.0},
+                   {"all free: undo_isolate_page_range", "ms"},
+                   {"all free: the three together", "ms", 25.0},
+                   {"1 page in 1000 in use: start", "ms"},
+                   {"1 page in 1000 in use: undo", "ms"}},
+       .run = all_subjects<Terabyte>()},
+      {.name = "I4",
+       .what = "a pageblock typed unmovable, all pages in use and on the LRU",
+       .figures = {{"has_unmovable_pages", "ns", 10.0}},
+       .run = all_subjects<MovablePages>()},
+  };
+}
+
+}  // namespace pageblock::benchmark

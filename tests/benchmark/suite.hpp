@@ -1,0 +1,46 @@
+/// Runs workloads in rounds, and keeps what they yield.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "benchmark/workload.hpp"
+
+namespace pageblock::benchmark {
+
+/// The medians of one figure.
+struct Row {
+  const Workload* workload;
+  const Figure* figure;
+  std::array<std::optional<double>, nr_subjects> medians{};
+
+  /// The library's figure that the target is for.
+  [[nodiscard]] double judged() const;
+  /// Returns how many times better that is than the reference with the same lock.
+  [[nodiscard]] std::optional<double> ratio() const;
+  /// Returns whether the target is met, or the kernel's figure beaten; nothing without.
+  [[nodiscard]] std::optional<bool> meets_target() const;
+  [[nodiscard]] std::optional<bool> beats_kernel() const;
+
+ private:
+  [[nodiscard]] std::optional<bool> reaches(std::optional<double> limit) const;
+};
+
+struct Results {
+  std::vector<Row> rows{};
+  /// What runs said of themselves, behind the name of the workload.
+  std::vector<std::string> notes{};
+};
+
+/// Returns all workloads, or those with one of @p names ("W4"). Throws Failure for a name that none
+/// has.
+[[nodiscard]] std::vector<Workload> workloads(const std::vector<std::string>& names);
+
+/// Runs each workload on each subject, and again for each round; the figures are medians. A round
+/// more comes first, unmeasured, with checks. Throws Failure if anything is not as it must be, or
+/// if subjects do not agree.
+[[nodiscard]] Results run(const std::vector<Workload>& workloads, Sizes sizes, unsigned rounds);
+
+}  // namespace pageblock::benchmark
