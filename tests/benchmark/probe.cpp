@@ -55,10 +55,10 @@ Probe probe(const std::string& program, std::string_view what, bool reference,
   return result;
 }
 
-int run_probe(const std::vector<std::string_view>& args) {
+int run_probe(const std::vector<std::string>& args) {
   if (args.size() != 3) return 2;
   const bool worst = args[0] == "worst";
-  const std::uint64_t pages = std::stoull(std::string{args[2]});
+  const std::uint64_t pages = std::stoull(args[2]);
   const Probe result =
       args[1] == "reference" ? measure<Reference>(worst, pages) : measure<Library>(worst, pages);
   fmt::print("{} {}\n", result.ns, result.bytes);

@@ -21,7 +21,7 @@ struct Probe {
                           std::uint64_t pages);
 
 /// The child: does what the arguments behind "--probe" say, and prints the result.
-int run_probe(const std::vector<std::string_view>& args);
+int run_probe(const std::vector<std::string>& args);
 
 /// Runs @p command in a shell and returns what it prints. Throws Failure if it fails.
 [[nodiscard]] std::string output_of(const std::string& command);

@@ -1,28 +1,126 @@
 #include "benchmark/report.hpp"
 
 #include <cmath>
+#include <cstddef>
+#include <fstream>
+#include <string_view>
+#include <thread>
 
 #include <fmt/format.h>
+
+#include "pageblock/io/json.hpp"
+
+#include "this_build.hpp"
 
 namespace pageblock::benchmark {
 namespace {
 
-// Three digits that count.
-std::string number(double value) {
-  const double size = std::abs(value);
-  if (size >= 100 || size == 0) return fmt::format("{:.0f}", value);
-  if (size >= 10) return fmt::format("{:.1f}", value);
-  return size >= 1 ? fmt::format("{:.2f}", value) : fmt::format("{:.3f}", value);
-}
-
-std::string number(std::optional<double> value) { return value ? number(*value) : "-"; }
+constexpr std::array<std::string_view, nr_subjects> subjects{"library", "library_spinlock",
+                                                             "reference", "reference_spinlock"};
 
 std::string verdict(const Row& row) {
   const auto met = row.meets_target();
   return !met ? "" : *met ? "met" : "MISSED";
 }
 
+std::string target(const Row& row) {
+  return (row.figure->at_least ? ">= " : "") + to_text(row.figure->target);
+}
+
+std::string against_kernel(const Row& row) {
+  const auto beaten = row.beats_kernel();
+  if (!beaten) return "";
+  return fmt::format("{} {}", to_text(row.figure->kernel), *beaten ? "beaten" : "NOT BEATEN");
+}
+
+// How often something was reached: "12 of 14".
+std::string count(const Results& results, std::optional<bool> (Row::*reached)() const) {
+  std::size_t all = 0;
+  std::size_t yes = 0;
+  for (const Row& row : results.rows) {
+    const auto is = (row.*reached)();
+    if (!is) continue;
+    ++all;
+    if (*is) ++yes;
+  }
+  return fmt::format("{} of {}", yes, all);
+}
+
+std::string json_number(std::optional<double> value) {
+  return value ? fmt::format("{:.6g}", *value) : "null";
+}
+
+std::string json_truth(std::optional<bool> truth) {
+  return !truth ? "null" : *truth ? "true" : "false";
+}
+
+std::string to_json(const Row& row) {
+  std::string text = fmt::format("{{\"workload\": {}, \"what\": {}, \"figure\": {}, \"unit\": {}",
+                                 json_quoted(row.workload->name), json_quoted(row.workload->what),
+                                 json_quoted(row.figure->what), json_quoted(row.figure->unit));
+  for (std::size_t i = 0; i < nr_subjects; ++i) {
+    text += fmt::format(", \"{}\": {}", subjects[i], json_number(row.medians[i]));
+  }
+  return text + fmt::format(
+                    ", \"ratio\": {}, \"target\": {}, \"met\": {}, \"kernel\": {}, "
+                    "\"beaten\": {}}}",
+                    json_number(row.ratio()), json_number(row.figure->target),
+                    json_truth(row.meets_target()), json_number(row.figure->kernel),
+                    json_truth(row.beats_kernel()));
+}
+
+std::string to_json(const GrowthRow& row) {
+  return fmt::format(
+      "{{\"subject\": \"{}\", \"pages\": {}, \"create_ns\": {}, \"start_ns\": {}, "
+      "\"test_ns\": {}, \"undo_ns\": {}, \"w4_fixed_ns\": {}, \"w4_half_ns\": {}}}",
+      row.is_reference ? "reference" : "library", row.pages, json_number(row.create),
+      json_number(row.start), json_number(row.test), json_number(row.undo), json_number(row.fixed),
+      json_number(row.half));
+}
+
+template <typename Rows>
+std::string json_array(const Rows& rows) {
+  std::string text;
+  for (const auto& row : rows) text += (text.empty() ? "\n    " : ",\n    ") + to_json(row);
+  return "[" + text + "\n  ]";
+}
+
 }  // namespace
+
+std::string to_text(std::optional<double> value) {
+  if (!value) return "-";
+  const double size = std::abs(*value);
+  if (size >= 100 || size == 0) return fmt::format("{:.0f}", *value);
+  if (size >= 10) return fmt::format("{:.1f}", *value);
+  return size >= 1 ? fmt::format("{:.2f}", *value) : fmt::format("{:.3f}", *value);
+}
+
+std::string machine() {
+  std::string processor = "unknown processor";
+  std::ifstream cpuinfo{"/proc/cpuinfo"};
+  for (std::string line; std::getline(cpuinfo, line);) {
+    const auto colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) {
+      processor = line.substr(colon + 2);
+      break;
+    }
+  }
+#if defined(__clang__)
+  constexpr std::string_view compiler = __VERSION__;
+#else
+  constexpr std::string_view compiler = "GCC " __VERSION__;
+#endif
+  return fmt::format("{}, {} CPUs, {}, {}", processor, std::thread::hardware_concurrency(),
+                     compiler, this_build_flags);
+}
+
+std::string legend(const Sizes& sizes) {
+  return fmt::format(
+      "Medians. Targets are for the library with NullLock, of I1 and W5 with Spinlock; the ratio "
+      "is to the\nreference with the same lock. The kernel is its own code in user space with real "
+      "locks. Figures of the\nreference for zones above {} GiB are scaled from that size.\n",
+      sizes.largest_reference / pages_of_gib);
+}
 
 std::string to_table(const Results& results) {
   std::string text;
@@ -30,23 +128,47 @@ std::string to_table(const Results& results) {
   for (const Row& row : results.rows) {
     if (row.workload != last) {
       last = row.workload;
-      text += fmt::format("\n{:<52} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7} {:>8}\n",
+      text += fmt::format("\n{:<63} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7} {:>8}\n",
                           fmt::format("{}  {}", last->name, last->what), "", "library", "+Spinlock",
                           "reference", "+Spinlock", "ratio", "target");
     }
-    text += fmt::format("    {:<48} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7} {:>8} {:<6}",
-                        row.figure->what, row.figure->unit, number(row.medians[0]),
-                        number(row.medians[1]), number(row.medians[2]), number(row.medians[3]),
-                        number(row.ratio()), number(row.figure->target), verdict(row));
-    if (const auto beaten = row.beats_kernel()) {
-      text +=
-          fmt::format(" kernel {} {}", number(row.figure->kernel), *beaten ? "beaten" : "AHEAD");
-    }
-    while (text.back() == ' ') text.pop_back();
+    text += fmt::format("    {:<59} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7} {:>8} {:<6}",
+                        row.figure->what, row.figure->unit, to_text(row.medians[0]),
+                        to_text(row.medians[1]), to_text(row.medians[2]), to_text(row.medians[3]),
+                        to_text(row.ratio()), target(row), verdict(row));
+    if (row.beats_kernel()) text += "  kernel " + against_kernel(row);
+    text.erase(text.find_last_not_of(' ') + 1);
     text += '\n';
   }
-  for (const std::string& note : results.notes) text += fmt::format("\n{}", note);
-  return text + '\n';
+  text += fmt::format("\nTargets met: {}. Figures of the kernel beaten: {}.\n",
+                      count(results, &Row::meets_target), count(results, &Row::beats_kernel));
+  for (const std::string& note : results.notes) text += note + '\n';
+  return text;
+}
+
+std::string to_markdown(const Results& results) {
+  std::string text =
+      "| | | library | with Spinlock | reference | with Spinlock | ratio | target | | kernel |\n"
+      "|-|-|-:|-:|-:|-:|-:|-:|-|-|\n";
+  const Workload* last = nullptr;
+  for (const Row& row : results.rows) {
+    if (row.workload != last) {
+      last = row.workload;
+      text += fmt::format("| **{}** | **{}** | | | | | | | | |\n", last->name, last->what);
+    }
+    text += fmt::format("| | {}, {} |", row.figure->what, row.figure->unit);
+    for (const auto& value : row.medians) text += fmt::format(" {} |", value ? to_text(value) : "");
+    text += fmt::format(" {} | {} | {} | {} |\n", row.ratio() ? to_text(row.ratio()) : "",
+                        row.figure->target ? target(row) : "", verdict(row), against_kernel(row));
+  }
+  return text;
+}
+
+std::string to_json(const Results& results, const std::vector<GrowthRow>& growth) {
+  return fmt::format(
+      "{{\n  \"schema\": \"pageblock-benchmark\",\n  \"version\": 1,\n  \"machine\": {},\n"
+      "  \"figures\": {},\n  \"growth\": {}\n}}\n",
+      json_quoted(machine()), json_array(results.rows), json_array(growth));
 }
 
 }  // namespace pageblock::benchmark

@@ -50,26 +50,24 @@ std::optional<bool> Row::reaches(std::optional<double> limit) const {
 std::optional<bool> Row::meets_target() const { return reaches(figure->target); }
 std::optional<bool> Row::beats_kernel() const { return reaches(figure->kernel); }
 
+bool is_workload(std::string_view name) {
+  const auto all = workloads({});
+  return std::ranges::find(all, name, &Workload::name) != all.end();
+}
+
 std::vector<Workload> workloads(const std::vector<std::string>& names) {
   std::vector<Workload> all;
-  for (const auto& part :
-       {allocation_workloads(), churn_workloads(), isolation_workloads(), memory_workloads()}) {
+  for (const auto& part : {allocation_workloads(), churn_workloads(), isolation_workloads(),
+                           memory_workloads(), compile_workloads()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   std::ranges::stable_sort(all, {}, [](const Workload& workload) {
     // W, I, M, C, and by number
     return std::pair{std::string_view{"WIMC"}.find(workload.name[0]), workload.name};
   });
-  if (names.empty()) return all;
-  const auto is_named = [&](const Workload& workload) {
-    return std::ranges::find(names, workload.name) != names.end();
-  };
-  for (const std::string& name : names) {
-    if (std::ranges::find(all, name, &Workload::name) == all.end()) {
-      throw Failure{fmt::format("there is no workload {}", name)};
-    }
-  }
-  std::erase_if(all, [&](const Workload& workload) { return !is_named(workload); });
+  std::erase_if(all, [&](const Workload& workload) {
+    return !names.empty() && std::ranges::find(names, workload.name) == names.end();
+  });
   return all;
 }
 
@@ -83,6 +81,7 @@ Results run(const std::vector<Workload>& workloads, Sizes sizes, unsigned rounds
       const Workload& workload = workloads[w];
       for (std::size_t subject = 0; subject < nr_subjects; ++subject) {
         if (workload.run[subject] == nullptr) continue;
+        if (round == 0 && workload.needs_program) continue;  // a new process is never warm
         if (shows_progress) {
           fmt::print(stderr, "\rround {} of {}: {}   ", round, rounds, workload.name);
           std::fflush(stderr);

@@ -34,8 +34,9 @@ struct Results {
   std::vector<std::string> notes{};
 };
 
-/// Returns all workloads, or those with one of @p names ("W4"). Throws Failure for a name that none
-/// has.
+[[nodiscard]] bool is_workload(std::string_view name);
+
+/// Returns all workloads, or those with one of @p names ("W4").
 [[nodiscard]] std::vector<Workload> workloads(const std::vector<std::string>& names);
 
 /// Runs each workload on each subject, and again for each round; the figures are medians. A round

@@ -1,0 +1,41 @@
+# What the benchmark says and how it ends. PROGRAM is run on tiny zones: the figures mean nothing, and none is checked.
+file(REMOVE_RECURSE ${WORK})
+file(MAKE_DIRECTORY ${WORK})
+
+# Runs the program; what it prints must match the regular expression.
+function(expect status regex)
+  execute_process(COMMAND ${PROGRAM} ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE text ERROR_VARIABLE text)
+  if(NOT result STREQUAL status)
+    message(SEND_ERROR "benchmark ${ARGN}: exit status ${result}, not ${status}:\n${text}")
+  elseif(NOT text MATCHES "${regex}")
+    message(SEND_ERROR "benchmark ${ARGN}: no match for '${regex}' in:\n${text}")
+  endif()
+endfunction()
+
+expect(2 "unknown option '--fast'" --fast)
+expect(2 "--rounds needs a value" --rounds)
+expect(2 "--rounds is 1 to 1000, not '0'" --rounds 0)
+expect(2 "--rounds is 1 to 1000, not '3x'" --rounds 3x)
+expect(2 "there is no workload 'W9'" --only W1,W9)
+expect(2 "there is no workload ''" --only W1,)
+expect(2 "--svg draws the growth, which --only leaves out" --only W1 --svg ${WORK}/growth.svg)
+expect(2 "${WORK}/none/x.json cannot be written" --quick --json ${WORK}/none/x.json)
+expect(0 "--quick +tiny zones" --help)
+expect(0 "W2  1 GiB.*I4  a pageblock.*Targets met: [0-9]+ of 4" --quick --rounds 2 --only I4,W2)
+expect(0 "free in order, ns/page \\| [0-9.]+ \\|" --quick --markdown --only W2)
+
+expect(0 "W1 .*C1 .*Targets met: .*requests refused.*growth .*library .*reference "
+       --quick --json ${WORK}/figures.json --svg ${WORK}/growth.svg)
+file(READ ${WORK}/figures.json json)
+string(JSON schema GET "${json}" schema)
+string(JSON figure GET "${json}" figures 0 figure)
+string(JSON target GET "${json}" figures 0 target)
+string(JSON subject GET "${json}" growth 0 subject)
+if(NOT "${schema};${figure};${target};${subject}" STREQUAL
+   "pageblock-benchmark;pair through the per-CPU list;3.5;library")
+  message(SEND_ERROR "unexpected JSON:\n${json}")
+endif()
+file(READ ${WORK}/growth.svg svg)
+if(NOT svg MATCHES "^<svg .*test_pages_isolated.*</svg>\n$")
+  message(SEND_ERROR "unexpected picture:\n${svg}")
+endif()
