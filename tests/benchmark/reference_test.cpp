@@ -1,6 +1,7 @@
 /// The reference is worth its place beside the library only if it does the same.
 #include "benchmark/reference.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -15,17 +16,17 @@ using namespace pageblock::benchmark;
 
 namespace {
 
-constexpr std::uint64_t nr_blocks = 64;
+constexpr std::uint64_t nr_blocks = 16;
 
 // Blocks of all types, and pages in use.
 ZoneLayout mixed_layout() {
   const auto block = [](std::uint64_t n) { return Pfn{n * Library::pageblock_nr_pages}; };
   return {.spanned_pages = nr_blocks * Library::pageblock_nr_pages,
-          .in_use = {{{block(6) + 5, block(6) + 9}}, {{block(7), block(8)}, 1, true}},
-          .block_types = {{{block(2), block(6)}, MigrateType::unmovable},
-                          {{block(6), block(8)}, MigrateType::reclaimable},
-                          {{block(8), block(12)}, MigrateType::cma},
-                          {{block(12), block(14)}, MigrateType::reserve}},
+          .in_use = {{{block(4) + 5, block(4) + 9}}, {{block(5), block(6)}, 1, true}},
+          .block_types = {{{block(2), block(4)}, MigrateType::unmovable},
+                          {{block(4), block(6)}, MigrateType::reclaimable},
+                          {{block(6), block(10)}, MigrateType::cma},
+                          {{block(10), block(11)}, MigrateType::reserve}},
           .nr_cpus = 2};
 }
 
@@ -50,30 +51,32 @@ std::vector<std::uint64_t> answers(std::uint64_t seed) {
     const Pfn end{
         std::min(first + (1 + random.below(3)) * Zone::pageblock_nr_pages, zone.end_pfn())};
     const auto type = static_cast<MigrateType>(random.below(nr_pcp_types));
+    const auto block_type = static_cast<MigrateType>(random.below(nr_migratetypes - 1));
     const std::uint64_t call = random.below(100);
     if (call < 50) {
-      const Order order{static_cast<unsigned>(std::min(random.below(11), random.below(11)))};
+      const std::uint64_t largest = random.below(12);
+      const Order order{static_cast<unsigned>(random.below(largest + 1) % 11)};
       const auto page = alloc_pages(zone, cpu, order, type);
       say(page ? Pfn{*page}.value() : ~std::uint64_t{0});
       if (page) live.push_back({*page, order});
-    } else if (call < 92) {
+    } else if (call < 90) {
       if (live.empty()) continue;
       const std::size_t victim = random.below(live.size());
       free_pages(zone, cpu, live[victim].pfn, live[victim].order);
       live[victim] = live.back();
       live.pop_back();
-    } else if (call < 94) {
-      say_status(start_isolate_page_range(zone, first, end, type));
+    } else if (call < 92) {
+      say_status(start_isolate_page_range(zone, first, end, block_type));
+    } else if (call < 95) {
+      say_status(undo_isolate_page_range(zone, first, end, block_type));
     } else if (call < 96) {
-      say_status(undo_isolate_page_range(zone, first, end, type));
-    } else if (call < 97) {
       say_status(test_pages_isolated(zone, first, end));
-    } else if (call < 98) {
+    } else if (call < 97) {
       say(has_unmovable_pages(zone, first, random.below(3)) ? 1 : 0);
-    } else if (call < 99) {
+    } else if (call < 98) {
       say_status(set_migratetype_isolate(zone, first));
       say_status(test_pages_isolated(zone, first, first + Zone::pageblock_nr_pages));
-      unset_migratetype_isolate(zone, first, type);
+      unset_migratetype_isolate(zone, first, block_type);
     } else {
       drain_all_pages(zone);
     }
