@@ -75,9 +75,10 @@ class Churn {
   }
 
  private:
+  // Small, since what is live should not push the zone's own memory out of the caches.
   struct Chunk {
-    Pfn pfn;
-    Order order;
+    std::uint32_t pfn;
+    std::uint32_t order;
   };
 
   void allocate(std::uint32_t step) {
@@ -90,7 +91,7 @@ class Churn {
     }
     const Pfn pfn = *page;
     digest_.add(pfn);
-    live_.push_back({pfn, order});
+    live_.push_back({static_cast<std::uint32_t>(pfn.value()), order.value()});
     in_use_ += order.nr_pages();
   }
 
@@ -98,8 +99,9 @@ class Churn {
     const Chunk chunk = live_[victim];
     live_[victim] = live_.back();
     live_.pop_back();
-    in_use_ -= chunk.order.nr_pages();
-    free_pages(zone_, Cpu{0}, chunk.pfn, chunk.order);
+    const Order order{chunk.order};
+    in_use_ -= order.nr_pages();
+    free_pages(zone_, Cpu{0}, Pfn{chunk.pfn}, order);
   }
 
   // All chunks are movable and so are all requests, so a chunk that is large enough would do.

@@ -3,9 +3,8 @@
 #include <array>
 #include <cstdio>
 #include <fstream>
+#include <optional>
 #include <sstream>
-
-#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -14,12 +13,15 @@
 namespace pageblock::benchmark {
 namespace {
 
+// Resident memory that is not of a file. Not /proc/self/statm, which is off by up to some hundred
+// pages in recent kernels, and counts the program's own code as it is first run.
 double resident_bytes() {
-  std::ifstream statm{"/proc/self/statm"};
-  double size = 0;
-  double resident = 0;
-  if (!(statm >> size >> resident)) throw Failure{"/proc/self/statm cannot be read"};
-  return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
+  std::ifstream rollup{"/proc/self/smaps_rollup"};
+  for (std::string word; rollup >> word;) {
+    double kib = 0;
+    if (word == "Anonymous:" && rollup >> kib) return kib * 1024;
+  }
+  throw Failure{"/proc/self/smaps_rollup cannot be read"};
 }
 
 template <typename Zone>

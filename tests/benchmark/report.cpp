@@ -161,6 +161,7 @@ std::string to_markdown(const Results& results) {
     text += fmt::format(" {} | {} | {} | {} |\n", row.ratio() ? to_text(row.ratio()) : "",
                         row.figure->target ? target(row) : "", verdict(row), against_kernel(row));
   }
+  for (const std::string& note : results.notes) text += fmt::format("\n{}\n", note);
   return text;
 }
 
