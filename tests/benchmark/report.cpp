@@ -115,11 +115,16 @@ std::string machine() {
 }
 
 std::string legend(const Sizes& sizes) {
-  return fmt::format(
+  std::string text =
       "Medians. Targets are for the library with NullLock, of I1 and W5 with Spinlock; the ratio "
-      "is to the\nreference with the same lock. The kernel is its own code in user space with real "
-      "locks. Figures of the\nreference for zones above {} GiB are scaled from that size.\n",
-      sizes.largest_reference / pages_of_gib);
+      "is "
+      "to the\nreference with the same lock. The kernel is its own code in user space with real "
+      "locks.\n";
+  if (sizes.largest_reference < sizes.huge_zone) {
+    text += fmt::format("The reference's figures for larger zones than {} GiB are scaled.\n",
+                        sizes.largest_reference / pages_of_gib);
+  }
+  return text;
 }
 
 std::string to_table(const Results& results) {

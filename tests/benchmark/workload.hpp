@@ -72,7 +72,7 @@ struct Sizes {
             .operations = 20'000};
   }
 
-  /// Returns the pages of the zone that stands for one of @p pages, and what to multiply with.
+  /// Returns the pages of the zone that is measured in place of one of @p pages.
   template <typename Zone>
   [[nodiscard]] std::uint64_t fitting(std::uint64_t pages) const {
     return is_reference<Zone> ? std::min(pages, largest_reference) : pages;
