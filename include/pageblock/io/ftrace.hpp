@@ -26,7 +26,7 @@ namespace pageblock::ftrace {
 // The kernel hashes the pointer behind "page=" in events of its own, so it is kept as text; pfn
 // says which page it is.
 
-/// A request was answered; no pfn if it failed, which the kernel prints as 0.
+/// A request was answered; no pfn if it failed, which the kernel prints as 0 with a null pointer.
 struct MmPageAlloc {
   std::string_view page;
   std::optional<Pfn> pfn;

@@ -276,8 +276,11 @@ class TraceEvent {
                               .order = fields.order(),
                               .migratetype = fields.number(" migratetype="),
                               .gfp_flags = fields.word(" gfp_flags=")};
-    if (event.pfn == Pfn{0}) event.pfn.reset();
+    if (event.pfn == Pfn{0} && is_null(event.page)) event.pfn.reset();
     return event;
+  }
+  static bool is_null(std::string_view page) {
+    return page.ends_with("(null)") || page.find_first_not_of('0') == std::string_view::npos;
   }
   static ftrace::Event free(TraceFields& fields) {
     return ftrace::MmPageFree{.page = fields.page(), .pfn = fields.pfn(), .order = fields.order()};

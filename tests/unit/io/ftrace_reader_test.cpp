@@ -112,11 +112,18 @@ TEST_CASE("FtraceReader reads the page_isolation event", "[ftrace]") {
                   .success);
 }
 
-TEST_CASE("FtraceReader takes pfn 0 of an allocation for a failure", "[ftrace]") {
+TEST_CASE("FtraceReader takes pfn 0 of a null page for a failed request", "[ftrace]") {
   const auto failed = read<ftrace::MmPageAlloc>(
       start + "mm_page_alloc: page=          (null) pfn=0x0 order=4 migratetype=0 gfp_flags=none");
   CHECK_FALSE(failed.pfn.has_value());
   CHECK(failed.page == "          (null)");
+  const auto is_failure = [](const std::string& page) {
+    return !read<ftrace::MmPageAlloc>(start + "mm_page_alloc: page=" + page +
+                                      " pfn=0x0 order=4 migratetype=0 gfp_flags=none")
+                .pfn.has_value();
+  };
+  CHECK(is_failure("0000000000000000"));
+  CHECK_FALSE(is_failure("ffffea0000000000"));
 }
 
 TEST_CASE("FtraceReader reads pfns of older kernels in decimal", "[ftrace]") {
