@@ -1,5 +1,5 @@
-// Any bytes for whatever reads what comes from outside: the readers of io/ and those of
-// offline_check. The first byte says which. What a reader refuses, it refuses with a ParseError that
+// Any bytes for whatever reads what comes from outside: the readers of io/, recordings of a running
+// kernel among them, and those of offline_check. The first byte says which. What a reader refuses, it refuses with a ParseError that
 // names the place; what it accepts must hold up.
 #include <algorithm>
 #include <array>
@@ -31,6 +31,7 @@
 
 #include "fuzz/json.hpp"
 #include "fuzz/machine.hpp"
+#include "fuzz/recording.hpp"
 #include "fuzz/scratch_folder.hpp"
 #include "fuzz/target.hpp"
 #include "support/offline_judge.hpp"
@@ -206,6 +207,10 @@ constexpr std::array readers{
     Reader{&quote, "text"},
     Reader{&judge_in_memory, "machine"},
     Reader{&judge_folder, "folder"},
+    Reader{&test::read_trace, "trace"},
+    Reader{&test::read_state, "T0.state"},
+    Reader{&test::read_pages, "T0.pages"},
+    Reader{&test::read_meta, "meta.json"},
 };
 
 // "name:12: fault", "name: byte 12: fault" or "name: fault" of a file that lacks something as a whole.
@@ -220,9 +225,15 @@ void check_complaint(std::string_view what) {
     const std::size_t digits = text.find_first_not_of("0123456789");
     return digits != 0 && digits != std::string_view::npos && text.substr(digits).starts_with(": ");
   };
-  constexpr std::array<std::string_view, 7> whole_file{
-      " the file is empty", " no zone has memory", " no memory block is listed", " no line '",
-      " no table '",        " no line for zone ",  " there is no zoneinfo"};
+  constexpr std::array<std::string_view, 9> whole_file{" the file is empty",
+                                                       " no zone has memory",
+                                                       " no memory block is listed",
+                                                       " no line '",
+                                                       " no table '",
+                                                       " no line for zone ",
+                                                       " there is no zoneinfo",
+                                                       " no zone is listed",
+                                                       " no section is listed"};
   const bool has_place =
       starts_with_number(rest) ||
       (rest.starts_with(" byte ") && starts_with_number(rest.substr(6))) ||

@@ -53,6 +53,7 @@ class ExactStateReader {
       state_.max_pfn = Pfn{number(record)};
     } else if (record == "ncpu") {
       state_.nr_cpus = small(record, 8192);
+      if (state_.nr_cpus == 0) reader_.fail("a machine has a CPU");
     } else if (record == "trace") {
       read_trace_buffer();
     } else if (record == "zone") {
@@ -98,9 +99,16 @@ class ExactStateReader {
     expect("cpu");
     return Cpu{small("cpu", std::max(state_.nr_cpus, 1U) - 1)};
   }
+  // CPUs come in their order.
+  template <typename PerCpu>
+  Cpu next_cpu(const std::vector<PerCpu>& above) {
+    const Cpu next = cpu();
+    if (next.id() != above.size()) reader_.fail(fmt::format("cpu {} is not the next one", next));
+    return next;
+  }
 
   void read_trace_buffer() {
-    state_.trace_buffers.push_back({.cpu = cpu(),
+    state_.trace_buffers.push_back({.cpu = next_cpu(state_.trace_buffers),
                                     .entries = field("entries"),
                                     .overrun = field("overrun"),
                                     .commit_overrun = field("commit_overrun"),
@@ -160,6 +168,7 @@ class ExactStateReader {
     if (!has_start) reader_.fail("the zone lacks 'start_pfn'");
     if (zone.lowmem_reserve.empty()) reader_.fail("the zone lacks 'lowmem_reserve'");
     state_.zones.push_back(std::move(zone));
+    has_all_lists_ = false;
   }
 
   void read_lowmem_reserve(ExactZone& zone) {
@@ -181,8 +190,13 @@ class ExactStateReader {
     return state_.zones.back();
   }
 
+  ExactZone& zone_with_lists() {
+    if (has_all_lists_) reader_.fail("'listed_free' stands above");
+    return this_zone();
+  }
+
   void read_area() {
-    ExactZone& zone = this_zone();
+    ExactZone& zone = zone_with_lists();
     const std::uint64_t order = number("order");
     if (order != zone.nr_free.size() || order > max_order) {
       reader_.fail(fmt::format("order {} is not the next one", order));
@@ -191,7 +205,7 @@ class ExactStateReader {
   }
 
   void read_list() {
-    ExactZone& zone = this_zone();
+    ExactZone& zone = zone_with_lists();
     ExactFreeList list{
         .order = Order{small("order", max_order)}, .migratetype = migratetype("type"), .pfns = {}};
     if (list.order.value() + 1 != zone.nr_free.size()) {
@@ -211,6 +225,7 @@ class ExactStateReader {
   void read_listed_free() {
     ExactZone& zone = this_zone();
     zone.listed_free = number("listed_free");
+    has_all_lists_ = true;
     std::vector<std::uint64_t> listed(zone.nr_free.size());
     std::uint64_t pages = 0;
     for (const ExactFreeList& list : zone.free_lists) {
@@ -234,8 +249,8 @@ class ExactStateReader {
 
   void read_pcp() {
     ExactZone& zone = this_zone();
-    const Cpu of = cpu();
-    if (of.id() != zone.pcps.size()) reader_.fail(fmt::format("cpu {} is not the next one", of));
+    if (!has_all_lists_) reader_.fail("no 'listed_free' above");
+    const Cpu of = next_cpu(zone.pcps);
     zone.pcps.push_back({.cpu = of,
                          .line = reader_.number(),
                          .address = field("va"),
@@ -352,6 +367,7 @@ class ExactStateReader {
   const InputFile& file_;
   LineReader reader_;
   ExactState state_;
+  bool has_all_lists_ = false;  // of the zone that is read
 };
 
 }  // namespace detail

@@ -78,8 +78,9 @@ class FtraceEvents {
   template <Tracer T>
   bool give(const ftrace::Probe& probe, const FtraceReader& reader, T& tracer) {
     if (probe.name == "free_one") {
-      const auto order = static_cast<unsigned>(reader.number_of(probe, "order"));
-      tracer(trace::MmPageFreeZoneLocked{reader.pfn_of(probe), Order{order},
+      const std::uint64_t order = reader.number_of(probe, "order");
+      if (order > 63) reader.fail(fmt::format("free_one: no chunk has order {}", order));
+      tracer(trace::MmPageFreeZoneLocked{reader.pfn_of(probe), Order{static_cast<unsigned>(order)},
                                          type_of(reader.number_of(probe, "mt"), reader)});
       return true;
     }

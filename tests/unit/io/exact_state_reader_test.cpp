@@ -160,7 +160,10 @@ TEST_CASE("parse_exact_state refuses other formats and records", "[exact_state]"
   CHECK(fault_with("max_pfn 0xc0", "max_pfn c0") == "T0.state:2: 'c0' is no number for 'max_pfn'");
   CHECK(fault_with("ncpu 1", "ncpu 1 2") == "T0.state:3: expected the end of the line");
   CHECK(fault_with("dropped 3", "drop 3") == "T0.state:4: expected 'dropped'");
+  CHECK(fault_with("ncpu 1", "ncpu 0") == "T0.state:3: a machine has a CPU");
   CHECK(fault_with("trace cpu 0", "trace cpu 1") == "T0.state:4: cpu 1 is above 0");
+  CHECK(fault_with("ncpu 1\ntrace cpu 0", "ncpu 2\ntrace cpu 1") ==
+        "T0.state:4: cpu 1 is not the next one");
   CHECK(fault_of("# realkernel state, format 1; label T0\n") == "T0.state: no zone is listed");
   CHECK(fault_of(state.substr(0, state.find("section"))) == "T0.state: no section is listed");
 }
@@ -201,6 +204,11 @@ TEST_CASE("parse_exact_state refuses lists that do not agree with counts", "[exa
   CHECK(fault_with("list 0 3 2 1 18\n", "list 0 3 2 1 18\nlist 0 3 2 1 20\n") ==
         "T0.state:12: the list stands here twice");
   CHECK(fault_with("list 0 3 2 1", "list 0 3 10 1") == "T0.state:11: type 10 is above 9");
+  CHECK(fault_with("listed_free 0 10\n", "") == "T0.state:12: no 'listed_free' above");
+  CHECK(fault_with("listed_free 0 10\n", "listed_free 0 10\nlist 0 3 1 0\n") ==
+        "T0.state:13: 'listed_free' stands above");
+  CHECK(fault_with("listed_free 0 10\n", "listed_free 0 10\narea 0 4 nr_free 0\n") ==
+        "T0.state:13: 'listed_free' stands above");
   CHECK(fault_with("listed_free 0 10", "listed_free 0 11") ==
         "T0.state:12: 10 free pages are listed, not 11");
   CHECK(fault_with("nr_free_pages 10", "nr_free_pages 9") ==

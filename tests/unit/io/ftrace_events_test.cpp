@@ -134,6 +134,8 @@ TEST_CASE("FtraceEvents refuses returns that do not fit", "[ftrace]") {
         }) == "trace:2: set_isolate_ret: no function of a zone returns -5");
   CHECK(fault_of("free_one: (a+0x0/0x1) page=0xffffea0000000000 mt=0") ==
         "trace:1: free_one: expected 'order=<number>' in ' page=0xffffea0000000000 mt=0'");
+  CHECK(fault_of("free_one: (a+0x0/0x1) page=0xffffea0000000000 order=64 mt=0") ==
+        "trace:1: free_one: no chunk has order 64");
 }
 
 TEST_CASE("FtraceEvents says which lines are none of a zone's events", "[ftrace]") {

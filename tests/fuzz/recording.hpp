@@ -1,0 +1,67 @@
+/// The files of a recording of a running kernel, read from any bytes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "pageblock/io/exact_state_reader.hpp"
+#include "pageblock/io/ftrace_events.hpp"
+#include "pageblock/io/ftrace_reader.hpp"
+#include "pageblock/io/ftrace_writer.hpp"
+#include "pageblock/io/page_runs.hpp"
+#include "pageblock/io/recording.hpp"
+
+#include "fuzz/target.hpp"
+
+namespace pageblock::test {
+
+/// What is accepted is written again byte for byte, and read as a zone's events it can be written
+/// as a zone's.
+inline void read_trace(const InputFile& file) {
+  std::string again;
+  FtraceReader reader{file};
+  while (reader.next_line()) append_line(again, reader.line());
+  require(again == file.content, "the trace is written as another");
+
+  std::string events;
+  FtraceWriter writer{events};
+  FtraceTracer tracer{&writer};
+  FtraceEvents source{kernel::v3_6};
+  FtraceReader from_start{file};
+  while (from_start.next_line()) source.give(from_start, tracer);
+  if (events.empty()) return;
+  const InputFile written{file.name, events};
+  FtraceReader reads_written{written};
+  while (reads_written.next_line()) {
+    require(reads_written.line().is_event(), "a written event is none");
+  }
+}
+
+inline void read_state(const InputFile& file) {
+  const ExactState state = parse_exact_state(file);
+  require(!state.zones.empty() && !state.sections.empty(), "a state without memory");
+  for (const ExactZone& zone : state.zones) {
+    std::uint64_t pages = 0;
+    for (const ExactFreeList& list : zone.free_lists) {
+      require(zone.free_list(list.order, list.migratetype) == &list, "a list stands there twice");
+      pages += list.pfns.size() * list.order.nr_pages();
+    }
+    require(pages == zone.listed_free, "other free pages");
+    require(zone.pcps.size() == state.nr_cpus, "other CPUs");
+  }
+}
+
+inline void read_pages(const InputFile& file) {
+  const PageRuns pages = parse_page_runs(file);
+  for (const PageRun& run : pages.runs()) {
+    require(pages.find(run.range.start) == &run && pages.find(run.range.end - 1) == &run,
+            "a run is not found");
+  }
+}
+
+inline void read_meta(const InputFile& file) {
+  const RecordingMeta meta = parse_recording_meta(file);
+  require(meta.t0_entries.size() == meta.t1_entries.size(), "other CPUs");
+}
+
+}  // namespace pageblock::test
