@@ -28,19 +28,19 @@ template <ZoneConfig Config>
          to_ready_test({Config::max_order, Config::pageblock_order}, small, failure, title);
 }
 
-/// Runs programs of ascending seeds: as many as the environment says, from the seed that it says;
-/// or else from 1 on until enough pages were compared.
+/// Runs programs of ascending seeds, one at least, until enough pages were compared. The environment
+/// can say how many pages are enough and which seed is the first.
 template <ZoneConfig Config>
 void check_programs() {
-  constexpr std::uint64_t enough_pages = 8'000'000;
   constexpr std::uint64_t block_pages = std::uint64_t{1} << Config::pageblock_order;
   constexpr std::uint64_t most_operations = block_pages < 4096 ? 300 : 40;
   const std::uint64_t first = number_in_environment("PAGEBLOCK_MODEL_SEED").value_or(1);
-  const auto nr_programs = number_in_environment("PAGEBLOCK_MODEL_PROGRAMS");
+  const std::uint64_t enough_pages =
+      number_in_environment("PAGEBLOCK_MODEL_PAGES").value_or(8'000'000);
   std::uint64_t nr_operations = 0;
   std::uint64_t nr_pages = 0;
   std::uint64_t seed = first;
-  for (; nr_programs ? seed < first + *nr_programs : nr_pages < enough_pages; ++seed) {
+  for (; seed == first || nr_pages < enough_pages; ++seed) {
     const Program program =
         random_program({Config::max_order, Config::pageblock_order}, seed, most_operations);
     if (run<Config>(program)) {

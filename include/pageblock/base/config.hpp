@@ -4,9 +4,12 @@
 /// Kernel: the configuration that a kernel is built with (MAX_ORDER, pageblock_order, NR_CPUS).
 #pragma once
 
+#include <array>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 
+#include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/base/semantics.hpp"
 #include "pageblock/base/spinlock.hpp"
@@ -65,5 +68,33 @@ struct Geometry {
   static constexpr Order top_order{Config::max_order - 1};
   static constexpr std::uint64_t max_order_nr_pages = top_order.nr_pages();
 };
+
+/// Whether threads may share a zone of @p Config: not with the lock that is none.
+template <ZoneConfig Config>
+inline constexpr bool is_shared = !std::same_as<typename Config::Lock, NullLock>;
+
+/// Whether somebody sees the events of a zone of @p Config as they happen; else several steps may be
+/// done as one.
+template <ZoneConfig Config>
+inline constexpr bool is_watched = !std::same_as<typename Config::Tracer, trace::NullTracer>;
+
+namespace detail {
+
+template <ZoneConfig Config>
+inline constexpr auto type_numbers = [] {
+  std::array<std::uint8_t, nr_migratetypes> table{};
+  for (std::size_t i = 0; i < nr_migratetypes; ++i) {
+    table[i] = static_cast<std::uint8_t>(Config::semantics.number_of(static_cast<MigrateType>(i)));
+  }
+  return table;
+}();
+
+}  // namespace detail
+
+/// Returns the number that the kernel of @p Config has for @p type, from a table.
+template <ZoneConfig Config>
+[[nodiscard]] constexpr unsigned number_of(MigrateType type) {
+  return detail::type_numbers<Config>[index_of(type)];
+}
 
 }  // namespace pageblock

@@ -77,6 +77,7 @@ class NotifierChain {
   /// Calls the chain with @p arg and returns the value of the last callback that ran, `done` if
   /// there is none. An exception of a callback passes through.
   int call(Arg& arg) const {
+    if (blocks_.empty()) return notify::done;
     const Running running{*this};
     int ret = notify::done;
     for (const auto& block : blocks_) {

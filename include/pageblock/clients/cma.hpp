@@ -24,6 +24,7 @@ template <ZoneConfig Config>
 void init_cma_reserved_pageblock(Zone<Config>& zone, Pfn pfn) {
   constexpr Order order = Zone<Config>::pageblock_order;
   detail::check_chunk(zone, pfn, order);
+  detail::check_no_hole(zone, pfn, order);
   {
     const IrqSaveGuard guard{zone.lock()};
     Memmap<Config>& map = zone.memmap();
@@ -31,7 +32,7 @@ void init_cma_reserved_pageblock(Zone<Config>& zone, Pfn pfn) {
     const auto is_managed = [](PageBits bits) { return !bits.has(PageBits::reserved); };
     bug_on(map.find_if(pfn, end, is_managed) != end, "the block is not entirely reserved");
     map.transform(pfn, end, [](PageBits bits) {
-      return bits.without(PageBits::reserved | PageBits::in_use);
+      return bits.without(PageBits::reserved | PageBits::in_use | PageBits::shared);
     });
     map.set_count(pfn, 1);
     set_pageblock_migratetype(zone, pfn, MigrateType::cma);

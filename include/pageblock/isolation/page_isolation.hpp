@@ -210,12 +210,17 @@ struct TestResult {
 // the loop in test_pages_isolated(), without the lock.
 template <ZoneConfig Config>
 TestResult test_blocks(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
+  constexpr MigrateType isolate = MigrateType::isolate;
   const PfnRange windows = windows_of(zone, start_pfn, end_pfn);
   for (Pfn pfn = windows.start; pfn < windows.end; pfn += Zone<Config>::pageblock_nr_pages) {
+    // A look at the types alone tells how many windows are of isolated blocks only.
+    const Pfn other = zone.pageblock_flags().find_other(std::max(pfn, zone.start_pfn()), isolate);
+    if (other > pfn) pfn += (other - pfn) & ~(Zone<Config>::pageblock_nr_pages - 1);
+    if (pfn >= windows.end) break;
     // Behind an unaligned start, the last window reaches beyond the end.
     const auto page = first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
     if (!page) continue;
-    if (get_pageblock_migratetype(zone, *page) != MigrateType::isolate) return {*page, false};
+    if (get_pageblock_migratetype(zone, *page) != isolate) return {*page, false};
   }
   return {end_pfn, first_valid_page(zone, start_pfn, end_pfn).has_value()};
 }
@@ -226,17 +231,15 @@ TestResult test_blocks(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
 template <ZoneConfig Config>
 TestResult test_pages(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
   zone.assert_locked();
-  constexpr unsigned marked_isolate = Config::semantics.number_of(MigrateType::isolate);
+  constexpr unsigned marked_isolate = number_of<Config>(MigrateType::isolate);
   Pfn pfn = std::max(start_pfn, zone.start_pfn());
   const Pfn end = std::min(end_pfn, zone.end_pfn());
   while (pfn < end) {
-    if (!zone.is_valid(pfn)) {
-      ++pfn;
-      continue;
-    }
     const PageBits bits = zone.memmap().bits(pfn);
     if (bits.has(PageBits::buddy)) {
       pfn += bits.order().nr_pages();
+    } else if (!bits.is_valid()) {
+      ++pfn;
     } else if (!bits.has(PageBits::in_use) && bits.page_private() == marked_isolate) {
       ++pfn;
     } else {

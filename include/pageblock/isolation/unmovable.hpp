@@ -4,6 +4,7 @@
 /// Kernel: has_unmovable_pages(), is_pageblock_removable_nolock() (mm/page_alloc.c).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -26,15 +27,14 @@ std::optional<Pfn> find_unmovable(const Zone<Config>& zone, Pfn pfn, MigrateType
   if (type == MigrateType::movable || type == MigrateType::cma) return std::nullopt;
 
   // From the given page, so the scan of a block whose first pages are a hole ends in the next one.
+  // Pages in free chunks are not in use.
+  const auto is_unmovable = [](PageBits bits) {
+    return (bits.raw() & (PageBits::in_use | PageBits::lru)) == PageBits::in_use;
+  };
+  const Pfn end = std::min(pfn + Zone<Config>::pageblock_nr_pages, zone.end_pfn());
   std::uint64_t found = 0;
-  for (Pfn check = pfn; check < pfn + Zone<Config>::pageblock_nr_pages; ++check) {
-    if (!zone.is_valid(check)) continue;
-    const PageBits bits = zone.memmap().bits(check);
-    if (bits.has(PageBits::buddy)) {
-      check += bits.order().nr_pages() - 1;
-    } else if (bits.has(PageBits::in_use) && !bits.has(PageBits::lru) && ++found > count) {
-      return check;
-    }
+  for (Pfn page = pfn; (page = zone.memmap().find_if(page, end, is_unmovable)) < end; ++page) {
+    if (++found > count) return page;
   }
   return std::nullopt;
 }

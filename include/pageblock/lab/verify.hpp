@@ -72,7 +72,7 @@ class Verifier {
            order, type, size, is_marked ? "some" : "none");
     if (size == 0) return;
 
-    Pfn pfn = area.head(order, type);
+    Pfn pfn = area.head(map_, order, type);
     Pfn before = pfn;
     for (std::uint64_t position = 0;; ++position) {
       // What has no record of its own was never the head of a chunk.
@@ -81,19 +81,20 @@ class Verifier {
         return;
       }
       check_chunk(pfn, order, type);
-      expect(map_.prev(pfn) == (position == 0 ? 0 : map_.distance(pfn, before)),
-             "order {} {}: chunk {} does not link back to the one before", order, type, pfn);
-      if (map_.next(pfn) == 0 || position + 1 == size) {
-        expect(map_.next(pfn) == 0 && position + 1 == size, "order {} {}: counts {} chunks, but {}",
-               order, type, size,
-               map_.next(pfn) == 0 ? fmt::format("ends after {}", position + 1)
-                                   : fmt::format("goes on after chunk {}", pfn));
-        expect(area.tail(order, type) == pfn, "order {} {}: the last chunk is {}, not {}", order,
-               type, pfn, area.tail(order, type));
+      expect(map_.prev(pfn) == before, "order {} {}: chunk {} does not link back to the one before",
+             order, type, pfn);
+      const bool ends = map_.next(pfn) == pfn;
+      if (ends || position + 1 == size) {
+        expect(ends && position + 1 == size, "order {} {}: counts {} chunks, but {}", order, type,
+               size,
+               ends ? fmt::format("ends after {}", position + 1)
+                    : fmt::format("goes on after chunk {}", pfn));
+        expect(area.tail(map_, order, type) == pfn, "order {} {}: the last chunk is {}, not {}",
+               order, type, pfn, area.tail(map_, order, type));
         return;
       }
       before = pfn;
-      pfn = map_.at(pfn, map_.next(pfn));
+      pfn = map_.next(pfn);
     }
   }
 
@@ -187,10 +188,12 @@ class Verifier {
       const bool is_listed = place < places_.size() && places_[place].range.start <= pfn;
       expect(is_listed, "page {} is a chunk head, but on no list", pfn);
     }
-    const auto is_used = [](PageBits bits) { return bits.has(PageBits::in_use); };
-    for (Pfn pfn = map_.find_if(map_.base(), map_.end(), is_used); pfn < map_.end();
-         pfn = map_.find_if(pfn + 1, map_.end(), is_used)) {
-      expect(map_.count(pfn) != 0, "page {} is in use with count 0", pfn);
+    const auto is_shared = [](PageBits bits) { return bits.has(PageBits::shared); };
+    for (Pfn pfn = map_.find_if(map_.base(), map_.end(), is_shared); pfn < map_.end();
+         pfn = map_.find_if(pfn + 1, map_.end(), is_shared)) {
+      const bool is_used =
+          expect(map_.bits(pfn).has(PageBits::in_use), "page {} is shared, and not in use", pfn);
+      expect(!is_used || map_.count(pfn) != 0, "page {} is in use with count 0", pfn);
     }
     const auto is_odd = [](PageBits bits) {
       return bits.has(PageBits::hole) &&

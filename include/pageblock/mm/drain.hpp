@@ -4,9 +4,14 @@
 /// Kernel: free_pcppages_bulk(), drain_pages(), drain_all_pages() (mm/page_alloc.c).
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <span>
+#include <utility>
 
 #include "pageblock/base/contract.hpp"
 #include "pageblock/base/cpu.hpp"
@@ -18,6 +23,39 @@
 namespace pageblock {
 namespace detail {
 
+// Frees single pages one after the other, each to the list that its private names. Pages that follow
+// each other, as when a program frees what it got, become a chunk at once where they make one up.
+// Locking: the caller holds zone.lock.
+template <ZoneConfig Config>
+void free_pages_in_order(Zone<Config>& zone,
+                         std::span<const typename Memmap<Config>::Index> pages) {
+  Memmap<Config>& map = zone.memmap();
+  const auto private_at = [&](std::size_t i) { return map.bits_of(pages[i]).page_private(); };
+  const auto is_next = [&](std::size_t i) {
+    return pages[i] == pages[i - 1] + 1 && private_at(i) == private_at(i - 1);
+  };
+  for (std::size_t i = 0; i < pages.size();) {
+    std::size_t end = i + 1;
+    if constexpr (!is_watched<Config>) {
+      while (end < pages.size() && is_next(end)) ++end;
+    }
+    const Pfn head = map.pfn(pages[i]);
+    const Order most{static_cast<unsigned>(std::bit_width(end - i)) - 1};
+    const Order order = head.max_aligned_order(std::min(most, Zone<Config>::pageblock_order));
+    const MigrateType type = Config::semantics.migratetypes[private_at(i)];
+    if (order != Order{0}) {
+      // One by one, each page with an even pfn would be a chunk head until the next one is freed, and
+      // lose its private; the next one keeps it.
+      for (std::size_t even = i; even < i + order.nr_pages(); even += 2) {
+        map.find_slot(pages[even]).set_bits(PageBits{});
+      }
+    }
+    zone.free_area().free_one_page(map, head, order, type);
+    if (order == Order{0}) zone.trace(trace::MmPagePcpuDrain{head, order, type});
+    i += order.nr_pages();
+  }
+}
+
 /// Frees @p nr pages from the tails of a CPU's lists, in turn: each visit to a list takes as many
 /// pages as lists were tried since the last productive visit; the last list with pages is emptied
 /// in one go. A page goes to the list that its private names, which was right when the page was put
@@ -25,9 +63,12 @@ namespace detail {
 /// Requires: nr <= pcp.count. Locking: the caller holds the CPU's lock.
 /// Kernel: free_pcppages_bulk().
 template <ZoneConfig Config>
-void free_pcppages_bulk(Zone<Config>& zone, std::uint32_t nr, PerCpuPages& pcp) {
+[[gnu::noinline]] void free_pcppages_bulk(Zone<Config>& zone, std::uint32_t nr, PerCpuPages& pcp) {
   bug_on(nr > pcp.count, "the CPU has fewer pages than that");
   const std::lock_guard guard{zone.lock()};
+  // A few at a time, so that their records are fetched ahead.
+  std::array<typename Memmap<Config>::Index, 32> pages;
+  std::size_t nr_popped = 0;
   std::size_t index = 0;
   std::uint32_t batch_free = 0;
   for (std::uint32_t to_free = nr; to_free != 0;) {
@@ -39,13 +80,16 @@ void free_pcppages_bulk(Zone<Config>& zone, std::uint32_t nr, PerCpuPages& pcp) 
     } while (list->empty());
     if (batch_free == nr_pcp_types) batch_free = to_free;
     do {
-      const Pfn pfn = list->pop_tail();
-      const auto type = Config::semantics.migratetypes[zone.memmap().bits(pfn).page_private()];
-      zone.free_area().free_one_page(zone.memmap(), pfn, Order{0}, type);
-      zone.trace(trace::MmPagePcpuDrain{pfn, Order{0}, type});
+      if (nr_popped == pages.size()) {
+        free_pages_in_order(zone, std::span{std::as_const(pages)});
+        nr_popped = 0;
+      }
+      pages[nr_popped] = zone.memmap().index(list->pop_tail());
+      zone.memmap().prefetch(pages[nr_popped++]);
     } while (--to_free != 0 && --batch_free != 0 && !list->empty());
   }
-  pcp.count -= nr;
+  free_pages_in_order(zone, std::span{std::as_const(pages)}.first(nr_popped));
+  pcp.add_to_count<is_shared<Config>>(0 - nr);
   zone.mod_nr_free_pages(nr);
 }
 
@@ -61,11 +105,15 @@ void drain_pages(Zone<Config>& zone, Cpu cpu) {
   if (pcp.count != 0) detail::free_pcppages_bulk(zone, pcp.count, pcp);
 }
 
-/// Drains CPU 0, 1, 2, ... in turn. Which CPU asks makes no difference.
-/// Locking:  as drain_pages(); no lock is held in between.
+/// Drains the CPUs that have pages: 0, 1, 2, ... in turn. Which CPU asks makes no difference.
+/// Locking:  as drain_pages(); no lock is held in between, nor to see whether a CPU has pages.
 template <ZoneConfig Config>
 void drain_all_pages(Zone<Config>& zone) {
-  for (unsigned id = 0; id < zone.nr_cpus(); ++id) drain_pages(zone, Cpu{id});
+  for (unsigned id = 0; id < zone.nr_cpus(); ++id) {
+    const Cpu cpu{id};
+    static_cast<void>(zone.pcp_lock(cpu));  // reports a notifier, even if there is nothing to do
+    if (detail::read_once<is_shared<Config>>(zone.pcp(cpu).count) != 0) drain_pages(zone, cpu);
+  }
 }
 
 }  // namespace pageblock

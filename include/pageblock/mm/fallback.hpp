@@ -41,9 +41,6 @@ void set_pageblock_migratetype(Zone<Config>& zone, Pfn pfn, MigrateType type) {
 /// Moves the free chunks that begin in the pageblock of @p pfn to the heads of the lists of @p
 /// type. Changes no type and no counter.
 ///
-///     list of @p type   [a b]            block: ...|p  q|...  (two chunks, p < q)
-///     afterwards        [q p a b]        descending, in front of what was there
-///
 /// Returns:  the pages in moved chunks; 0 if the block is cut by the zone's end (a v3.6 defect). A
 ///           chunk that begins in an earlier block is not seen, even if it covers this one
 ///           (another).
@@ -59,32 +56,26 @@ std::uint64_t move_freepages_block(Zone<Config>& zone, Pfn pfn, MigrateType type
   if (end > zone.end_pfn()) return 0;
   if (start < zone.start_pfn()) start = pfn;  // not the zone's start
 
-  const auto is_buddy = [](PageBits bits) { return bits.has(PageBits::buddy); };
-  std::uint64_t moved = 0;
-  for (Pfn head = start; (head = zone.memmap().find_if(head, end, is_buddy)) < end;) {
-    const Order order = zone.free_area().move(zone.memmap(), head, type);
-    head += order.nr_pages();
-    moved += order.nr_pages();
-  }
-  return moved;
+  return zone.free_area().move(zone.memmap(), start, end, type);
 }
 
 namespace detail {
 
-/// Takes 2^order pages from another type's largest chunk, and moves or retypes its block where that
+/// Takes 2^order pages from another type's largest chunk, or else from the reserve, and moves or retypes its block where that
 /// is worth it. Blocks that a large chunk covers are retyped whatever they were, isolate too, and
 /// nr_pageblock_isolate is not told (a v3.6 defect).
 /// Kernel: __rmqueue_fallback().
 /// The event names the type of the list that the chunk was on; v3.6 prints the requested type there
 /// once it has moved the block.
 template <ZoneConfig Config>
-std::optional<Pfn> rmqueue_fallback(Zone<Config>& zone, Order order, MigrateType start_type) {
+[[gnu::noinline]] std::optional<Pfn> rmqueue_fallback(Zone<Config>& zone, Order order,
+                                                      MigrateType start_type) {
   constexpr Order block_order = Zone<Config>::pageblock_order;
   for (unsigned current = Config::max_order; current-- > order.value();) {
     const Order found{current};
     for (const MigrateType type : Config::semantics.fallbacks_of(start_type)) {
       if (zone.free_area().nr_free(found, type) == 0) continue;
-      const Pfn pfn = zone.free_area().head(found, type);
+      const Pfn pfn = zone.free_area().head(zone.memmap(), found, type);
       zone.free_area().prepare_take(zone.memmap(), pfn, order);  // may throw, so first
 
       const bool is_cma = type == MigrateType::cma;  // keeps its blocks and its chunks
@@ -107,21 +98,19 @@ std::optional<Pfn> rmqueue_fallback(Zone<Config>& zone, Order order, MigrateType
       return pfn;
     }
   }
-  return std::nullopt;
+  return zone.free_area().rmqueue_smallest(zone.memmap(), order, MigrateType::reserve);
 }
 
 /// Takes 2^order pages off the buddy lists for a request of @p type, one of pcp_types. The pages
 /// have count 0; NR_FREE_PAGES is the caller's.
 /// Kernel: __rmqueue().
 template <ZoneConfig Config>
-std::optional<Pfn> rmqueue(Zone<Config>& zone, Order order, MigrateType type) {
+inline std::optional<Pfn> rmqueue(Zone<Config>& zone, Order order, MigrateType type) {
   zone.assert_locked();
-  const auto smallest = [&](MigrateType of) {
-    return zone.free_area().rmqueue_smallest(zone.memmap(), order, of);
-  };
-  if (const auto pfn = smallest(type)) return pfn;
-  if (const auto pfn = rmqueue_fallback(zone, order, type)) return pfn;
-  return smallest(MigrateType::reserve);
+  const auto pfn = zone.free_area().rmqueue_smallest(zone.memmap(), order, type);
+  if (pfn) [[likely]]
+    return pfn;
+  return rmqueue_fallback(zone, order, type);
 }
 
 }  // namespace detail

@@ -4,6 +4,7 @@
 /// Kernel: struct free_area, __free_one_page(), __rmqueue_smallest(), expand() (mm/page_alloc.c).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -27,6 +28,7 @@ class FreeArea {
  public:
   using Blocks = Geometry<Config>;
   using Map = Memmap<Config>;
+  using Index = typename Map::Index;
 
   /// Walks a list from its head.
   class Iterator {
@@ -39,7 +41,7 @@ class FreeArea {
 
     Pfn operator*() const { return pfn_; }
     Iterator& operator++() {
-      if (--left_ != 0) pfn_ = map_->at(pfn_, map_->next(pfn_));
+      if (--left_ != 0) pfn_ = map_->next(pfn_);
       return *this;
     }
     Iterator operator++(int) {
@@ -65,121 +67,106 @@ class FreeArea {
 
   [[nodiscard]] ListView list(const Map& map, Order order, MigrateType type) const {
     const List& of = list_of(order, type);
-    return {Iterator{map, of.head, of.size}, of.size};
+    return {Iterator{map, map.pfn(of.head), of.size}, of.size};
   }
 
   /// Returns the number of chunks of @p order, of all types or of one.
   [[nodiscard]] std::uint64_t nr_free(Order order) const {
     std::uint64_t sum = 0;
-    for (const List& of : lists_[order.value()]) sum += detail::read_once(of.size);
+    for (const List& of : lists_[order.value()])
+      sum += detail::read_once<is_shared<Config>>(of.size);
     return sum;
   }
   [[nodiscard]] std::uint64_t nr_free(Order order, MigrateType type) const {
-    return detail::read_once(list_of(order, type).size);
+    return detail::read_once<is_shared<Config>>(list_of(order, type).size);
   }
 
   /// Returns the orders at which the list of @p type is not empty, as a bit mask.
   [[nodiscard]] std::uint32_t orders(MigrateType type) const { return orders_[index_of(type)]; }
 
   /// Returns the first or the last chunk of a list that is not empty.
-  [[nodiscard]] Pfn head(Order order, MigrateType type) const { return list_of(order, type).head; }
-  [[nodiscard]] Pfn tail(Order order, MigrateType type) const { return list_of(order, type).tail; }
-
-  void add_head(Map& map, Pfn pfn, Order order, MigrateType type) {
-    List& to = list_of(order, type);
-    map.set_bits(pfn, PageBits::chunk(order, type));
-    map.set_prev(pfn, 0);
-    if (to.size == 0) {
-      map.set_next(pfn, 0);
-      to.tail = pfn;
-      mark(order, type);
-    } else {
-      map.set_next(pfn, map.distance(pfn, to.head));
-      map.set_prev(to.head, map.distance(to.head, pfn));
-    }
-    to.head = pfn;
-    detail::write_once(to.size, to.size + 1);
+  [[nodiscard]] Pfn head(const Map& map, Order order, MigrateType type) const {
+    return map.pfn(list_of(order, type).head);
+  }
+  [[nodiscard]] Pfn tail(const Map& map, Order order, MigrateType type) const {
+    return map.pfn(list_of(order, type).tail);
   }
 
+  void add_head(Map& map, Pfn pfn, Order order, MigrateType type) {
+    add_head(map, map.index(pfn), order, type);
+  }
   void add_tail(Map& map, Pfn pfn, Order order, MigrateType type) {
-    List& to = list_of(order, type);
-    if (to.size == 0) return add_head(map, pfn, order, type);
-    map.set_bits(pfn, PageBits::chunk(order, type));
-    map.set_next(pfn, 0);
-    map.set_prev(pfn, map.distance(pfn, to.tail));
-    map.set_next(to.tail, map.distance(to.tail, pfn));
-    to.tail = pfn;
-    detail::write_once(to.size, to.size + 1);
+    add_tail(map, map.index(pfn), order, type);
   }
 
   /// Adds @p nr largest chunks from @p first upward to the head of the movable list, one by one in
   /// that order, where the map has them as population leaves them: only the ends are touched.
   void add_populated(Map& map, Pfn first, std::uint64_t nr) {
     List& to = list_of(Blocks::top_order, MigrateType::movable);
-    const Pfn last = first + ((nr - 1) << Blocks::top_order.value());
+    const Index low = map.index(first);
+    const Index high = map.index(first + ((nr - 1) << Blocks::top_order.value()));
     if (to.size == 0) {
-      map.set_next(first, 0);
-      to.tail = first;
+      map.slot(low).set_next(low);
+      to.tail = low;
       mark(Blocks::top_order, MigrateType::movable);
     } else {
-      map.set_next(first, map.distance(first, to.head));
-      map.set_prev(to.head, map.distance(to.head, first));
+      map.slot(low).set_next(to.head);
+      map.slot(to.head).set_prev(low);
     }
-    map.set_prev(last, 0);
-    to.head = last;
+    map.slot(high).set_prev(high);
+    to.head = high;
     to.size += nr;
   }
 
   /// Takes the chunk at @p pfn off its list; its private becomes 0. Returns its order.
-  Order del(Map& map, Pfn pfn) {
-    const PageBits bits = map.bits(pfn);
-    List& from = list_of(bits.order(), bits.list_type());
-    const auto next = map.next(pfn);
-    const auto prev = map.prev(pfn);
-    if (next != 0) {
-      const Pfn behind = map.at(pfn, next);
-      map.set_prev(behind, prev == 0 ? 0 : prev - next);
-    } else if (prev != 0) {
-      from.tail = map.at(pfn, prev);
-    }
-    if (prev != 0) {
-      const Pfn before = map.at(pfn, prev);
-      map.set_next(before, next == 0 ? 0 : next - prev);
-    } else if (next != 0) {
-      from.head = map.at(pfn, next);
-    }
-    detail::write_once(from.size, from.size - 1);
-    if (from.size == 0) unmark(bits.order(), bits.list_type());
-    map.set_bits(pfn, PageBits{});
-    return bits.order();
-  }
+  Order del(Map& map, Pfn pfn) { return del(map, map.index(pfn)); }
 
-  /// Moves the chunk at @p pfn to the head of the list of @p type. Returns its order.
-  Order move(Map& map, Pfn pfn, MigrateType type) {
-    const Order order = del(map, pfn);
-    add_head(map, pfn, order, type);
-    return order;
+  /// Moves the chunks that begin in [start, end), which is in one pageblock, to the heads of the lists
+  /// of @p type, in ascending order. Returns the pages in them.
+  ///
+  ///     list of @p type   [a b]            block: ...|p  q|...  (two chunks, p < q)
+  ///     afterwards        [q p a b]        descending, in front of what was there
+  ///
+  /// Pages that were freed in ascending order lie on their list just so, and stay linked.
+  std::uint64_t move(Map& map, Pfn start, Pfn end, MigrateType type) {
+    Chain chain;
+    std::uint64_t moved = 0;
+    const auto visit = [&](Index page, auto chunk) __attribute__((always_inline)) {
+      const PageBits bits = chunk.bits();
+      if (bits != chain.bits || chunk.next() != chain.front) [[unlikely]] {
+        moved += splice(map, chain, type);
+        chain = {bits, page, page, 0, bits.order().nr_pages()};
+      }
+      chunk.set_bits(PageBits::chunk(bits.order(), type));
+      chain.front = page;
+      ++chain.nr;
+      // Not of these bits: the next page to look at would have to wait until they are read.
+      return chain.pages_each;
+    };
+    map.for_each_chunk(start, end, visit);
+    return moved + splice(map, chain, type);
   }
 
   /// Frees 2^order pages: merges them with free buddies, of whatever type (a v3.6 defect), and puts
   /// the result on the list of @p type; at its tail if the chunk above is likely to merge soon.
   /// Kernel: __free_one_page().
   void free_one_page(Map& map, Pfn pfn, Order order, MigrateType type) {
-    if (!map.has_record(pfn)) map.make_records(pfn);  // may throw, so before any change
+    Index page = map.index(pfn);
+    static_cast<void>(map.slot(page));  // may throw, so before any change
     PageBits last_buddy{PageBits::hole};
     while (order < Blocks::top_order) {
-      const Pfn buddy = pfn.buddy(order);
-      last_buddy = map.bits(buddy);
+      const Index buddy = page ^ pages(order);
+      last_buddy = map.bits_of(buddy);
       if (!last_buddy.is_chunk(order)) break;
       del(map, buddy);
-      pfn = pfn.align_down(order + 1);
+      page &= ~pages(order);
       ++order;
     }
     if (order + 1 < Blocks::top_order && last_buddy.is_valid()) {
-      const Pfn above = pfn.align_down(order + 1).buddy(order + 1);
-      if (map.bits(above).is_chunk(order + 1)) return add_tail(map, pfn, order, type);
+      const Index above = (page ^ pages(order + 1)) & ~pages(order);
+      if (map.bits_of(above).is_chunk(order + 1)) return add_tail(map, page, order, type);
     }
-    add_head(map, pfn, order, type);
+    add_head(map, page, order, type);
   }
 
   /// Takes the smallest chunk of @p type that holds 2^order pages, from the head of its list, and
@@ -189,16 +176,39 @@ class FreeArea {
     const std::uint32_t fitting = orders(type) >> order.value();
     if (fitting == 0) return std::nullopt;
     const Order found = order + static_cast<unsigned>(std::countr_zero(fitting));
-    const Pfn pfn = head(found, type);
-    take(map, pfn, order, type);
-    return pfn;
+    const Index page = list_of(found, type).head;
+    if (found != order) prepare_split(map, page, order);
+    pop_head(map, found, type);
+    split(map, page, found, order, type);
+    return map.pfn(page);
+  }
+
+  /// Takes up to @p most single pages that a request of order 0 after request would get, as long as
+  /// they come from one chunk and one pageblock: its first pages. What the smaller lists hold then
+  /// is what is left of it, since they were empty. Returns their range, empty if there is no chunk.
+  ///
+  ///     chunk of order 3, most 3:   |k k k|0|   2   |   k: kept, n: freed with order n
+  ///
+  /// Kernel: __rmqueue_smallest() in a loop.
+  PfnRange rmqueue_smallest_bulk(Map& map, std::uint32_t most, MigrateType type) {
+    if (orders(type) == 0) return {};
+    const Order found{static_cast<unsigned>(std::countr_zero(orders(type)))};
+    const Index page = list_of(found, type).head;
+    map.make_records(map.pfn(page));
+    pop_head(map, found, type);
+    const Index end = page + pages(found);
+    const Index kept_end = page + std::min(most, pages(std::min(found, Blocks::pageblock_order)));
+    for (Index rest = kept_end; rest != end;) {
+      const Order order{static_cast<unsigned>(std::countr_zero(rest))};
+      add_head(map, rest, order, type);
+      rest += pages(order);
+    }
+    return {map.pfn(page), map.pfn(kept_end)};
   }
 
   /// Does what in take() may throw std::bad_alloc. Changes nothing that matters.
   void prepare_take(Map& map, Pfn pfn, Order low) {
-    // What is kept and the halves below a block are in the chunk's first block; larger halves begin
-    // a block, and need no record.
-    if (low < Blocks::pageblock_order && map.bits(pfn).order() > low) map.make_records(pfn);
+    if (map.bits(pfn).order() > low) prepare_split(map, map.index(pfn), low);
   }
 
   /// Takes the chunk at @p pfn off its list, keeps its first 2^low pages and gives the rest to the
@@ -209,10 +219,8 @@ class FreeArea {
   /// Kernel: the end of __rmqueue_smallest() and __rmqueue_fallback(), expand().
   void take(Map& map, Pfn pfn, Order low, MigrateType type) {
     prepare_take(map, pfn, low);
-    for (Order high = del(map, pfn); high > low;) {
-      --high;
-      add_head(map, pfn + high.nr_pages(), high, type);
-    }
+    const Order high = del(map, pfn);
+    split(map, map.index(pfn), high, low, type);
   }
 
   /// Compares the ends and sizes; the links in between are the memory map's.
@@ -220,13 +228,132 @@ class FreeArea {
 
  private:
   struct List {
-    Pfn head{};
-    Pfn tail{};
+    Index head = 0;
+    Index tail = 0;
     std::uint64_t size = 0;
     friend bool operator==(const List& a, const List& b) {
       return a.size == b.size && (a.size == 0 || (a.head == b.head && a.tail == b.tail));
     }
   };
+
+  void add_head(Map& map, Index page, Order order, MigrateType type) {
+    List& to = list_of(order, type);
+    auto chunk = map.slot(page);
+    chunk.set_bits(PageBits::chunk(order, type));
+    chunk.set_prev(page);
+    if (to.size == 0) {
+      chunk.set_next(page);
+      to.tail = page;
+      mark(order, type);
+    } else {
+      chunk.set_next(to.head);
+      map.slot(to.head).set_prev(page);
+    }
+    to.head = page;
+    add_to_size(to, 1);
+  }
+
+  void add_tail(Map& map, Index page, Order order, MigrateType type) {
+    List& to = list_of(order, type);
+    if (to.size == 0) return add_head(map, page, order, type);
+    auto chunk = map.slot(page);
+    chunk.set_bits(PageBits::chunk(order, type));
+    chunk.set_next(page);
+    chunk.set_prev(to.tail);
+    map.slot(to.tail).set_next(page);
+    to.tail = page;
+    add_to_size(to, 1);
+  }
+
+  Order del(Map& map, Index page) {
+    auto chunk = map.slot(page);
+    const PageBits bits = chunk.bits();
+    List& from = list_of(bits.order(), bits.list_type());
+    unlink(map, from, page, chunk.prev(), page, chunk.next());
+    add_to_size(from, ~std::uint64_t{0});
+    if (from.size == 0) unmark(bits.order(), bits.list_type());
+    chunk.set_bits(PageBits{});
+    return bits.order();
+  }
+
+  // Chunks that follow each other on a list, with the bits that they have there.
+  struct Chain {
+    PageBits bits{};
+    Index front = 0;
+    Index back = 0;
+    std::uint64_t nr = 0;
+    std::uint64_t pages_each = 0;
+  };
+
+  // Takes a chain off its list and puts it before the head of the list of type. Returns its pages.
+  std::uint64_t splice(Map& map, Chain chain, MigrateType type) {
+    if (chain.nr == 0) return 0;
+    const Order order = chain.bits.order();
+    List& from = list_of(order, chain.bits.list_type());
+    auto front = map.slot(chain.front);
+    auto back = map.slot(chain.back);
+    unlink(map, from, chain.front, front.prev(), chain.back, back.next());
+    add_to_size(from, 0 - chain.nr);
+    if (from.size == 0) unmark(order, chain.bits.list_type());
+
+    List& to = list_of(order, type);
+    front.set_prev(chain.front);
+    if (to.size == 0) {
+      back.set_next(chain.back);
+      to.tail = chain.back;
+      mark(order, type);
+    } else {
+      back.set_next(to.head);
+      map.slot(to.head).set_prev(chain.back);
+    }
+    to.head = chain.front;
+    add_to_size(to, chain.nr);
+    return chain.nr << order.value();
+  }
+
+  // Links what is before front to what is behind back. What is at an end afterwards is its own
+  // neighbour there.
+  void unlink(Map& map, List& from, Index front, Index prev, Index back, Index next) {
+    if (next != back) {
+      map.slot(next).set_prev(prev != front ? prev : next);
+    } else {
+      from.tail = prev;
+    }
+    if (prev != front) {
+      map.slot(prev).set_next(next != back ? next : prev);
+    } else {
+      from.head = next;
+    }
+  }
+
+  static void add_to_size(List& list, std::uint64_t change) {
+    detail::write_once<is_shared<Config>>(list.size, list.size + change);
+  }
+
+  void pop_head(Map& map, Order order, MigrateType type) {
+    List& from = list_of(order, type);
+    auto chunk = map.slot(from.head);
+    chunk.set_bits(PageBits{});
+    add_to_size(from, ~std::uint64_t{0});
+    if (from.size == 0) return unmark(order, type);
+    from.head = chunk.next();
+    map.slot(from.head).set_prev(from.head);
+  }
+
+  // What is kept and the halves below a block are in the chunk's first block; larger halves begin a
+  // block, and need no record.
+  void prepare_split(Map& map, Index page, Order low) {
+    if (low < Blocks::pageblock_order) map.make_records(map.pfn(page));
+  }
+
+  void split(Map& map, Index page, Order high, Order low, MigrateType type) {
+    while (high > low) {
+      --high;
+      add_head(map, page + pages(high), high, type);
+    }
+  }
+
+  [[nodiscard]] static constexpr Index pages(Order order) { return Index{1} << order.value(); }
 
   [[nodiscard]] List& list_of(Order order, MigrateType type) {
     return lists_[order.value()][index_of(type)];

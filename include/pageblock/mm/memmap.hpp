@@ -3,11 +3,12 @@
 /// Layer:  mm.
 /// Kernel: mem_map, struct page. The kernel has one record of 64 bytes for each page; here is
 ///
-///     one descriptor for each pageblock            records, only where pages of a block differ
-///     +----------------------------------+
-///     | first page: bits, links or count |
-///     | cover or records ----------------------->  | page 1 | page 2 | ... | page 2^order - 1 |
-///     +----------------------------------+         10 bytes a page: bits, links or count
+///     one descriptor for each pageblock          records, only where pages of a block differ
+///     +-------------------------------+
+///     | first page: bits, links       |          +--------+--------+-----+------------------+
+///     | others: cover or records ------------->  | page 1 | page 2 | ... | page 2^order - 1 |
+///     +-------------------------------+          +--------+--------+-----+------------------+
+///                                                 10 bytes a page: bits, links
 ///
 /// The descriptor *is* the record of the block's first page. The other pages share one value, the
 /// cover (inner pages of a chunk: 0; reserved; hole; ...), until one of them differs; from then on
@@ -16,9 +17,10 @@
 ///
 /// A descriptor of zeros stands for a block that is as population left it: part of a chunk of the
 /// largest order, between its neighbours on the movable list. So a new zone touches next to
-/// nothing. To that end a descriptor holds the difference to what population leaves.
+/// nothing; the first write to such a page writes down what population left.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -45,9 +47,26 @@ class Memmap {
  public:
   using Blocks = Geometry<Config>;
 
-  /// The way from a chunk to its neighbour on a list: a distance in pages modulo 2^32, 0 for none.
-  using Distance = std::uint32_t;
+  /// A page, counted from base(). Bits below the largest order are those of the pfn, so buddies and
+  /// alignment are the same.
+  using Index = std::uint32_t;
 
+ private:
+  // A chunk head's neighbours on its list; at the ends, the head itself.
+  struct Links {
+    Index next = 0;
+    Index prev = 0;
+    friend bool operator==(const Links&, const Links&) = default;
+  };
+
+  // What can be known of a page.
+  struct Meaning {
+    std::uint16_t bits = 0;
+    Links links;
+    friend bool operator==(const Meaning&, const Meaning&) = default;
+  };
+
+ public:
   Memmap() = default;
 
   /// Makes the map of [start_pfn, start_pfn + spanned_pages), every whole largest chunk as
@@ -56,13 +75,22 @@ class Memmap {
   Memmap(Pfn start_pfn, std::uint64_t spanned_pages)
       : base_{start_pfn.align_down(Blocks::top_order)},
         end_{(start_pfn + spanned_pages).align_up(Blocks::top_order)},
-        blocks_(static_cast<std::size_t>((end_ - base_) >> Config::pageblock_order)) {}
+        first_bits_(nr_blocks()),
+        covers_(nr_blocks()),
+        first_links_(nr_blocks()),
+        records_(nr_blocks()) {}
 
-  Memmap(const Memmap& other) : base_{other.base_}, end_{other.end_}, blocks_{other.blocks_} {
-    records_.reserve(other.records_.size());
-    for (const auto& records : other.records_) {
-      records_.push_back(std::make_unique<Records>(*records));
-      blocks_[records->block].records = records_.back().get();
+  Memmap(const Memmap& other)
+      : base_{other.base_},
+        end_{other.end_},
+        first_bits_{other.first_bits_},
+        covers_{other.covers_},
+        first_links_{other.first_links_},
+        records_{other.records_} {
+    owned_.reserve(other.owned_.size());
+    for (const auto& records : other.owned_) {
+      owned_.push_back(std::make_unique<Records>(*records));
+      records_[records->block] = owned_.back().get();
     }
   }
   Memmap(Memmap&& other) noexcept { swap(other); }
@@ -76,38 +104,118 @@ class Memmap {
   [[nodiscard]] Pfn base() const { return base_; }
   [[nodiscard]] Pfn end() const { return end_; }
 
-  [[nodiscard]] PageBits bits(Pfn pfn) const {
-    const std::size_t b = block_of(pfn);
-    const Block& block = blocks_[b];
-    if (is_first(pfn)) {
-      return PageBits{
-          static_cast<std::uint16_t>(detail::read_once(block.bits) ^ populated(b).bits)};
-    }
+  [[nodiscard]] bool contains(Pfn pfn) const { return pfn - base_ < end_ - base_; }
+  [[nodiscard]] Index index(Pfn pfn) const { return static_cast<Index>(pfn - base_); }
+  [[nodiscard]] Pfn pfn(Index page) const { return base_ + page; }
+
+  [[nodiscard]] PageBits bits(Pfn pfn) const { return bits_of(index(pfn)); }
+  [[nodiscard]] PageBits bits_of(Index page) const {
+    const Index b = block_of(page);
+    if (is_first(page)) return PageBits{is_written(b) ? read(first_bits_[b]) : populated(b).bits};
     const Records* records = records_at(b);
-    return PageBits{
-        detail::read_once(records != nullptr ? records->bits[index_of(pfn)] : block.cover)};
+    if (records == nullptr) return cover_of(b);
+    return PageBits{read(records->bits[offset_of(page)])};
   }
 
-  void set_bits(Pfn pfn, PageBits bits) {
-    const std::size_t b = block_of(pfn);
-    if (is_first(pfn)) {
-      detail::write_once(blocks_[b].bits,
-                         static_cast<std::uint16_t>(bits.raw() ^ populated(b).bits));
-    } else {
-      detail::write_once(records_of(b).bits[index_of(pfn)], bits.raw());
+  /// Where the state of one page is stored: looked up once, read and written often. Valid until the
+  /// map is assigned to or destroyed.
+  class Slot {
+   public:
+    [[nodiscard]] PageBits bits() const { return PageBits{read(*bits_)}; }
+    void set_bits(PageBits bits) { write(*bits_, bits.raw()); }
+
+    /// The neighbours of a chunk head on its list; at the ends, the chunk itself. Of a page that is
+    /// PageBits::shared, next is the count.
+    [[nodiscard]] Index next() const { return read(links_->next); }
+    [[nodiscard]] Index prev() const { return links_->prev; }
+    void set_next(Index page) { write(links_->next, page); }
+    void set_prev(Index page) { links_->prev = page; }
+
+    /// Adds a reference to a page in use. Locking: the caller holds zone->lock.
+    void get() {
+      if (bits().has(PageBits::shared)) {
+        std::atomic_ref{links_->next}.fetch_add(1, std::memory_order_relaxed);
+      } else {  // the caller's is the only reference
+        set_next(2);
+        set_bits(bits().with(PageBits::shared));
+      }
+    }
+
+    /// Drops a reference to a page that is shared. Returns whether it was the last; then the caller
+    /// clears in_use and shared. Several users may do so at once.
+    [[nodiscard]] bool put_testzero() {
+      // Who sees 1 is the only user, so nobody else can change it.
+      return next() == 1 ||
+             std::atomic_ref{links_->next}.fetch_sub(1, std::memory_order_acq_rel) == 1;
+    }
+
+    /// False if the page has no record: then it has no slot.
+    explicit operator bool() const { return bits_ != nullptr; }
+
+   private:
+    friend class Memmap;
+    Slot() = default;
+    Slot(std::uint16_t& bits, Links& links) : bits_{&bits}, links_{&links} {}
+
+    std::uint16_t* bits_ = nullptr;
+    Links* links_ = nullptr;
+  };
+
+  /// Returns the slot of a page, if it has a record.
+  [[nodiscard]] Slot find_slot(Index page) {
+    const Index b = block_of(page);
+    if (is_first(page)) {
+      if (!is_written(b)) [[unlikely]]
+        return {};
+      return {first_bits_[b], first_links_[b]};
+    }
+    auto* records = const_cast<Records*>(records_at(b));
+    if (records == nullptr) [[unlikely]]
+      return {};
+    return {records->bits[offset_of(page)], records->links[offset_of(page)]};
+  }
+
+  /// Returns the slot of a page, whose record it makes if there is none. Throws std::bad_alloc.
+  /// Locking: the caller holds zone->lock.
+  [[nodiscard]] Slot slot(Index page) {
+    const Index b = block_of(page);
+    if (is_first(page)) {
+      if (!is_written(b)) [[unlikely]]
+        write_down(b);
+      return {first_bits_[b], first_links_[b]};
+    }
+    if (records_[b] == nullptr) [[unlikely]]
+      make_records(b);
+    return {records_[b]->bits[offset_of(page)], records_[b]->links[offset_of(page)]};
+  }
+
+  /// Fetches what is stored of a page into the cache.
+  void prefetch(Index page) const {
+    if (const Records* records = records_at(block_of(page))) {
+      __builtin_prefetch(&records->links[offset_of(page)]);
+      __builtin_prefetch(&records->bits[offset_of(page)]);
     }
   }
+
+  void set_bits(Pfn pfn, PageBits bits) { slot(index(pfn)).set_bits(bits); }
+
+  /// The neighbours of a chunk head on its list; at the ends, the chunk itself.
+  [[nodiscard]] Pfn next(Pfn pfn) const { return base_ + links_of(index(pfn)).next; }
+  [[nodiscard]] Pfn prev(Pfn pfn) const { return base_ + links_of(index(pfn)).prev; }
 
   /// Applies @p change, a function from PageBits to PageBits, to every page of [start, end). Blocks
   /// that lie in the range and have no records are changed as a whole.
   template <typename Change>
   void transform(Pfn start, Pfn end, Change change) {
     for (Pfn pfn = start; pfn < end;) {
-      set_state(pfn, change(bits(pfn)));
+      const PageBits from = bits(pfn);
+      const PageBits to = change(from);
+      if (to != from) set_bits(pfn, to);
+      const bool was_first = is_first(index(pfn));
       ++pfn;
-      if (is_first(pfn - 1) && !has_records(pfn - 1) && end - pfn >= tail_pages) {
-        std::uint16_t& cover = blocks_[block_of(pfn)].cover;
-        detail::write_once(cover, change(PageBits{cover}).raw());
+      if (was_first && !has_record(pfn) && end - pfn >= tail_pages) {
+        const Index b = block_of(index(pfn));
+        set_cover(b, change(cover_of(b)));
         pfn += tail_pages;
       }
     }
@@ -119,71 +227,66 @@ class Memmap {
   [[nodiscard]] Pfn find_if(Pfn start, Pfn end, Predicate predicate) const {
     for (Pfn pfn = start; pfn < end;) {
       if (predicate(bits(pfn))) return pfn;
-      pfn = is_first(pfn) || has_records(pfn) ? pfn + 1 : next_block(pfn);
+      const Index page = index(pfn);
+      ++pfn;
+      if (is_first(page)) continue;
+      const Records* records = records_at(block_of(page));
+      const Pfn stop = std::min(end, pfn.align_up(Blocks::pageblock_order));
+      pfn = records != nullptr ? records->find_if(pfn, stop, predicate) : stop;
     }
-    return end;
+    return std::max(start, end);
+  }
+
+  /// Calls visit(page, slot) for each chunk head in [start, end), which is in one pageblock, from low
+  /// to high. It returns the pages of the chunk, and makes no other chunk head there.
+  template <typename Visitor>
+  void for_each_chunk(Pfn start, Pfn end, Visitor visit) {
+    const Index base = index(start) - static_cast<Index>(offset_of(index(start)));
+    const Index b = block_of(base);
+    std::size_t at = offset_of(index(start));
+    const std::size_t behind = at + static_cast<std::size_t>(end - start);
+    if (at == 0) at = bits_of(base).has(PageBits::buddy) ? visit(base, slot(base)) : 1;
+    Records* const records = records_[b];
+    if (records == nullptr) return;
+    while (at < behind) {
+      if (PageBits{read(records->bits[at])}.has(PageBits::buddy)) {
+        at += visit(base + static_cast<Index>(at), Slot{records->bits[at], records->links[at]});
+      } else {
+        ++at;
+      }
+    }
+  }
+
+  /// Returns whether a page behind the first of the chunk of @p order at @p page has one of @p flags.
+  [[nodiscard]] bool tail_has(Index page, Order order, unsigned flags) const {
+    if (order == Order{0}) return false;
+    const auto has_flags = [flags](PageBits bits) { return bits.has(flags); };
+    if (order > Blocks::pageblock_order) {
+      const Pfn end = pfn(page) + order.nr_pages();
+      return find_if(pfn(page) + 1, end, has_flags) != end;
+    }
+    const Index b = block_of(page);
+    const Records* records = records_at(b);
+    if (records == nullptr) return cover_of(b).has(flags);
+    const Pfn start = pfn(page) + 1;
+    return records->find_if(start, start + (order.nr_pages() - 1), has_flags) !=
+           start + (order.nr_pages() - 1);
   }
 
   /// Returns the references to the page: 0 unless it is in use.
   [[nodiscard]] std::uint32_t count(Pfn pfn) const {
-    if (!bits(pfn).has(PageBits::in_use)) return 0;
-    return is_first(pfn) || has_records(pfn) ? next(pfn) : 1;
+    const PageBits now = bits(pfn);
+    if (now.has(PageBits::shared)) return links_of(index(pfn)).next;
+    return now.has(PageBits::in_use) ? 1 : 0;
   }
 
   /// Sets the references to the page, which is on no list.
   void set_count(Pfn pfn, std::uint32_t count) {
-    const PageBits now = bits(pfn);
-    set_bits(pfn, count != 0 ? now.with(PageBits::in_use) : now.without(PageBits::in_use));
-    set_next(pfn, count);
-  }
-
-  /// Adds a reference to a page in use that has a record.
-  void get(Pfn pfn) { std::atomic_ref{stored_next(pfn)}.fetch_add(1, std::memory_order_relaxed); }
-
-  /// Drops a reference to a page in use that has a record. Returns whether it was the last; then
-  /// the page's count is 0. Several users may do so at once.
-  [[nodiscard]] bool put_testzero(Pfn pfn) {
-    // Who sees 1 is the only user, so nobody else can change it. What is stored for 1 is 1 less
-    // what was subtracted.
-    if (next(pfn) != 1 &&
-        std::atomic_ref{stored_next(pfn)}.fetch_sub(1, std::memory_order_acq_rel) !=
-            static_cast<Distance>(1 - stored_less(pfn))) {
-      return false;
-    }
-    set_bits(pfn, bits(pfn).without(PageBits::in_use));
-    set_next(pfn, 0);
-    return true;
-  }
-
-  /// The links of a chunk head on a list. Of a page in use, next is the count.
-  [[nodiscard]] Distance next(Pfn pfn) const {
-    const std::size_t b = block_of(pfn);
-    if (is_first(pfn)) return detail::read_once(blocks_[b].links.next) + populated(b).links.next;
-    return detail::read_once(records_at(b)->links[index_of(pfn)].next);
-  }
-  [[nodiscard]] Distance prev(Pfn pfn) const {
-    const std::size_t b = block_of(pfn);
-    if (is_first(pfn)) return blocks_[b].links.prev + populated(b).links.prev;
-    return blocks_[b].records->links[index_of(pfn)].prev;
-  }
-  void set_next(Pfn pfn, Distance distance) {
-    detail::write_once(stored_next(pfn), distance - stored_less(pfn));
-  }
-  void set_prev(Pfn pfn, Distance distance) {
-    const std::size_t b = block_of(pfn);
-    if (is_first(pfn)) {
-      blocks_[b].links.prev = distance - populated(b).links.prev;
-    } else {
-      records_of(b).links[index_of(pfn)].prev = distance;
-    }
-  }
-
-  /// Returns the distance from @p from to @p to, and the pfn at a distance.
-  [[nodiscard]] static Distance distance(Pfn from, Pfn to) {
-    return static_cast<Distance>(to.value() - from.value());
-  }
-  [[nodiscard]] Pfn at(Pfn from, Distance distance) const {
-    return base_ + static_cast<Distance>((from - base_) + distance);
+    Slot page = slot(index(pfn));
+    const PageBits unused = page.bits().without(PageBits::in_use | PageBits::shared);
+    page.set_next(count);
+    page.set_bits(
+        unused.with((count > 0 ? PageBits::in_use : 0U) | (count > 1 ? PageBits::shared : 0U)));
   }
 
   /// Returns the head of the free chunk that holds @p pfn, or nothing.
@@ -196,29 +299,36 @@ class Memmap {
     return std::nullopt;
   }
 
-  /// Returns whether writing to the page needs no new record: its own or its block's first.
-  [[nodiscard]] bool has_record(Pfn pfn) const { return is_first(pfn) || has_records(pfn); }
+  /// Returns whether the page's state is stored for itself: in its own record, or as the first page
+  /// of a block.
+  [[nodiscard]] bool has_record(Pfn pfn) const {
+    return is_first(index(pfn)) || records_at(block_of(index(pfn))) != nullptr;
+  }
 
-  /// Makes the records of the block that holds @p pfn, unless they exist. Throws std::bad_alloc.
-  void make_records(Pfn pfn) { static_cast<void>(records_of(block_of(pfn))); }
+  /// Sees to it that writing to the pages of the block that holds @p pfn needs no memory. Throws
+  /// std::bad_alloc. Locking: the caller holds zone->lock.
+  void make_records(Pfn pfn) {
+    const Index b = block_of(index(pfn));
+    if (records_[b] == nullptr) make_records(b);
+  }
 
   /// Returns the number of blocks that have records.
-  [[nodiscard]] std::size_t nr_records() const { return records_.size(); }
+  [[nodiscard]] std::size_t nr_records() const { return owned_.size(); }
 
   /// Calls report(pfn, text) for each block, named by its first page, in which the two levels
   /// contradict each other.
   template <typename Report>
   void check_storage(Report report) const {
     std::size_t nr_claimed = 0;
-    for (std::size_t b = 0; b < blocks_.size(); ++b) {
-      if (PageBits{blocks_[b].cover}.has(PageBits::buddy)) {
+    for (Index b = 0; b < nr_blocks(); ++b) {
+      if (cover_of(b).has(PageBits::buddy)) {
         report(pfn_of(b), "the cover says that inner pages are chunk heads");
       }
       if (records_at(b) != nullptr) ++nr_claimed;
     }
     std::size_t nr_owned = 0;
-    for (const auto& records : records_) {
-      if (records->block < blocks_.size() && blocks_[records->block].records == records.get()) {
+    for (const auto& records : owned_) {
+      if (records->block < nr_blocks() && records_[records->block] == records.get()) {
         ++nr_owned;
       } else {
         report(base_, "there are page records that belong to no block");
@@ -231,7 +341,7 @@ class Memmap {
   /// nor does a link of a page that is on no list.
   friend bool operator==(const Memmap& a, const Memmap& b) {
     if (a.base_ != b.base_ || a.end_ != b.end_) return false;
-    for (std::size_t i = 0; i < a.blocks_.size(); ++i) {
+    for (Index i = 0; i < a.nr_blocks(); ++i) {
       if (!same_block(a, b, i)) return false;
     }
     return true;
@@ -241,15 +351,13 @@ class Memmap {
   /// Equal maps make equal calls.
   template <typename Visitor>
   void visit_meaning(Visitor visit) const {
-    for (std::size_t b = 0; b < blocks_.size(); ++b) {
-      if (is_untouched(blocks_[b])) continue;
+    for (Index b = 0; b < nr_blocks(); ++b) {
+      if (!is_written(b) && records_[b] == nullptr && covers_[b] == 0) continue;
       const Pfn first = pfn_of(b);
       for (Pfn pfn = first; pfn < first + Blocks::pageblock_nr_pages; ++pfn) {
-        const PageBits now = bits(pfn);
-        const Links links = meaning_of_links(pfn, now);
-        const FirstPage as_populated = is_first(pfn) ? populated(b) : FirstPage{0, {0, 0}};
-        if (now.raw() == as_populated.bits && links == as_populated.links) continue;
-        visit(pfn, now, links.next, links.prev);
+        const Meaning now = meaning_of(pfn);
+        if (now == (pfn == first ? populated(b) : Meaning{})) continue;
+        visit(pfn, PageBits{now.bits}, now.links.next, now.links.prev);
       }
     }
   }
@@ -257,117 +365,132 @@ class Memmap {
  private:
   static constexpr std::uint64_t tail_pages = Blocks::pageblock_nr_pages - 1;
 
-  struct Links {
-    Distance next;
-    Distance prev;
-    friend bool operator==(const Links&, const Links&) = default;
-  };
+  // In covers_: the first page's state is written down, and no longer as populated() says.
+  static constexpr std::uint16_t first_is_written = 1U << 15;
 
-  // Slot 0 is not used: that page is in the descriptor.
+  // The pages of one block. Offset 0 is not used: that page is in the descriptor.
   struct Records {
     std::array<Links, Blocks::pageblock_nr_pages> links;
     std::array<std::uint16_t, Blocks::pageblock_nr_pages> bits;
-    std::uint32_t block;
-  };
+    Index block;
 
-  struct Block {
-    Records* records;     // of the pages behind the first; null: they are all as the cover says
-    Links links;          // of the first page, less populated()
-    std::uint16_t bits;   // of the first page, xor populated()
-    std::uint16_t cover;  // bits of the other pages; counts are 1 where it says in_use
-  };
-
-  struct FirstPage {
-    std::uint16_t bits;
-    Links links;
+    // The pages [start, end) are all in this block, and the first page is not among them.
+    template <typename Predicate>
+    [[nodiscard]] Pfn find_if(Pfn start, Pfn end, Predicate predicate) const {
+      const std::uint16_t* const from = &bits[start.value() & tail_pages];
+      const auto nr = static_cast<std::size_t>(end - start);
+      std::size_t i = 0;
+      if constexpr (!is_shared<Config>) {  // many pages in one instruction
+        constexpr std::size_t step = 64;
+        const auto has_none = [&](std::size_t at) {
+          std::uint16_t found = 0;
+          for (std::size_t k = at; k < at + step; ++k) {
+            found |= static_cast<std::uint16_t>(predicate(PageBits{from[k]}));
+          }
+          return found == 0;
+        };
+        while (i + step <= nr && has_none(i)) i += step;
+        if (nr >= step && nr - i < step && has_none(nr - step)) return end;
+      }
+      while (i < nr && !predicate(PageBits{read(from[i])})) ++i;
+      return start + i;
+    }
   };
 
   /// What the first page of block @p b is after population: where a largest chunk begins, its head.
   /// Chunks are pushed to the head of their list in ascending order, so the next one is below.
-  [[nodiscard]] static constexpr FirstPage populated(std::size_t b) {
-    constexpr std::size_t blocks_per_chunk = Blocks::max_order_nr_pages >> Config::pageblock_order;
-    constexpr auto step = static_cast<Distance>(Blocks::max_order_nr_pages);
-    constexpr auto head = PageBits::chunk(Blocks::top_order, MigrateType::movable).raw();
-    return b % blocks_per_chunk == 0 ? FirstPage{head, {0 - step, step}} : FirstPage{0, {0, 0}};
+  [[nodiscard]] static constexpr Meaning populated(Index b) {
+    constexpr auto blocks_per_chunk =
+        static_cast<Index>(Blocks::max_order_nr_pages >> Config::pageblock_order);
+    constexpr auto step = static_cast<Index>(Blocks::max_order_nr_pages);
+    if (b % blocks_per_chunk != 0) return {};
+    const Index page = b << Config::pageblock_order;
+    return {PageBits::chunk(Blocks::top_order, MigrateType::movable).raw(),
+            {page - step, page + step}};
   }
 
-  [[nodiscard]] static constexpr bool is_first(Pfn pfn) { return index_of(pfn) == 0; }
-  [[nodiscard]] static constexpr std::size_t index_of(Pfn pfn) {
-    return static_cast<std::size_t>(pfn.value() & (Blocks::pageblock_nr_pages - 1));
+  template <typename T>
+  [[nodiscard]] static T read(const T& from) {
+    return detail::read_once<is_shared<Config>>(from);
   }
-  [[nodiscard]] std::size_t block_of(Pfn pfn) const {
-    return static_cast<std::size_t>((pfn - base_) >> Config::pageblock_order);
+  template <typename T>
+  static void write(T& to, std::type_identity_t<T> value) {
+    detail::write_once<is_shared<Config>>(to, value);
   }
-  [[nodiscard]] Pfn pfn_of(std::size_t b) const {
+
+  [[nodiscard]] static constexpr bool is_first(Index page) { return offset_of(page) == 0; }
+  [[nodiscard]] static constexpr std::size_t offset_of(Index page) { return page & tail_pages; }
+  [[nodiscard]] static constexpr Index block_of(Index page) {
+    return page >> Config::pageblock_order;
+  }
+  [[nodiscard]] Index nr_blocks() const {
+    return static_cast<Index>((end_ - base_) >> Config::pageblock_order);
+  }
+  [[nodiscard]] Pfn pfn_of(Index b) const {
     return base_ + (std::uint64_t{b} << Config::pageblock_order);
   }
-  [[nodiscard]] Pfn next_block(Pfn pfn) const {
-    return pfn.align_down(Blocks::pageblock_order) + Blocks::pageblock_nr_pages;
-  }
-  [[nodiscard]] bool has_records(Pfn pfn) const { return records_at(block_of(pfn)) != nullptr; }
 
-  // Where next is stored, and what was subtracted from it there.
-  [[nodiscard]] Distance& stored_next(Pfn pfn) {
-    const std::size_t b = block_of(pfn);
-    return is_first(pfn) ? blocks_[b].links.next : records_of(b).links[index_of(pfn)].next;
+  [[nodiscard]] bool is_written(Index b) const {
+    auto& cover = const_cast<std::uint16_t&>(covers_[b]);
+    const std::uint16_t now =
+        is_shared<Config> ? std::atomic_ref{cover}.load(std::memory_order_acquire) : cover;
+    return (now & first_is_written) != 0;
   }
-  [[nodiscard]] Distance stored_less(Pfn pfn) const {
-    return is_first(pfn) ? populated(block_of(pfn)).links.next : 0;
+  [[nodiscard]] PageBits cover_of(Index b) const {
+    return PageBits{read(covers_[b])}.without(first_is_written);
+  }
+  void set_cover(Index b, PageBits bits) {
+    write(covers_[b], static_cast<std::uint16_t>((covers_[b] & first_is_written) | bits.raw()));
+  }
+  [[gnu::noinline]] void write_down(Index b) {
+    first_links_[b] = populated(b).links;
+    write(first_bits_[b], populated(b).bits);
+    std::atomic_ref{covers_[b]}.store(covers_[b] | first_is_written, std::memory_order_release);
   }
 
-  // Pairs with the publication in records_of(): a page may be read while its neighbour's first
+  // Pairs with the publication in make_records(): a page may be read while its neighbour's first
   // difference makes their records.
-  [[nodiscard]] const Records* records_at(std::size_t b) const {
-    auto& records = const_cast<Records*&>(blocks_[b].records);  // atomic_ref<const T> is C++26
+  [[nodiscard]] const Records* records_at(Index b) const {
+    auto& records = const_cast<Records*&>(records_[b]);  // atomic_ref<const T> is C++26
+    if constexpr (!is_shared<Config>) return records;
     return std::atomic_ref{records}.load(std::memory_order_acquire);
   }
 
-  // Changes the bits of a page; one that comes into use has count 1.
-  void set_state(Pfn pfn, PageBits to) {
-    const bool is_new_user = to.has(PageBits::in_use) && !bits(pfn).has(PageBits::in_use);
-    if (to == bits(pfn)) return;
-    if (!is_first(pfn) && !has_records(pfn)) make_records(pfn);
-    set_bits(pfn, to);
-    if (is_new_user) set_next(pfn, 1);
+  [[gnu::noinline, gnu::cold]] void make_records(Index b) {
+    Records& records = *owned_.emplace_back(std::make_unique<Records>());
+    records.block = b;
+    records.bits.fill(cover_of(b).raw());
+    std::atomic_ref{records_[b]}.store(&records, std::memory_order_release);
   }
 
-  [[nodiscard]] Records& records_of(std::size_t b) {
-    Records* records = blocks_[b].records;
-    return records != nullptr ? *records : new_records(b);
+  [[nodiscard]] Links links_of(Index page) const {
+    const Index b = block_of(page);
+    if (is_first(page) && !is_written(b)) return populated(b).links;
+    const Links& links = is_first(page) ? first_links_[b] : records_[b]->links[offset_of(page)];
+    return {read(links.next), links.prev};
   }
 
-  // Kept out of line, so that what writes to a page can be inlined.
-  [[nodiscard, gnu::noinline, gnu::cold]] Records& new_records(std::size_t b) {
-    Block& block = blocks_[b];
-    Records& records = *records_.emplace_back(std::make_unique<Records>());
-    records.block = static_cast<std::uint32_t>(b);
-    records.bits.fill(block.cover);
-    if (PageBits{block.cover}.has(PageBits::in_use)) records.links.fill(Links{1, 0});
-    std::atomic_ref{block.records}.store(&records, std::memory_order_release);
-    return records;
+  // Of a page that is on no list, the links say nothing but how many share it.
+  [[nodiscard]] Meaning meaning_of(Pfn pfn) const {
+    const PageBits now = bits(pfn);
+    if (now.has(PageBits::buddy)) return {now.raw(), links_of(index(pfn))};
+    return {now.without(PageBits::shared).raw(), {count(pfn), 0}};
   }
 
-  [[nodiscard]] static bool is_untouched(const Block& block) {
-    return block.records == nullptr && block.links == Links{0, 0} && block.bits == 0 &&
-           block.cover == 0;
-  }
-  [[nodiscard]] Links meaning_of_links(Pfn pfn, PageBits now) const {
-    if (now.has(PageBits::buddy)) return {next(pfn), prev(pfn)};
-    return {count(pfn), 0};
-  }
-  [[nodiscard]] static bool same_block(const Memmap& a, const Memmap& b, std::size_t i) {
-    const Block& x = a.blocks_[i];
-    const Block& y = b.blocks_[i];
-    if (x.records == nullptr && y.records == nullptr && x.cover == y.cover && x.bits == y.bits &&
-        x.links == y.links) {
+  [[nodiscard]] static bool same_block(const Memmap& x, const Memmap& y, Index b) {
+    const Records* of_x = x.records_at(b);
+    const Records* of_y = y.records_at(b);
+    const bool same_records =
+        of_x == of_y || (of_x != nullptr && of_y != nullptr && of_x->bits == of_y->bits &&
+                         of_x->links == of_y->links);
+    if (same_records && x.covers_[b] == y.covers_[b] && x.first_bits_[b] == y.first_bits_[b] &&
+        x.first_links_[b] == y.first_links_[b]) {
       return true;
     }
-    const Pfn first = a.pfn_of(i);
+    const Pfn first = x.pfn_of(b);
     for (Pfn pfn = first; pfn < first + Blocks::pageblock_nr_pages; ++pfn) {
-      const PageBits bits = a.bits(pfn);
-      if (bits != b.bits(pfn)) return false;
-      if (!(a.meaning_of_links(pfn, bits) == b.meaning_of_links(pfn, bits))) return false;
-      if (pfn != first && x.records == nullptr && y.records == nullptr) return true;
+      if (!(x.meaning_of(pfn) == y.meaning_of(pfn))) return false;
+      if (pfn != first && of_x == nullptr && of_y == nullptr) return true;
     }
     return true;
   }
@@ -375,14 +498,23 @@ class Memmap {
   void swap(Memmap& other) noexcept {
     std::swap(base_, other.base_);
     std::swap(end_, other.end_);
-    std::swap(blocks_, other.blocks_);
-    records_.swap(other.records_);
+    std::swap(first_bits_, other.first_bits_);
+    std::swap(covers_, other.covers_);
+    std::swap(first_links_, other.first_links_);
+    std::swap(records_, other.records_);
+    owned_.swap(other.owned_);
   }
 
   Pfn base_{};
   Pfn end_{};
-  detail::ZeroedArray<Block> blocks_;
-  std::vector<std::unique_ptr<Records>> records_;
+
+  // The descriptors, column by column, so that work on many blocks reads only what it asks for.
+  detail::ZeroedArray<std::uint16_t> first_bits_;  // of the first page, if it is written down
+  detail::ZeroedArray<std::uint16_t> covers_;      // bits of the other pages, if they are all equal
+  detail::ZeroedArray<Links> first_links_;         // of the first page, if it is written down
+  detail::ZeroedArray<Records*> records_;          // of the other pages; null: see the cover
+
+  std::vector<std::unique_ptr<Records>> owned_;
 };
 
 }  // namespace pageblock

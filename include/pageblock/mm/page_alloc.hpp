@@ -54,11 +54,14 @@ struct FreeResult {
 
 namespace detail {
 
+// What a page must not be when it is freed.
+inline constexpr unsigned bad_page =
+    PageBits::lru | PageBits::reserved | PageBits::in_use | PageBits::buddy;
+
 // Counts and reports the pages of a chunk that must not be freed. Kernel: free_pages_check().
 template <ZoneConfig Config>
-std::uint64_t count_bad_pages(Zone<Config>& zone, Pfn pfn, Order order) {
-  constexpr unsigned bad = PageBits::lru | PageBits::reserved | PageBits::in_use | PageBits::buddy;
-  const auto is_bad = [](PageBits bits) { return bits.has(bad); };
+[[gnu::noinline]] std::uint64_t count_bad_pages(Zone<Config>& zone, Pfn pfn, Order order) {
+  const auto is_bad = [](PageBits bits) { return bits.has(bad_page); };
   const Pfn end = pfn + order.nr_pages();
   std::uint64_t nr_bad = 0;
   for (Pfn page = pfn; (page = zone.memmap().find_if(page, end, is_bad)) < end; ++page) {
@@ -68,7 +71,7 @@ std::uint64_t count_bad_pages(Zone<Config>& zone, Pfn pfn, Order order) {
   return nr_bad;
 }
 
-// Reports a chunk that cannot be one. Kernel: VM_BUG_ON, so only with Config::debug_vm.
+// Reports a chunk that cannot be one. Kernel: VM_BUG_ON, so only with Config::debug_vm, as below.
 template <ZoneConfig Config>
 void check_chunk(const Zone<Config>& zone, Pfn pfn, Order order) {
   if constexpr (!Config::debug_vm) return;
@@ -76,60 +79,91 @@ void check_chunk(const Zone<Config>& zone, Pfn pfn, Order order) {
   bug_on(!pfn.is_aligned(order), "pfn is not a multiple of the chunk's size");
   bug_on(!zone.spans(pfn) || !zone.spans(pfn + (order.nr_pages() - 1)),
          "the chunk is not in the zone");
+}
+
+// Reports a chunk that nobody can hold, since some page of it is a hole.
+template <ZoneConfig Config>
+[[gnu::noinline]] void check_no_hole(const Zone<Config>& zone, Pfn pfn, Order order) {
+  if constexpr (!Config::debug_vm) return;
   const auto is_hole = [](PageBits bits) { return !bits.is_valid(); };
   const Pfn end = pfn + order.nr_pages();
   bug_on(zone.memmap().find_if(pfn, end, is_hole) != end, "the chunk has a hole");
 }
 
+// Reports a chunk that is not in use, by what its first page says.
+template <ZoneConfig Config>
+void check_in_use(const Zone<Config>& zone, Pfn pfn, Order order, PageBits first) {
+  if constexpr (!Config::debug_vm) return;
+  if (first.has(PageBits::in_use)) [[likely]]
+    return;
+  bug_on(!zone.spans(pfn), "the chunk is not in the zone");
+  check_no_hole(zone, pfn, order);
+  bug_on(true, "nobody holds the page: it is free already, or a tail");
+}
+
 // Hands a chunk that is on no list to a caller.
 template <ZoneConfig Config>
 void prep_new_page(Zone<Config>& zone, Pfn pfn) {
-  zone.memmap().set_bits(pfn, PageBits{PageBits::in_use});
-  zone.memmap().set_next(pfn, 1);
+  Memmap<Config>& map = zone.memmap();
+  map.find_slot(map.index(pfn)).set_bits(PageBits{PageBits::in_use});
 }
 
 // Fills an empty per-CPU list of @p type, under the CPU's lock. A page from a RESERVE block is
 // marked with the type asked for, so it will not return to the reserve (a v3.6 defect).
 // Kernel: rmqueue_bulk().
 template <ZoneConfig Config>
-void refill_pcp(Zone<Config>& zone, PerCpuPages& pcp, MigrateType type, Temperature temperature) {
+[[gnu::noinline]] void refill_pcp(Zone<Config>& zone, PerCpuPages& pcp, MigrateType type,
+                                  Temperature temperature) {
   PcpList& list = pcp.list(type);
+  Memmap<Config>& map = zone.memmap();
   const std::lock_guard guard{zone.lock()};
-  for (std::uint32_t i = 0; i < pcp.batch; ++i) {
-    list.reserve(1);  // may throw, so before a page is taken
-    const auto pfn = rmqueue(zone, Order{0}, type);
-    if (!pfn) return;
-    const MigrateType block_type = zone.pageblock_flags().get(*pfn);
-    const bool keeps_type = block_type == MigrateType::cma || block_type == MigrateType::isolate;
-    zone.memmap().set_bits(
-        *pfn, PageBits{}.with_private(Config::semantics.number_of(keeps_type ? block_type : type)));
-    if (temperature == Temperature::hot) {
-      list.push_tail(*pfn);
-    } else {
-      list.push_head(*pfn);
+  for (std::uint32_t left = pcp.batch; left != 0;) {
+    // May throw, so before a page is taken. Of one chunk come a block's pages at most.
+    list.reserve(std::min<std::uint32_t>(left, Zone<Config>::pageblock_nr_pages));
+    const std::uint32_t most = is_watched<Config> ? 1 : left;
+    PfnRange got = zone.free_area().rmqueue_smallest_bulk(map, most, type);
+    if (got.empty()) {
+      const auto pfn = rmqueue_fallback(zone, Order{0}, type);
+      if (!pfn) return;
+      got = {*pfn, *pfn + 1};
     }
-    ++pcp.count;
-    zone.mod_nr_free_pages(-1);
-    zone.trace(trace::MmPageAllocZoneLocked{*pfn, Order{0}, type, true});
+    const auto nr = static_cast<std::uint32_t>(got.nr_pages());
+    for (Pfn pfn = got.start; pfn < got.end; ++pfn) {
+      const MigrateType block_type = zone.pageblock_flags().get(pfn);
+      const bool keeps_type = block_type == MigrateType::cma || block_type == MigrateType::isolate;
+      map.find_slot(map.index(pfn))
+          .set_bits(PageBits{}.with_private(number_of<Config>(keeps_type ? block_type : type)));
+      if (temperature == Temperature::hot) {
+        list.push_tail(pfn);
+      } else {
+        list.push_head(pfn);
+      }
+      zone.trace(trace::MmPageAllocZoneLocked{pfn, Order{0}, type, true});
+    }
+    pcp.add_to_count<is_shared<Config>>(nr);
+    zone.mod_nr_free_pages(-static_cast<std::int64_t>(nr));
+    left -= nr;
   }
 }
 
 template <ZoneConfig Config>
-std::optional<Pfn> alloc_from_pcp(Zone<Config>& zone, Cpu cpu, MigrateType type,
-                                  Temperature temperature) {
+inline std::optional<Pfn> alloc_from_pcp(Zone<Config>& zone, Cpu cpu, MigrateType type,
+                                         Temperature temperature) {
   PerCpuPages& pcp = zone.pcp(cpu);
   const IrqSaveGuard guard{zone.pcp_lock(cpu)};
   PcpList& list = pcp.list(type);
-  if (list.empty()) refill_pcp(zone, pcp, type, temperature);
-  if (list.empty()) return std::nullopt;
+  if (list.empty()) [[unlikely]] {
+    refill_pcp(zone, pcp, type, temperature);
+    if (list.empty()) return std::nullopt;
+  }
   const Pfn pfn = temperature == Temperature::hot ? list.pop_head() : list.pop_tail();
-  --pcp.count;
+  pcp.add_to_count<is_shared<Config>>(0U - 1);
   prep_new_page(zone, pfn);
   return pfn;
 }
 
 template <ZoneConfig Config>
-std::optional<Pfn> alloc_from_buddy(Zone<Config>& zone, Order order, MigrateType type) {
+inline std::optional<Pfn> alloc_from_buddy(Zone<Config>& zone, Order order, MigrateType type) {
   const IrqSaveGuard guard{zone.lock()};
   const auto pfn = rmqueue(zone, order, type);
   if (!pfn) return std::nullopt;
@@ -139,35 +173,45 @@ std::optional<Pfn> alloc_from_buddy(Zone<Config>& zone, Order order, MigrateType
   return pfn;
 }
 
+// Frees a page of an isolated block, which must not wait on a per-CPU list.
+template <ZoneConfig Config>
+[[gnu::noinline]] void free_isolated_page(Zone<Config>& zone, Pfn pfn) {
+  const std::lock_guard guard{zone.lock()};
+  zone.mod_nr_free_pages(1);
+  zone.free_area().free_one_page(zone.memmap(), pfn, Order{0}, MigrateType::isolate);
+  zone.trace(trace::MmPageFreeZoneLocked{pfn, Order{0}, MigrateType::isolate});
+}
+
 // Kernel: put_page_testzero() and free_hot_cold_page().
 template <ZoneConfig Config>
-FreeResult free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Temperature temperature,
-                       unsigned flags_to_clear = 0) {
+inline FreeResult free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Temperature temperature,
+                              unsigned flags_to_clear = 0) {
+  Memmap<Config>& map = zone.memmap();
+  if constexpr (Config::debug_vm) bug_on(!map.contains(pfn), "the chunk is not in the zone");
   PerCpuPages& pcp = zone.pcp(cpu);
   const IrqSaveGuard guard{zone.pcp_lock(cpu)};
-  Memmap<Config>& map = zone.memmap();
-  if constexpr (Config::debug_vm) {
-    bug_on(!map.bits(pfn).has(PageBits::in_use),
-           "nobody holds the page: it is free already, or a tail");
-  }
-  if (!map.has_record(pfn)) {
+  auto page = map.find_slot(map.index(pfn));
+  if (!page) [[unlikely]] {
     const std::lock_guard zone_guard{zone.lock()};
-    map.make_records(pfn);
+    page = map.slot(map.index(pfn));
   }
+  const PageBits bits = page.bits();
+  check_in_use(zone, pfn, Order{0}, bits);
   const MigrateType type = zone.pageblock_flags().get(pfn);
   PcpList& list = pcp.list(is_pcp_type(type) ? type : MigrateType::movable);
-  list.reserve(1);
+  list.reserve(1);  // may throw, so before any change
 
-  if (!map.put_testzero(pfn)) return {Freed::held};
-  if (flags_to_clear != 0) map.set_bits(pfn, map.bits(pfn).without(flags_to_clear));
+  if (bits.has(PageBits::shared) && !page.put_testzero()) [[unlikely]]
+    return {Freed::held};
+  const PageBits unused = bits.without(PageBits::in_use | PageBits::shared | flags_to_clear);
   zone.trace(trace::MmPageFree{pfn, Order{0}, cpu});
-  if (const auto nr_bad = count_bad_pages(zone, pfn, Order{0})) return {Freed::bad, nr_bad};
-  map.set_bits(pfn, map.bits(pfn).with_private(Config::semantics.number_of(type)));
-  if (type == MigrateType::isolate) {
-    const std::lock_guard zone_guard{zone.lock()};
-    zone.mod_nr_free_pages(1);
-    zone.free_area().free_one_page(map, pfn, Order{0}, type);
-    zone.trace(trace::MmPageFreeZoneLocked{pfn, Order{0}, type});
+  if (unused.has(bad_page)) [[unlikely]] {
+    page.set_bits(unused);
+    return {Freed::bad, count_bad_pages(zone, pfn, Order{0})};
+  }
+  page.set_bits(unused.with_private(number_of<Config>(type)));
+  if (type == MigrateType::isolate) [[unlikely]] {
+    free_isolated_page(zone, pfn);
     return {};
   }
   if (temperature == Temperature::hot) {
@@ -175,23 +219,32 @@ FreeResult free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Temperature tempera
   } else {
     list.push_tail(pfn);
   }
-  if (++pcp.count >= pcp.high) free_pcppages_bulk(zone, std::min(pcp.batch, pcp.count), pcp);
+  pcp.add_to_count<is_shared<Config>>(1);
+  if (pcp.count >= pcp.high) free_pcppages_bulk(zone, std::min(pcp.batch, pcp.count), pcp);
   return {};
 }
 
 // Kernel: put_page_testzero() and __free_pages_ok().
 template <ZoneConfig Config>
 FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order) {
+  check_chunk(zone, pfn, order);
+  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
   const IrqSaveGuard guard{zone.lock()};
   Memmap<Config>& map = zone.memmap();
-  if constexpr (Config::debug_vm) {
-    bug_on(!map.bits(pfn).has(PageBits::in_use),
-           "nobody holds the page: it is free already, or a tail");
-  }
-  if (!map.has_record(pfn)) map.make_records(pfn);  // may throw, so before any change
-  if (!map.put_testzero(pfn)) return {Freed::held};
+  auto page = map.slot(map.index(pfn));  // may throw, so before any change
+  const PageBits first = page.bits();
+  check_in_use(zone, pfn, order, first);
+  const bool has_odd_page = map.tail_has(map.index(pfn), order, bad_page | PageBits::hole);
+  if (has_odd_page) [[unlikely]]
+    check_no_hole(zone, pfn, order);
+
+  if (first.has(PageBits::shared) && !page.put_testzero()) [[unlikely]]
+    return {Freed::held};
+  page.set_bits(first.without(PageBits::in_use | PageBits::shared));
   zone.trace(trace::MmPageFree{pfn, order, cpu});
-  if (const auto nr_bad = count_bad_pages(zone, pfn, order)) return {Freed::bad, nr_bad};
+  if (has_odd_page || page.bits().has(bad_page)) [[unlikely]] {
+    return {Freed::bad, count_bad_pages(zone, pfn, order)};
+  }
   zone.mod_nr_free_pages(static_cast<std::int64_t>(order.nr_pages()));
   const MigrateType type = zone.pageblock_flags().get(pfn);
   zone.free_area().free_one_page(map, pfn, order, type);
@@ -210,9 +263,9 @@ FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order) {
 /// Locking:  order 0 takes the CPU's lock, and zone.lock inside it to refill; others zone.lock.
 /// Kernel:   buffered_rmqueue() of v3.6.
 template <ZoneConfig Config>
-[[nodiscard]] std::optional<Page<Config>> alloc_pages(Zone<Config>& zone, Cpu cpu, Order order,
-                                                      MigrateType type,
-                                                      Temperature temperature = Temperature::hot) {
+[[nodiscard]] inline std::optional<Page<Config>> alloc_pages(
+    Zone<Config>& zone, Cpu cpu, Order order, MigrateType type,
+    Temperature temperature = Temperature::hot) {
   bug_on(order > Zone<Config>::top_order, "order is above the largest");
   bug_on(!is_pcp_type(type), "requests are unmovable, reclaimable or movable");
   bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
@@ -235,10 +288,8 @@ template <ZoneConfig Config>
 /// Locking:  order 0 takes the CPU's lock, and zone.lock inside it to drain, for a page of an
 ///           isolated block, and for the first record of a block; others take zone.lock.
 template <ZoneConfig Config>
-FreeResult free_pages(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
-                      Temperature temperature = Temperature::hot) {
-  detail::check_chunk(zone, pfn, order);
-  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
+inline FreeResult free_pages(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
+                             Temperature temperature = Temperature::hot) {
   return order == Order{0} ? detail::free_to_pcp(zone, cpu, pfn, temperature)
                            : detail::free_to_buddy(zone, cpu, pfn, order);
 }
@@ -253,8 +304,7 @@ void get_page(Zone<Config>& zone, Pfn pfn) {
   bug_on(!zone.is_valid(pfn), "the zone has no such page");
   bug_on(zone.memmap().count(pfn) == 0, "nobody holds the page");
   bug_on(zone.memmap().count(pfn) == ~std::uint32_t{0}, "the page has too many references");
-  if (!zone.memmap().has_record(pfn)) zone.memmap().make_records(pfn);
-  zone.memmap().get(pfn);
+  zone.memmap().slot(zone.memmap().index(pfn)).get();
 }
 
 /// Puts a page on the LRU lists or takes it off: pages there are movable, and must be taken off
@@ -278,7 +328,6 @@ void set_page_lru(Zone<Config>& zone, Pfn pfn, bool lru) {
 /// Kernel:   put_page().
 template <ZoneConfig Config>
 FreeResult put_page(Zone<Config>& zone, Cpu cpu, Pfn pfn) {
-  detail::check_chunk(zone, pfn, Order{0});
   return detail::free_to_pcp(zone, cpu, pfn, Temperature::hot, PageBits::lru);
 }
 
@@ -290,6 +339,7 @@ template <ZoneConfig Config>
 void split_page(Zone<Config>& zone, Pfn pfn, Order order) {
   detail::check_chunk(zone, pfn, order);
   const IrqSaveGuard guard{zone.lock()};
+  detail::check_no_hole(zone, pfn, order);
   Memmap<Config>& map = zone.memmap();
   const Pfn end = pfn + order.nr_pages();
   bug_on(!map.bits(pfn).has(PageBits::in_use), "the chunk is not allocated");

@@ -18,7 +18,7 @@ class PageBits {
  public:
   /// The head of a chunk on a free list.
   static constexpr std::uint16_t buddy = 1U << 8;
-  /// Count above 0.
+  /// Count above 0: 1, unless it is shared.
   static constexpr std::uint16_t in_use = 1U << 9;
   /// On an LRU list: movable.
   static constexpr std::uint16_t lru = 1U << 10;
@@ -26,6 +26,8 @@ class PageBits {
   static constexpr std::uint16_t reserved = 1U << 11;
   /// No memory behind this pfn (pfn_valid_within() is false), or not in the zone.
   static constexpr std::uint16_t hole = 1U << 12;
+  /// In use, and the count is kept where a chunk head has its link to the next: it was above 1.
+  static constexpr std::uint16_t shared = 1U << 13;
 
   constexpr PageBits() = default;
   explicit constexpr PageBits(std::uint16_t raw) : raw_{raw} {}

@@ -39,12 +39,35 @@ class PageblockFlags {
   }
 
   [[nodiscard]] MigrateType operator[](std::size_t block) const {
-    return static_cast<MigrateType>(detail::read_once(types_[block]) ^ untouched);
+    return static_cast<MigrateType>(detail::read_once<is_shared<Config>>(types_[block]) ^
+                                    untouched);
   }
   [[nodiscard]] MigrateType get(Pfn pfn) const { return (*this)[index(pfn)]; }
 
+  /// Returns the first page of the first block from @p pfn upward whose type is not @p type, or the
+  /// end of the last block. @p pfn itself if it is in that block.
+  [[nodiscard]] Pfn find_other(Pfn pfn, MigrateType type) const {
+    std::size_t block = index(pfn);
+    if ((*this)[block] != type) return pfn;
+    const auto stored = static_cast<std::uint8_t>(static_cast<std::uint8_t>(type) ^ untouched);
+    if constexpr (!is_shared<Config>) {  // many blocks in one instruction
+      constexpr std::size_t step = 64;
+      const auto all_equal = [&] {
+        std::uint8_t difference = 0;
+        for (std::size_t i = 0; i < step; ++i) {
+          difference |= static_cast<std::uint8_t>(types_[block + i] ^ stored);
+        }
+        return difference == 0;
+      };
+      while (block + step <= size() && all_equal()) block += step;
+    }
+    while (block < size() && (*this)[block] == type) ++block;
+    return start_pfn_ + (std::uint64_t{block} << Config::pageblock_order);
+  }
+
   void set(Pfn pfn, MigrateType type) {
-    detail::write_once(types_[index(pfn)], static_cast<std::uint8_t>(type) ^ untouched);
+    detail::write_once<is_shared<Config>>(types_[index(pfn)],
+                                          static_cast<std::uint8_t>(type) ^ untouched);
   }
 
   friend bool operator==(const PageblockFlags& a, const PageblockFlags& b) {

@@ -10,10 +10,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <utility>
-#include <vector>
 
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
+#include "pageblock/mm/zeroed_array.hpp"
 
 namespace pageblock {
 
@@ -27,37 +27,28 @@ class PcpList {
   /// Returns the page at position @p i from the head.
   [[nodiscard]] Pfn operator[](std::size_t i) const { return ring_[at(i)]; }
 
-  /// Makes room, so that adding @p more pages throws nothing. Throws std::bad_alloc.
+  /// Makes room for @p more pages. Throws std::bad_alloc.
   void reserve(std::size_t more) {
-    if (size_ + more <= ring_.size()) [[likely]]
-      return;
-    std::vector<Pfn> wider(std::bit_ceil(std::max<std::size_t>(size_ + more, 8)));
-    for (std::size_t i = 0; i < size_; ++i) wider[i] = (*this)[i];
-    ring_ = std::move(wider);
-    head_ = 0;
+    if (ring_.size() - size_ < more) [[unlikely]]
+      grow(more);
   }
 
+  /// Adds a page. Requires: there is room.
   void push_head(Pfn pfn) {
-    reserve(1);
-    head_ = at(ring_.size() - 1);
+    head_ = at(mask());
     ring_[head_] = pfn;
     ++size_;
   }
-  void push_tail(Pfn pfn) {
-    reserve(1);
-    ring_[at(size_)] = pfn;
-    ++size_;
-  }
+  void push_tail(Pfn pfn) { ring_[at(size_++)] = pfn; }
+
+  /// Takes a page. Requires: the list is not empty.
   Pfn pop_head() {
     const Pfn pfn = ring_[head_];
     head_ = at(1);
     --size_;
     return pfn;
   }
-  Pfn pop_tail() {
-    --size_;
-    return ring_[at(size_)];
-  }
+  Pfn pop_tail() { return ring_[at(--size_)]; }
 
   friend bool operator==(const PcpList& a, const PcpList& b) {
     if (a.size_ != b.size_) return false;
@@ -68,22 +59,35 @@ class PcpList {
   }
 
  private:
-  [[nodiscard]] std::size_t at(std::size_t i) const { return (head_ + i) & (ring_.size() - 1); }
+  [[nodiscard]] std::size_t mask() const { return ring_.size() - 1; }
+  [[nodiscard]] std::size_t at(std::size_t i) const { return (head_ + i) & mask(); }
 
-  std::vector<Pfn> ring_;  // its size is a power of two, or 0
+  [[gnu::noinline, gnu::cold]] void grow(std::size_t more) {
+    detail::ZeroedArray<Pfn> wider(std::bit_ceil(std::max<std::size_t>(size_ + more, 8)));
+    for (std::size_t i = 0; i < size_; ++i) wider[i] = (*this)[i];
+    ring_ = std::move(wider);
+    head_ = 0;
+  }
+
+  detail::ZeroedArray<Pfn> ring_;  // its size is a power of two, or 0
   std::size_t head_ = 0;
   std::size_t size_ = 0;
 };
 
-/// The lists of one CPU. Changed under the CPU's lock.
-struct PerCpuPages {
-  /// Pages on all lists together.
+/// The lists of one CPU. Changed under the CPU's lock. CPUs share no cache line.
+struct alignas(64) PerCpuPages {
+  /// Pages on all lists together. A drain of all CPUs reads it without the lock.
   std::uint32_t count = 0;
   /// Pages to move at once, and the count at which a free drains that many.
   std::uint32_t batch = 1;
   std::uint32_t high = 0;
   /// One list for each of pcp_types.
   std::array<PcpList, nr_pcp_types> lists;
+
+  template <bool is_shared>
+  void add_to_count(std::uint32_t change) {
+    detail::write_once<is_shared>(count, count + change);
+  }
 
   [[nodiscard]] PcpList& list(MigrateType type) { return lists[index_of(type)]; }
   [[nodiscard]] const PcpList& list(MigrateType type) const { return lists[index_of(type)]; }

@@ -17,17 +17,23 @@
 
 namespace pageblock::detail {
 
-/// Reads what another thread may be writing: the kernel's lockless reads, without a data race.
-template <typename T>
+/// Reads what another thread may be writing, if threads share it: the kernel's lockless reads,
+/// without a data race.
+template <bool is_shared = true, typename T>
 [[nodiscard]] T read_once(const T& from) {
+  if constexpr (!is_shared) return from;
   // atomic_ref<const T> comes with C++26; a load does not write.
   return std::atomic_ref<T>{const_cast<T&>(from)}.load(std::memory_order_relaxed);
 }
 
-/// Writes what another thread may be reading.
-template <typename T>
+/// Writes what another thread may be reading, if threads share it.
+template <bool is_shared = true, typename T>
 void write_once(T& to, std::type_identity_t<T> value) {
-  std::atomic_ref<T>{to}.store(value, std::memory_order_relaxed);
+  if constexpr (!is_shared) {
+    to = value;
+  } else {
+    std::atomic_ref<T>{to}.store(value, std::memory_order_relaxed);
+  }
 }
 
 /// An array of @p T, all zero bits at first. Elements that were never written take no memory, since

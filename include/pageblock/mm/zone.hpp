@@ -186,7 +186,7 @@ class Zone : public Geometry<Config_> {
   [[nodiscard]] Lock& pcp_lock(Cpu cpu) const {
     bug_on(cpu.id() >= Config::nr_cpus, "the zone has no such CPU");
     bug_on(isolate_notifiers_.is_running_here(), "a notifier calls into the zone that asks it");
-    return pcp_locks_[cpu.id()];
+    return pcp_locks_[cpu.id()].lock;
   }
   void assert_locked(const char* file = __builtin_FILE(), int line = __builtin_LINE()) const {
     lockdep_assert_held(lock_, file, line);
@@ -211,7 +211,9 @@ class Zone : public Geometry<Config_> {
   void mod_nr_pageblock_isolate(std::int64_t change) { state_.nr_pageblock_isolate.add(change); }
 
  private:
-  using Locks = std::array<Lock, Config::nr_cpus>;
+  struct alignas(64) PcpLock {  // CPUs share no cache line
+    Lock lock{};
+  };
 
   using State = detail::ZoneState<Config>;
 
@@ -242,7 +244,7 @@ class Zone : public Geometry<Config_> {
   NotifierChain<MemoryIsolateNotify> isolate_notifiers_;
   [[no_unique_address]] typename Config::Tracer tracer_{};
   mutable Lock lock_{};
-  mutable Locks pcp_locks_{};
+  mutable std::array<PcpLock, Config::nr_cpus> pcp_locks_{};
 };
 
 /// Returns one line: the zone's span, what is free and what is isolated.

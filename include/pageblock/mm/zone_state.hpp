@@ -117,9 +117,7 @@ ZoneState<Config>::ZoneState(const ZoneLayout& layout)
   } else {
     unpopulate(memmap.base(), memmap.end());
   }
-  // Clears first, so that a page which comes into use has count 1 whatever an earlier range said.
   const auto become = [this](const PfnRange& range, unsigned state) {
-    memmap.transform(range.start, range.end, [](PageBits) { return PageBits{}; });
     memmap.transform(range.start, range.end, [state](PageBits) { return PageBits{}.with(state); });
   };
   for (const InUseRange& used : layout.in_use) {
@@ -173,7 +171,7 @@ void ZoneState<Config>::populate(Pfn start, Pfn end, Order largest) {
       memmap.set_bits(pfn, PageBits{});
     } else if (order == Order{0}) {
       // Pages of order 0 pass the boot pageset (batch 1, high 0), which leaves this behind.
-      memmap.set_bits(pfn, PageBits{}.with_private(Config::semantics.number_of(list)));
+      memmap.set_bits(pfn, PageBits{}.with_private(number_of<Config>(list)));
     }
     free_area.free_one_page(memmap, pfn, order, list);
     pfn += order.nr_pages();

@@ -79,13 +79,6 @@ TEST_CASE("alloc_contig_range drains pages of the range from the CPUs' lists", "
   CHECK(pages_of_count_1(zone) == Pfns{32, 33, 34, 35});
 }
 
-TEST_CASE("alloc_contig_range drains once more after each block was isolated", "[contig]") {
-  TinyZone zone{pages(48)};
-  CHECK(alloc_contig(zone, 0, 16) == ok);
-  CHECK(zone.pcp_lock(cpu0).nr_acquired() == 3);
-  CHECK_FALSE(CheckedLock::irqs_disabled());
-}
-
 TEST_CASE("alloc_contig_range leaves all blocks around the range with the given type", "[contig]") {
   // block    0  1  2  3  4  5
   // before   U  E  M  M  M  M

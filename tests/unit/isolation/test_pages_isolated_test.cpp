@@ -106,7 +106,7 @@ TEST_CASE("test_pages_isolated accepts a free chunk on whichever list it is", "[
   CHECK(start_isolate_page_range(zone, Pfn{0}, Pfn{16}, MigrateType::movable) == ok);
   {
     const IrqSaveGuard guard{zone.lock()};
-    zone.free_area().move(zone.memmap(), Pfn{0}, MigrateType::movable);
+    zone.free_area().move(zone.memmap(), Pfn{0}, Pfn{1}, MigrateType::movable);
   }
   CHECK(test_pages_isolated(zone, Pfn{0}, Pfn{16}) == ok);
 }

@@ -50,17 +50,20 @@ TinyZone with_pcp_pages() {
 
 // Access to private members, so that what no public call can break can be broken: an explicit
 // instantiation may name them.
-auto& blocks_of(Map& map);
+auto& covers_of(Map& map);
 auto& records_of(Map& map);
 auto& orders_of(FreeArea<TinyConfig>& area);
 
-template <auto Blocks, auto Records, auto Orders>
+template <auto Covers, auto Records, auto Orders>
 struct Private {
-  friend auto& blocks_of(Map& map) { return map.*Blocks; }
+  friend auto& covers_of(Map& map) { return map.*Covers; }
   friend auto& records_of(Map& map) { return map.*Records; }
   friend auto& orders_of(FreeArea<TinyConfig>& area) { return area.*Orders; }
 };
-template struct Private<&Map::blocks_, &Map::records_, &FreeArea<TinyConfig>::orders_>;
+template struct Private<&Map::covers_, &Map::owned_, &FreeArea<TinyConfig>::orders_>;
+
+// The zones begin at 0, so an index in the map is a pfn.
+auto slot(TinyZone& zone, std::uint32_t pfn) { return zone.memmap().slot(pfn); }
 
 }  // namespace
 
@@ -99,20 +102,20 @@ TEST_CASE("verify names a page on a free list that is no such chunk", "[verify]"
 }
 
 TEST_CASE("verify names broken links", "[verify]") {
-  CHECK(verified(scattered(), [](TinyZone& zone) { zone.memmap().set_prev(Pfn{2}, 1); }) ==
+  CHECK(verified(scattered(), [](TinyZone& zone) { slot(zone, 2).set_prev(3); }) ==
         Words{"order 0 Movable: chunk 2 does not link back to the one before"});
-  CHECK(verified(scattered(), [](TinyZone& zone) { zone.memmap().set_next(Pfn{12}, 0); }) ==
+  CHECK(verified(scattered(), [](TinyZone& zone) { slot(zone, 12).set_next(12); }) ==
         Words{"order 0 Movable: counts 2 chunks, but ends after 1",
               "order 0 Movable: the last chunk is 12, not 2",
               "NR_FREE_PAGES is 4, on the lists are 3 pages",
               "page 2 is a chunk head, but on no list"});
-  CHECK(verified(scattered(), [](TinyZone& zone) { zone.memmap().set_next(Pfn{2}, 10); }) ==
+  CHECK(verified(scattered(), [](TinyZone& zone) { slot(zone, 2).set_next(12); }) ==
         Words{"order 0 Movable: counts 2 chunks, but goes on after chunk 2"});
-  CHECK(verified(scattered(), [](TinyZone& zone) { zone.memmap().set_next(Pfn{12}, 4); }) ==
+  CHECK(verified(scattered(), [](TinyZone& zone) { slot(zone, 12).set_next(16); }) ==
         Words{"order 0 Movable: leads to 16, no chunk of the zone",
               "NR_FREE_PAGES is 4, on the lists are 3 pages",
               "page 2 is a chunk head, but on no list"});
-  CHECK(verified(TinyZone{pages(32)}, [](TinyZone& zone) { zone.memmap().set_next(Pfn{16}, 4); }) ==
+  CHECK(verified(TinyZone{pages(32)}, [](TinyZone& zone) { slot(zone, 16).set_next(20); }) ==
         Words{"order 4 Movable: leads to 20, no chunk of the zone",
               "NR_FREE_PAGES is 32, on the lists are 16 pages",
               "page 0 is a chunk head, but on no list"});
@@ -139,11 +142,13 @@ TEST_CASE("verify names free buddies that are not merged", "[verify]") {
 TEST_CASE("verify names pages that are in two places", "[verify]") {
   CHECK(
       verified(with_pcp_pages(), [](TinyZone& zone) {
+        zone.pcp(cpu1).list(MigrateType::movable).reserve(1);
         zone.pcp(cpu1).list(MigrateType::movable).push_head(Pfn{9});
         zone.pcp(cpu1).count += 1;
       }) == Words{"page 9 is on the Movable list of CPU 0 and again on the Movable list of CPU 1"});
   CHECK(verified(scattered(),
                  [](TinyZone& zone) {
+                   zone.pcp(cpu0).list(MigrateType::movable).reserve(1);
                    zone.pcp(cpu0).list(MigrateType::movable).push_head(Pfn{7});
                    zone.pcp(cpu0).count += 1;
                    zone.memmap().set_bits(Pfn{7}, PageBits{}.with_private(2));
@@ -199,8 +204,14 @@ TEST_CASE("verify recounts the counters", "[verify]") {
 }
 
 TEST_CASE("verify names pages whose state contradicts itself", "[verify]") {
-  CHECK(verified(scattered(), [](TinyZone& zone) { zone.memmap().set_next(Pfn{1}, 0); }) ==
-        Words{"page 1 is in use with count 0"});
+  CHECK(verified(scattered(), [](TinyZone& zone) {
+          zone.memmap().set_count(Pfn{1}, 2);
+          slot(zone, 1).set_next(0);
+        }) == Words{"page 1 is in use with count 0"});
+  CHECK(verified(scattered(), [](TinyZone& zone) {
+          zone.memmap().set_count(Pfn{1}, 0);
+          zone.memmap().set_bits(Pfn{1}, PageBits{PageBits::shared});
+        }) == Words{"page 1 is shared, and not in use"});
   CHECK(verified(TinyZone{pages(20)}, [](TinyZone& zone) {
           zone.memmap().set_bits(Pfn{24}, PageBits{PageBits::hole | PageBits::lru});
         }) == Words{"page 24 is in a hole, and a chunk head, in use, on the LRU or reserved"});
@@ -232,7 +243,7 @@ TEST_CASE("verify names a memory map whose two levels disagree", "[verify]") {
             "block at 0: a block has page records that the map does not own"});
   CHECK(verified(TinyZone{pages(32)},
                  [](TinyZone& zone) {
-                   blocks_of(zone.memmap())[3].cover =
+                   covers_of(zone.memmap())[3] =
                        PageBits::chunk(Order{0}, MigrateType::movable).raw();
                  }) == Words{"page 25 is a chunk head inside chunk 16",
                              "block at 24: the cover says that inner pages are chunk heads"});

@@ -142,7 +142,9 @@ TEST_CASE("drain_pages takes the CPU's lock, and zone.lock if there are pages", 
   };
   CHECK(taken_by([&] { drain_pages(zone, cpu0); }) == Pfns{1, 0, 0});
   CHECK(taken_by([&] { drain_pages(zone, cpu1); }) == Pfns{0, 1, 1});
-  CHECK(taken_by([&] { drain_all_pages(zone); }) == Pfns{1, 1, 0});
+  CHECK(taken_by([&] { drain_all_pages(zone); }) == Pfns{0, 0, 0});
+  free_each(zone, cpu1, {17});
+  CHECK(taken_by([&] { drain_all_pages(zone); }) == Pfns{0, 1, 1});
   CHECK(!zone.lock().is_held());
   CHECK(!CheckedLock::irqs_disabled());
 }
@@ -156,6 +158,34 @@ TEST_CASE("drain_pages reports a CPU that the zone does not have", "[drain]") {
 TEST_CASE("free_pcppages_bulk requires that the CPU has so many pages", "[drain]") {
   TinyZone zone{ZoneLayout{.spanned_pages = 32}};
   CHECK_VIOLATION_IN(zone, detail::free_pcppages_bulk(zone, 1, zone.pcp(cpu0)), "fewer pages");
+}
+
+TEST_CASE("a drain frees pages that follow each other as if one by one", "[drain]") {
+  // With a tracer pages are freed one by one. 8 to 15 are one chunk in the end; 16 stays alone.
+  struct Watcher : trace::NullTracer {};
+  struct WatchedConfig : TinyConfig {
+    using Tracer = Watcher;
+  };
+  const ZoneLayout layout{.spanned_pages = 32, .in_use = {{.range = {Pfn{3}, Pfn{32}}}}};
+  Zone<TinyConfig> at_once{layout};
+  Zone<WatchedConfig> one_by_one{layout};
+  const auto free_and_drain = [](auto& zone, const Pfns& pfns) {
+    zone.set_pageset(64, 64);
+    for (const std::uint64_t pfn : pfns) free_pages(zone, cpu0, Pfn{pfn}, Order{0});
+    drain_all_pages(zone);
+  };
+  for (const Pfns& pfns :
+       {Pfns{3, 4, 5, 6}, Pfns{8, 9, 10, 11, 12, 13, 14, 15, 16}, Pfns{7}, Pfns{31, 30, 29, 28}}) {
+    free_and_drain(at_once, pfns);
+    free_and_drain(one_by_one, pfns);
+    for (unsigned order = 0; order < TinyConfig::max_order; ++order) {
+      CHECK(free_list(at_once, order, MigrateType::movable) ==
+            free_list(one_by_one, order, MigrateType::movable));
+    }
+    for (Pfn pfn{0}; pfn < Pfn{32}; ++pfn) {
+      CHECK(at_once.page(pfn).page_private() == one_by_one.page(pfn).page_private());
+    }
+  }
 }
 
 }  // namespace pageblock::test

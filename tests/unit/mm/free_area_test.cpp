@@ -26,13 +26,13 @@ struct Lists {
   // Head first; checks the links on the way, in both directions.
   [[nodiscard]] Pfns list(unsigned order, MigrateType type) const {
     Pfns pfns;
-    Pfn before{};
+    std::optional<Pfn> before;
     for (const Pfn pfn : area.list(map, Order{order}, type)) {
-      CHECK(map.prev(pfn) == (pfns.empty() ? 0 : map.distance(pfn, before)));
+      CHECK(map.prev(pfn) == before.value_or(pfn));
       pfns.push_back(pfn.value());
       before = pfn;
     }
-    if (!pfns.empty()) CHECK(map.next(before) == 0);
+    if (before) CHECK(map.next(*before) == *before);
     return pfns;
   }
 
@@ -200,13 +200,55 @@ TEST_CASE("move puts a chunk at the head of another list, or of its own", "[free
   TinyLists lists{48};
   for (const std::uint64_t pfn : Pfns{0, 16}) lists.free(pfn, 2, movable);
   lists.free(32, 2, isolate);
-  CHECK(lists.area.move(lists.map, Pfn{0}, isolate) == Order{2});
+  CHECK(lists.area.move(lists.map, Pfn{0}, Pfn{8}, isolate) == 4);
   CHECK(lists.list(2, isolate) == Pfns{0, 32});
   CHECK(lists.list(2, movable) == Pfns{16});
-  lists.area.move(lists.map, Pfn{32}, isolate);
+  lists.area.move(lists.map, Pfn{32}, Pfn{40}, isolate);
   CHECK(lists.list(2, isolate) == Pfns{32, 0});
   CHECK(lists.area.nr_free(Order{2}) == 3);
   CHECK(lists.area.nr_free(Order{2}, isolate) == 2);
+}
+
+TEST_CASE("move keeps chunks linked that lie on their list in descending order", "[free_area]") {
+  // block   |0|.|2|.|4 5|6|.|   movable order 0: [6 9 2 0], order 1: [4]
+  TinyLists lists{16};
+  lists.free(4, 1, movable);
+  for (const std::uint64_t pfn : Pfns{0, 2, 9, 6}) lists.free(pfn, 0, movable);
+  lists.free(14, 0, isolate);
+  CHECK(lists.area.move(lists.map, Pfn{0}, Pfn{8}, isolate) == 5);
+  CHECK(lists.list(0, movable) == Pfns{9});
+  CHECK(lists.list(1, movable) == Pfns{});
+  CHECK(lists.list(0, isolate) == Pfns{6, 2, 0, 14});
+  CHECK(lists.list(1, isolate) == Pfns{4});
+  CHECK(lists.area.nr_free(Order{0}, isolate) == 4);
+  CHECK(lists.area.move(lists.map, Pfn{0}, Pfn{8}, isolate) == 5);  // onto the list they are on
+  CHECK(lists.list(0, isolate) == Pfns{6, 2, 0, 14});
+  CHECK(lists.area.move(lists.map, Pfn{2}, Pfn{3}, isolate) == 1);
+  CHECK(lists.list(0, isolate) == Pfns{2, 6, 0, 14});
+}
+
+TEST_CASE("rmqueue_smallest_bulk takes what one request after the other would", "[free_area]") {
+  //  most 3 of a chunk of order 3:  |k k k|3|   4   |
+  for (const std::uint32_t most : {1U, 3U, 5U, 8U, 20U}) {
+    TinyLists at_once{48};
+    TinyLists one_by_one{48};
+    for (TinyLists* lists : {&at_once, &one_by_one}) {
+      lists->free(8, 3, movable);
+      lists->free(16, 4, movable);
+    }
+    Pfns expected;
+    while (expected.size() < std::min<std::size_t>(most, 8)) {
+      expected.push_back(one_by_one.alloc(0, movable)->value());
+    }
+    Pfns got;
+    const PfnRange range = at_once.area.rmqueue_smallest_bulk(at_once.map, most, movable);
+    for (Pfn pfn = range.start; pfn < range.end; ++pfn) got.push_back(pfn.value());
+    CHECK(got == expected);
+    CHECK(at_once.area == one_by_one.area);
+    CHECK(at_once.map == one_by_one.map);
+  }
+  TinyLists lists{48};
+  CHECK(lists.area.rmqueue_smallest_bulk(lists.map, 4, movable).empty());
 }
 
 TEST_CASE("add_populated links runs of largest chunks in front of each other", "[free_area]") {
@@ -218,9 +260,9 @@ TEST_CASE("add_populated links runs of largest chunks in front of each other", "
   for (const Pfn pfn : area.list(map, Order{4}, movable)) pfns.push_back(pfn.value());
   CHECK(pfns == Pfns{80, 64, 16, 0});
   CHECK(area.nr_free(Order{4}) == 4);
-  CHECK(map.prev(Pfn{80}) == 0);
-  CHECK(map.next(Pfn{0}) == 0);
-  CHECK(map.at(Pfn{16}, map.prev(Pfn{16})) == Pfn{64});
+  CHECK(map.prev(Pfn{80}) == Pfn{80});
+  CHECK(map.next(Pfn{0}) == Pfn{0});
+  CHECK(map.prev(Pfn{16}) == Pfn{64});
 }
 
 TEST_CASE("FreeArea compares ends and sizes, dead ends of empty lists aside", "[free_area]") {

@@ -50,8 +50,8 @@ TEST_CASE("Memmap starts with every largest chunk as population leaves it", "[me
   CHECK(map.bits(Pfn{16}) == PageBits::chunk(Order{4}, MigrateType::movable));
   for (const std::uint64_t inner : Pfns{1, 7, 8, 15, 17, 24})
     CHECK(map.bits(Pfn{inner}) == PageBits{});
-  CHECK(map.at(Pfn{16}, map.next(Pfn{16})) == Pfn{0});
-  CHECK(map.at(Pfn{0}, map.prev(Pfn{0})) == Pfn{16});
+  CHECK(map.next(Pfn{16}) == Pfn{0});
+  CHECK(map.prev(Pfn{0}) == Pfn{16});
   CHECK(map.nr_records() == 0);
 }
 
@@ -117,28 +117,77 @@ TEST_CASE("get and put_testzero count references", "[memmap]") {
   for (const Pfn pfn : {Pfn{8}, Pfn{13}, Pfn{16}}) {  // first page, inner page, first of a chunk
     map.set_bits(pfn, PageBits{});
     map.set_count(pfn, 1);
-    map.get(pfn);
-    CHECK(map.count(pfn) == 2);
-    CHECK(!map.put_testzero(pfn));
+    CHECK(!map.bits(pfn).has(PageBits::shared));
+    auto page = map.slot(map.index(pfn));
+    page.get();
+    page.get();
+    CHECK(map.bits(pfn).has(PageBits::shared));
+    CHECK(map.count(pfn) == 3);
+    CHECK(!page.put_testzero());
+    CHECK(!page.put_testzero());
     CHECK(map.count(pfn) == 1);
-    CHECK(map.put_testzero(pfn));
-    CHECK(map.count(pfn) == 0);
-    CHECK(map.bits(pfn) == PageBits{});
+    CHECK(page.put_testzero());
   }
 }
 
-TEST_CASE("distance and at are modulo 2^32, above any start", "[memmap]") {
+TEST_CASE("Memmap means the same by a page that is shared no more", "[memmap]") {
+  Map map{Pfn{0}, 32};
+  map.set_count(Pfn{13}, 1);
+  const Map before{map};
+  auto page = map.slot(13);
+  page.get();
+  CHECK(!same(map, before));
+  CHECK(!page.put_testzero());
+  CHECK(same(map, before));
+}
+
+TEST_CASE("find_slot finds only what is stored", "[memmap]") {
+  Map map{Pfn{0}, 32};
+  CHECK(!map.find_slot(9));
+  CHECK(!map.find_slot(16));  // as population left it
+  CHECK(map.slot(16).next() == 0);
+  CHECK(map.find_slot(16).prev() == 32);
+  map.make_records(Pfn{9});
+  CHECK(map.find_slot(15));
+  CHECK(!map.find_slot(8));
+  CHECK(same(map, Map{Pfn{0}, 32}));
+}
+
+TEST_CASE("an index counts from the map's base, above any start", "[memmap]") {
   const Pfn start{std::uint64_t{5} << 32};
   const Map map{start, 32};
-  CHECK(map.at(start + 16, map.distance(start + 16, start)) == start);
-  CHECK(map.at(start, map.distance(start, start + 16)) == start + 16);
-  CHECK(Map::distance(Pfn{16}, Pfn{0}) == 0xffff'fff0);
+  CHECK(map.index(start + 16) == 16);
+  CHECK(map.pfn(16) == start + 16);
+  CHECK(map.next(start + 16) == start);
+  CHECK(map.contains(start + 31));
+  CHECK(!map.contains(start + 32));
+  CHECK(!map.contains(start - 1));
+}
+
+TEST_CASE("tail_has looks at every page of a chunk but the first", "[memmap]") {
+  Map map{Pfn{0}, 32};
+  const auto has = [&map](std::uint32_t page, unsigned order) {
+    return map.tail_has(page, Order{order}, PageBits::in_use);
+  };
+  map.set_bits(Pfn{8}, in_use);
+  CHECK(!has(8, 0));
+  CHECK(!has(8, 3));  // no records
+  CHECK(has(0, 4));   // the first page of a block behind
+  map.set_bits(Pfn{8}, PageBits{});
+  map.set_bits(Pfn{15}, in_use);
+  CHECK(!has(8, 2));
+  CHECK(has(8, 3));
+  CHECK(has(14, 1));
+  CHECK(has(0, 4));
+  map.set_bits(Pfn{15}, PageBits{});
+  CHECK(!has(8, 3));
+  map.transform(Pfn{16}, Pfn{24}, use);
+  CHECK(has(16, 3));  // the cover
 }
 
 TEST_CASE("Memmap copies have their own records", "[memmap]") {
   Map map{Pfn{0}, 32};
   map.set_bits(Pfn{9}, in_use);
-  map.set_next(Pfn{9}, 1);
   Map copy{map};
   CHECK(same(map, copy));
   copy.set_count(Pfn{9}, 3);
@@ -162,7 +211,7 @@ TEST_CASE("Memmap compares what pages mean, not whether they have records", "[me
   map.set_bits(Pfn{9}, in_use);
   CHECK(!same(map, untouched));
   map.set_bits(Pfn{9}, PageBits{});
-  map.set_next(Pfn{9}, 77);  // the dead link of a page that is on no list
+  map.slot(9).set_next(77);  // the dead link of a page that is on no list
   CHECK(same(map, untouched));
 
   map.set_bits(Pfn{9}, PageBits{}.with_private(5));  // a stale private matters
@@ -172,9 +221,9 @@ TEST_CASE("Memmap compares what pages mean, not whether they have records", "[me
 TEST_CASE("Memmap compares the links of heads and the counts of used pages", "[memmap]") {
   const Map untouched{Pfn{0}, 32};
   Map map{Pfn{0}, 32};
-  map.set_next(Pfn{16}, 0);
+  map.slot(16).set_next(16);
   CHECK(!same(map, untouched));
-  map.set_next(Pfn{16}, untouched.next(Pfn{16}));
+  map.slot(16).set_next(map.index(untouched.next(Pfn{16})));
   CHECK(same(map, untouched));
 
   Map one{Pfn{0}, 32};

@@ -17,6 +17,7 @@ Pfns contents(const PcpList& list) {
 TEST_CASE("PcpList adds and takes pages at both ends", "[pcp]") {
   PcpList list;
   CHECK(list.empty());
+  list.reserve(3);
   list.push_head(Pfn{2});
   list.push_tail(Pfn{3});
   list.push_head(Pfn{1});
@@ -31,7 +32,9 @@ TEST_CASE("PcpList adds and takes pages at both ends", "[pcp]") {
 TEST_CASE("PcpList keeps its order when it grows while it wraps around", "[pcp]") {
   PcpList list;
   Pfns expected;
+  list.reserve(5);
   for (std::uint64_t pfn = 0; pfn < 5; ++pfn) list.push_head(Pfn{4 - pfn});
+  list.reserve(35);
   for (std::uint64_t pfn = 5; pfn < 40; ++pfn) list.push_tail(Pfn{pfn});
   for (std::uint64_t pfn = 0; pfn < 40; ++pfn) expected.push_back(pfn);
   CHECK(contents(list) == expected);
@@ -40,6 +43,8 @@ TEST_CASE("PcpList keeps its order when it grows while it wraps around", "[pcp]"
 TEST_CASE("PcpList compares pages in order, wherever they are in the ring", "[pcp]") {
   PcpList a;
   PcpList b;
+  a.reserve(5);
+  b.reserve(1);
   for (std::uint64_t pfn = 0; pfn < 6; ++pfn) {
     b.push_tail(Pfn{99});  // turns the ring
     static_cast<void>(b.pop_head());
@@ -61,6 +66,7 @@ TEST_CASE("PerCpuPages has a list for each of pcp_types, and the boot values", "
   PerCpuPages pcp;
   CHECK(pcp.batch == 1);
   CHECK(pcp.high == 0);
+  pcp.list(MigrateType::reclaimable).reserve(1);
   pcp.list(MigrateType::reclaimable).push_head(Pfn{5});
   CHECK(pcp.list(MigrateType::unmovable).empty());
   CHECK(pcp.list(MigrateType::movable).empty());
