@@ -46,14 +46,16 @@ std::optional<Refusal> refuse_isolate(const Zone<Config>& zone, Pfn pfn, Migrate
 
 // Kernel: __first_valid_page().
 template <ZoneConfig Config>
-std::optional<Page<Config>> first_valid_page(const Zone<Config>& zone, Pfn pfn, Pfn end_pfn) {
+inline std::optional<Pfn> first_valid_page(const Zone<Config>& zone, Pfn pfn, Pfn end_pfn) {
   const Pfn start = std::max(pfn, zone.start_pfn());
   const Pfn end = std::min(end_pfn, zone.end_pfn());
   if (start >= end) return std::nullopt;
-  const Pfn first =
-      zone.memmap().find_if(start, end, [](PageBits bits) { return bits.is_valid(); });
+  const auto is_valid = [](PageBits bits) { return bits.is_valid(); };
+  if (is_valid(zone.memmap().bits(start))) [[likely]]
+    return start;
+  const Pfn first = zone.memmap().find_if(start, end, is_valid);
   if (first == end) return std::nullopt;
-  return Page<Config>{zone, first};
+  return first;
 }
 
 // The windows of a block's size from start_pfn upward that meet the zone begin in this range: all
@@ -179,7 +181,8 @@ Status undo_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, M
   // an unaligned zone two blocks can share an entry of types: unless it keeps type isolate, the second
   // finds it given back. Without the lock a count may be stale.
   const bool stays_isolate = type == MigrateType::isolate && zone.mobility_grouping();
-  const auto nr_blocks = (blocks.nr_pages() >> Config::pageblock_order) + 1;
+  const std::uint64_t nr_blocks =
+      (blocks.nr_pages() + Zone<Config>::pageblock_nr_pages - 1) >> Config::pageblock_order;
   const auto exceeds_counter = [&] {
     std::int64_t isolated = 0;
     std::optional<std::size_t> last;
@@ -232,21 +235,15 @@ template <ZoneConfig Config>
 TestResult test_pages(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
   zone.assert_locked();
   constexpr unsigned marked_isolate = number_of<Config>(MigrateType::isolate);
-  Pfn pfn = std::max(start_pfn, zone.start_pfn());
+  const auto pages_to_skip = [](PageBits bits) -> std::uint64_t {
+    if (bits.has(PageBits::buddy)) return bits.order().nr_pages();
+    const bool is_marked = !bits.has(PageBits::in_use) && bits.page_private() == marked_isolate;
+    return is_marked || !bits.is_valid() ? 1 : 0;
+  };
   const Pfn end = std::min(end_pfn, zone.end_pfn());
-  while (pfn < end) {
-    const PageBits bits = zone.memmap().bits(pfn);
-    if (bits.has(PageBits::buddy)) {
-      pfn += bits.order().nr_pages();
-    } else if (!bits.is_valid()) {
-      ++pfn;
-    } else if (!bits.has(PageBits::in_use) && bits.page_private() == marked_isolate) {
-      ++pfn;
-    } else {
-      return {pfn, false};
-    }
-  }
-  return {std::max(pfn, end_pfn), true};  // beyond the end if the last chunk is
+  const Pfn fin = zone.memmap().walk(std::max(start_pfn, zone.start_pfn()), end, pages_to_skip);
+  if (fin < end) return {fin, false};
+  return {std::max(fin, end_pfn), true};  // beyond the end if the last chunk is
 }
 
 }  // namespace detail

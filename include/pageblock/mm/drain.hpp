@@ -31,18 +31,19 @@ void free_pages_in_order(Zone<Config>& zone,
                          std::span<const typename Memmap<Config>::Index> pages) {
   Memmap<Config>& map = zone.memmap();
   const auto private_at = [&](std::size_t i) { return map.bits_of(pages[i]).page_private(); };
-  const auto is_next = [&](std::size_t i) {
-    return pages[i] == pages[i - 1] + 1 && private_at(i) == private_at(i - 1);
-  };
+  unsigned number = 0;
+  std::size_t end = 0;  // of the run of pages with this private that i is in
   for (std::size_t i = 0; i < pages.size();) {
-    std::size_t end = i + 1;
-    if constexpr (!is_watched<Config>) {
-      while (end < pages.size() && is_next(end)) ++end;
+    if (i == end) {
+      number = private_at(i);
+      for (++end; !is_watched<Config> && end < pages.size(); ++end) {
+        if (pages[end] != pages[end - 1] + 1 || private_at(end) != number) break;
+      }
     }
     const Pfn head = map.pfn(pages[i]);
     const Order most{static_cast<unsigned>(std::bit_width(end - i)) - 1};
     const Order order = head.max_aligned_order(std::min(most, Zone<Config>::pageblock_order));
-    const MigrateType type = Config::semantics.migratetypes[private_at(i)];
+    const MigrateType type = Config::semantics.migratetypes[number];
     if (order != Order{0}) {
       // One by one, each page with an even pfn would be a chunk head until the next one is freed, and
       // lose its private; the next one keeps it.
@@ -68,27 +69,30 @@ template <ZoneConfig Config>
   const std::lock_guard guard{zone.lock()};
   // A few at a time, so that their records are fetched ahead.
   std::array<typename Memmap<Config>::Index, 32> pages;
-  std::size_t nr_popped = 0;
   std::size_t index = 0;
-  std::uint32_t batch_free = 0;
-  for (std::uint32_t to_free = nr; to_free != 0;) {
+  std::size_t batch_free = 0;
+  for (std::size_t to_free = nr; to_free != 0;) {
     PcpList* list = nullptr;
     do {
       ++batch_free;
-      index = (index + 1) % nr_pcp_types;
+      if (++index == nr_pcp_types) index = 0;
       list = &pcp.list(Config::semantics.migratetypes[index]);
     } while (list->empty());
     if (batch_free == nr_pcp_types) batch_free = to_free;
-    do {
-      if (nr_popped == pages.size()) {
-        free_pages_in_order(zone, std::span{std::as_const(pages)});
-        nr_popped = 0;
-      }
-      pages[nr_popped] = zone.memmap().index(list->pop_tail());
-      zone.memmap().prefetch(pages[nr_popped++]);
-    } while (--to_free != 0 && --batch_free != 0 && !list->empty());
+    const std::size_t nr_of_list = std::min({to_free, batch_free, list->size()});
+    for (std::size_t left = nr_of_list; left != 0;) {
+      const std::size_t nr_now = std::min(left, pages.size());
+      std::size_t i = 0;
+      list->pop_tail(nr_now, [&](Pfn pfn) {
+        pages[i] = zone.memmap().index(pfn);
+        zone.memmap().prefetch(pages[i++]);
+      });
+      free_pages_in_order(zone, std::span{std::as_const(pages)}.first(nr_now));
+      left -= nr_now;
+    }
+    to_free -= nr_of_list;
+    batch_free -= nr_of_list;
   }
-  free_pages_in_order(zone, std::span{std::as_const(pages)}.first(nr_popped));
   pcp.add_to_count<is_shared<Config>>(0 - nr);
   zone.mod_nr_free_pages(nr);
 }

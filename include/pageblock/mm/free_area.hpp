@@ -29,6 +29,7 @@ class FreeArea {
   using Blocks = Geometry<Config>;
   using Map = Memmap<Config>;
   using Index = typename Map::Index;
+  using Slot = typename Map::Slot;
 
   /// Walks a list from its head.
   class Iterator {
@@ -93,10 +94,10 @@ class FreeArea {
   }
 
   void add_head(Map& map, Pfn pfn, Order order, MigrateType type) {
-    add_head(map, map.index(pfn), order, type);
+    add_head(map, map.index(pfn), map.slot(map.index(pfn)), order, type);
   }
   void add_tail(Map& map, Pfn pfn, Order order, MigrateType type) {
-    add_tail(map, map.index(pfn), order, type);
+    add_tail(map, map.index(pfn), map.slot(map.index(pfn)), order, type);
   }
 
   /// Adds @p nr largest chunks from @p first upward to the head of the movable list, one by one in
@@ -119,7 +120,10 @@ class FreeArea {
   }
 
   /// Takes the chunk at @p pfn off its list; its private becomes 0. Returns its order.
-  Order del(Map& map, Pfn pfn) { return del(map, map.index(pfn)); }
+  Order del(Map& map, Pfn pfn) {
+    auto chunk = map.slot(map.index(pfn));
+    return del(map, map.index(pfn), chunk);
+  }
 
   /// Moves the chunks that begin in [start, end), which is in one pageblock, to the heads of the lists
   /// of @p type, in ascending order. Returns the pages in them.
@@ -152,21 +156,25 @@ class FreeArea {
   /// Kernel: __free_one_page().
   void free_one_page(Map& map, Pfn pfn, Order order, MigrateType type) {
     Index page = map.index(pfn);
-    static_cast<void>(map.slot(page));  // may throw, so before any change
+    auto chunk = map.slot(page);  // may throw, so before any change
     PageBits last_buddy{PageBits::hole};
     while (order < Blocks::top_order) {
       const Index buddy = page ^ pages(order);
       last_buddy = map.bits_of(buddy);
       if (!last_buddy.is_chunk(order)) break;
-      del(map, buddy);
-      page &= ~pages(order);
+      auto other = map.slot(buddy);
+      del(map, buddy, other);
+      if (buddy < page) {
+        page = buddy;
+        chunk = other;
+      }
       ++order;
     }
     if (order + 1 < Blocks::top_order && last_buddy.is_valid()) {
       const Index above = (page ^ pages(order + 1)) & ~pages(order);
-      if (map.bits_of(above).is_chunk(order + 1)) return add_tail(map, page, order, type);
+      if (map.bits_of(above).is_chunk(order + 1)) return add_tail(map, page, chunk, order, type);
     }
-    add_head(map, page, order, type);
+    add_head(map, page, chunk, order, type);
   }
 
   /// Takes the smallest chunk of @p type that holds 2^order pages, from the head of its list, and
@@ -200,7 +208,7 @@ class FreeArea {
     const Index kept_end = page + std::min(most, pages(std::min(found, Blocks::pageblock_order)));
     for (Index rest = kept_end; rest != end;) {
       const Order order{static_cast<unsigned>(std::countr_zero(rest))};
-      add_head(map, rest, order, type);
+      add_head(map, rest, map.slot(rest), order, type);
       rest += pages(order);
     }
     return {map.pfn(page), map.pfn(kept_end)};
@@ -236,9 +244,8 @@ class FreeArea {
     }
   };
 
-  void add_head(Map& map, Index page, Order order, MigrateType type) {
+  void add_head(Map& map, Index page, Slot chunk, Order order, MigrateType type) {
     List& to = list_of(order, type);
-    auto chunk = map.slot(page);
     chunk.set_bits(PageBits::chunk(order, type));
     chunk.set_prev(page);
     if (to.size == 0) {
@@ -253,10 +260,9 @@ class FreeArea {
     add_to_size(to, 1);
   }
 
-  void add_tail(Map& map, Index page, Order order, MigrateType type) {
+  void add_tail(Map& map, Index page, Slot chunk, Order order, MigrateType type) {
     List& to = list_of(order, type);
-    if (to.size == 0) return add_head(map, page, order, type);
-    auto chunk = map.slot(page);
+    if (to.size == 0) return add_head(map, page, chunk, order, type);
     chunk.set_bits(PageBits::chunk(order, type));
     chunk.set_next(page);
     chunk.set_prev(to.tail);
@@ -265,8 +271,7 @@ class FreeArea {
     add_to_size(to, 1);
   }
 
-  Order del(Map& map, Index page) {
-    auto chunk = map.slot(page);
+  Order del(Map& map, Index page, Slot& chunk) {
     const PageBits bits = chunk.bits();
     List& from = list_of(bits.order(), bits.list_type());
     unlink(map, from, page, chunk.prev(), page, chunk.next());
@@ -349,7 +354,7 @@ class FreeArea {
   void split(Map& map, Index page, Order high, Order low, MigrateType type) {
     while (high > low) {
       --high;
-      add_head(map, page + pages(high), high, type);
+      add_head(map, page + pages(high), map.slot(page + pages(high)), high, type);
     }
   }
 
@@ -364,7 +369,8 @@ class FreeArea {
   void mark(Order order, MigrateType type) { orders_[index_of(type)] |= 1U << order.value(); }
   void unmark(Order order, MigrateType type) { orders_[index_of(type)] &= ~(1U << order.value()); }
 
-  std::array<std::array<List, nr_migratetypes>, Config::max_order> lists_{};
+  // A power of two of types, so that a list is found by shifts.
+  std::array<std::array<List, std::bit_ceil(nr_migratetypes)>, Config::max_order> lists_{};
   std::array<std::uint32_t, nr_migratetypes> orders_{};
 };
 

@@ -1,214 +1,61 @@
-/// The memory map: what is known of each page, in two levels.
+/// The memory map: what is known of each page.
 ///
 /// Layer:  mm.
-/// Kernel: mem_map, struct page. The kernel has one record of 64 bytes for each page; here is
-///
-///     one descriptor for each pageblock          records, only where pages of a block differ
-///     +-------------------------------+
-///     | first page: bits, links       |          +--------+--------+-----+------------------+
-///     | others: cover or records ------------->  | page 1 | page 2 | ... | page 2^order - 1 |
-///     +-------------------------------+          +--------+--------+-----+------------------+
-///                                                 10 bytes a page: bits, links
-///
-/// The descriptor *is* the record of the block's first page. The other pages share one value, the
-/// cover (inner pages of a chunk: 0; reserved; hole; ...), until one of them differs; from then on
-/// each has a record, for good. Chunks of a block or more have only first pages of blocks as heads,
-/// so work on whole blocks makes no records, and touches none where there are none.
-///
-/// A descriptor of zeros stands for a block that is as population left it: part of a chunk of the
-/// largest order, between its neighbours on the movable list. So a new zone touches next to
-/// nothing; the first write to such a page writes down what population left.
+/// Kernel: mem_map, struct page, page_count(). How it is stored: page_records.hpp.
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
-#include <utility>
-#include <vector>
 
 #include "pageblock/base/config.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/mm/page_bits.hpp"
-#include "pageblock/mm/zeroed_array.hpp"
+#include "pageblock/mm/page_records.hpp"
 
 namespace pageblock {
 
-/// The pages of a zone. A pfn given here lies in [base, end): the zone, widened to whole chunks of
-/// the largest order, so that a buddy needs no bounds check; what is not in the zone is a hole.
-///
-/// Threads: a page's state is changed under zone->lock, or by whoever owns the page (a per-CPU list
-/// under its lock, a user). Bits may be read without a lock. Records are made under zone->lock.
+/// The pages of a zone, and questions about many of them. Takes whole blocks in one step where their
+/// pages are alike.
 template <ZoneConfig Config>
-class Memmap {
+class Memmap : public PageRecords<Config> {
+  using Base = PageRecords<Config>;
+  using Meaning = typename Base::Meaning;
+  using Records = typename Base::Records;
+  using Base::block_of;
+  using Base::cover_of;
+  using Base::covers_;
+  using Base::is_first;
+  using Base::is_written;
+  using Base::links_of;
+  using Base::nr_blocks;
+  using Base::offset_of;
+  using Base::pfn_of;
+  using Base::populated;
+  using Base::read;
+  using Base::records_;
+  using Base::records_at;
+  using Base::set_cover;
+  using Base::tail_pages;
+
  public:
   using Blocks = Geometry<Config>;
-
-  /// A page, counted from base(). Bits below the largest order are those of the pfn, so buddies and
-  /// alignment are the same.
-  using Index = std::uint32_t;
-
- private:
-  // A chunk head's neighbours on its list; at the ends, the head itself.
-  struct Links {
-    Index next = 0;
-    Index prev = 0;
-    friend bool operator==(const Links&, const Links&) = default;
-  };
-
-  // What can be known of a page.
-  struct Meaning {
-    std::uint16_t bits = 0;
-    Links links;
-    friend bool operator==(const Meaning&, const Meaning&) = default;
-  };
-
- public:
-  Memmap() = default;
-
-  /// Makes the map of [start_pfn, start_pfn + spanned_pages), every whole largest chunk as
-  /// population leaves it: linked to its neighbours, though no list begins or ends there yet
-  /// (FreeArea::add_populated). The caller describes what is not so.
-  Memmap(Pfn start_pfn, std::uint64_t spanned_pages)
-      : base_{start_pfn.align_down(Blocks::top_order)},
-        end_{(start_pfn + spanned_pages).align_up(Blocks::top_order)},
-        first_bits_(nr_blocks()),
-        covers_(nr_blocks()),
-        first_links_(nr_blocks()),
-        records_(nr_blocks()) {}
-
-  Memmap(const Memmap& other)
-      : base_{other.base_},
-        end_{other.end_},
-        first_bits_{other.first_bits_},
-        covers_{other.covers_},
-        first_links_{other.first_links_},
-        records_{other.records_} {
-    owned_.reserve(other.owned_.size());
-    for (const auto& records : other.owned_) {
-      owned_.push_back(std::make_unique<Records>(*records));
-      records_[records->block] = owned_.back().get();
-    }
-  }
-  Memmap(Memmap&& other) noexcept { swap(other); }
-  Memmap& operator=(Memmap other) noexcept {
-    swap(other);
-    return *this;
-  }
-  ~Memmap() = default;
-
-  /// The first pfn of the map and the one behind its last: multiples of the largest chunk.
-  [[nodiscard]] Pfn base() const { return base_; }
-  [[nodiscard]] Pfn end() const { return end_; }
-
-  [[nodiscard]] bool contains(Pfn pfn) const { return pfn - base_ < end_ - base_; }
-  [[nodiscard]] Index index(Pfn pfn) const { return static_cast<Index>(pfn - base_); }
-  [[nodiscard]] Pfn pfn(Index page) const { return base_ + page; }
-
-  [[nodiscard]] PageBits bits(Pfn pfn) const { return bits_of(index(pfn)); }
-  [[nodiscard]] PageBits bits_of(Index page) const {
-    const Index b = block_of(page);
-    if (is_first(page)) return PageBits{is_written(b) ? read(first_bits_[b]) : populated(b).bits};
-    const Records* records = records_at(b);
-    if (records == nullptr) return cover_of(b);
-    return PageBits{read(records->bits[offset_of(page)])};
-  }
-
-  /// Where the state of one page is stored: looked up once, read and written often. Valid until the
-  /// map is assigned to or destroyed.
-  class Slot {
-   public:
-    [[nodiscard]] PageBits bits() const { return PageBits{read(*bits_)}; }
-    void set_bits(PageBits bits) { write(*bits_, bits.raw()); }
-
-    /// The neighbours of a chunk head on its list; at the ends, the chunk itself. Of a page that is
-    /// PageBits::shared, next is the count.
-    [[nodiscard]] Index next() const { return read(links_->next); }
-    [[nodiscard]] Index prev() const { return links_->prev; }
-    void set_next(Index page) { write(links_->next, page); }
-    void set_prev(Index page) { links_->prev = page; }
-
-    /// Adds a reference to a page in use. Locking: the caller holds zone->lock.
-    void get() {
-      if (bits().has(PageBits::shared)) {
-        std::atomic_ref{links_->next}.fetch_add(1, std::memory_order_relaxed);
-      } else {  // the caller's is the only reference
-        set_next(2);
-        set_bits(bits().with(PageBits::shared));
-      }
-    }
-
-    /// Drops a reference to a page that is shared. Returns whether it was the last; then the caller
-    /// clears in_use and shared. Several users may do so at once.
-    [[nodiscard]] bool put_testzero() {
-      // Who sees 1 is the only user, so nobody else can change it.
-      return next() == 1 ||
-             std::atomic_ref{links_->next}.fetch_sub(1, std::memory_order_acq_rel) == 1;
-    }
-
-    /// False if the page has no record: then it has no slot.
-    explicit operator bool() const { return bits_ != nullptr; }
-
-   private:
-    friend class Memmap;
-    Slot() = default;
-    Slot(std::uint16_t& bits, Links& links) : bits_{&bits}, links_{&links} {}
-
-    std::uint16_t* bits_ = nullptr;
-    Links* links_ = nullptr;
-  };
-
-  /// Returns the slot of a page, if it has a record.
-  [[nodiscard]] Slot find_slot(Index page) {
-    const Index b = block_of(page);
-    if (is_first(page)) {
-      if (!is_written(b)) [[unlikely]]
-        return {};
-      return {first_bits_[b], first_links_[b]};
-    }
-    auto* records = const_cast<Records*>(records_at(b));
-    if (records == nullptr) [[unlikely]]
-      return {};
-    return {records->bits[offset_of(page)], records->links[offset_of(page)]};
-  }
-
-  /// Returns the slot of a page, whose record it makes if there is none. Throws std::bad_alloc.
-  /// Locking: the caller holds zone->lock.
-  [[nodiscard]] Slot slot(Index page) {
-    const Index b = block_of(page);
-    if (is_first(page)) {
-      if (!is_written(b)) [[unlikely]]
-        write_down(b);
-      return {first_bits_[b], first_links_[b]};
-    }
-    if (records_[b] == nullptr) [[unlikely]]
-      make_records(b);
-    return {records_[b]->bits[offset_of(page)], records_[b]->links[offset_of(page)]};
-  }
-
-  /// Fetches what is stored of a page into the cache.
-  void prefetch(Index page) const {
-    if (const Records* records = records_at(block_of(page))) {
-      __builtin_prefetch(&records->links[offset_of(page)]);
-      __builtin_prefetch(&records->bits[offset_of(page)]);
-    }
-  }
-
-  void set_bits(Pfn pfn, PageBits bits) { slot(index(pfn)).set_bits(bits); }
-
-  /// The neighbours of a chunk head on its list; at the ends, the chunk itself.
-  [[nodiscard]] Pfn next(Pfn pfn) const { return base_ + links_of(index(pfn)).next; }
-  [[nodiscard]] Pfn prev(Pfn pfn) const { return base_ + links_of(index(pfn)).prev; }
+  using Index = typename Base::Index;
+  using Slot = typename Base::Slot;
+  using Base::Base;
+  using Base::bits_of;
+  using Base::has_record;
+  using Base::index;
+  using Base::set_bits;
+  using Base::slot;
 
   /// Applies @p change, a function from PageBits to PageBits, to every page of [start, end). Blocks
   /// that lie in the range and have no records are changed as a whole.
   template <typename Change>
   void transform(Pfn start, Pfn end, Change change) {
     for (Pfn pfn = start; pfn < end;) {
-      const PageBits from = bits(pfn);
+      const PageBits from = this->bits(pfn);
       const PageBits to = change(from);
       if (to != from) set_bits(pfn, to);
       const bool was_first = is_first(index(pfn));
@@ -226,7 +73,7 @@ class Memmap {
   template <typename Predicate>
   [[nodiscard]] Pfn find_if(Pfn start, Pfn end, Predicate predicate) const {
     for (Pfn pfn = start; pfn < end;) {
-      if (predicate(bits(pfn))) return pfn;
+      if (predicate(this->bits(pfn))) return pfn;
       const Index page = index(pfn);
       ++pfn;
       if (is_first(page)) continue;
@@ -257,25 +104,48 @@ class Memmap {
     }
   }
 
+  /// Goes through [start, end) from low to high: step(bits) says how many pages on the next one is, 0
+  /// to stop. Returns where it ended, which may be behind @p end.
+  template <typename Step>
+  [[nodiscard]] Pfn walk(Pfn start, Pfn end, Step step) const {
+    Pfn pfn = start;
+    while (pfn < end) {
+      const std::uint64_t pages = step(this->bits(pfn));
+      if (pages == 0) return pfn;
+      pfn += pages;
+      const Index page = index(pfn);
+      if (is_first(page)) continue;
+      const Records* records = records_at(block_of(page));
+      if (records == nullptr) continue;
+      const Pfn block_end = pfn.align_up(Blocks::pageblock_order);
+      for (const Pfn stop = std::min(end, block_end); pfn < stop;) {
+        const std::uint64_t more = step(PageBits{read(records->bits[offset_of(index(pfn))])});
+        if (more == 0) return pfn;
+        pfn += more;
+      }
+    }
+    return pfn;
+  }
+
   /// Returns whether a page behind the first of the chunk of @p order at @p page has one of @p flags.
   [[nodiscard]] bool tail_has(Index page, Order order, unsigned flags) const {
     if (order == Order{0}) return false;
     const auto has_flags = [flags](PageBits bits) { return bits.has(flags); };
     if (order > Blocks::pageblock_order) {
-      const Pfn end = pfn(page) + order.nr_pages();
-      return find_if(pfn(page) + 1, end, has_flags) != end;
+      const Pfn end = this->pfn(page) + order.nr_pages();
+      return find_if(this->pfn(page) + 1, end, has_flags) != end;
     }
     const Index b = block_of(page);
     const Records* records = records_at(b);
     if (records == nullptr) return cover_of(b).has(flags);
-    const Pfn start = pfn(page) + 1;
+    const Pfn start = this->pfn(page) + 1;
     return records->find_if(start, start + (order.nr_pages() - 1), has_flags) !=
            start + (order.nr_pages() - 1);
   }
 
   /// Returns the references to the page: 0 unless it is in use.
   [[nodiscard]] std::uint32_t count(Pfn pfn) const {
-    const PageBits now = bits(pfn);
+    const PageBits now = this->bits(pfn);
     if (now.has(PageBits::shared)) return links_of(index(pfn)).next;
     return now.has(PageBits::in_use) ? 1 : 0;
   }
@@ -293,48 +163,10 @@ class Memmap {
   [[nodiscard]] std::optional<Pfn> free_chunk_of(Pfn pfn) const {
     for (Order order{0}; order <= Blocks::top_order; ++order) {
       const Pfn head = pfn.align_down(order);
-      const PageBits above = bits(head);
+      const PageBits above = this->bits(head);
       if (above.has(PageBits::buddy) && pfn < head + above.order().nr_pages()) return head;
     }
     return std::nullopt;
-  }
-
-  /// Returns whether the page's state is stored for itself: in its own record, or as the first page
-  /// of a block.
-  [[nodiscard]] bool has_record(Pfn pfn) const {
-    return is_first(index(pfn)) || records_at(block_of(index(pfn))) != nullptr;
-  }
-
-  /// Sees to it that writing to the pages of the block that holds @p pfn needs no memory. Throws
-  /// std::bad_alloc. Locking: the caller holds zone->lock.
-  void make_records(Pfn pfn) {
-    const Index b = block_of(index(pfn));
-    if (records_[b] == nullptr) make_records(b);
-  }
-
-  /// Returns the number of blocks that have records.
-  [[nodiscard]] std::size_t nr_records() const { return owned_.size(); }
-
-  /// Calls report(pfn, text) for each block, named by its first page, in which the two levels
-  /// contradict each other.
-  template <typename Report>
-  void check_storage(Report report) const {
-    std::size_t nr_claimed = 0;
-    for (Index b = 0; b < nr_blocks(); ++b) {
-      if (cover_of(b).has(PageBits::buddy)) {
-        report(pfn_of(b), "the cover says that inner pages are chunk heads");
-      }
-      if (records_at(b) != nullptr) ++nr_claimed;
-    }
-    std::size_t nr_owned = 0;
-    for (const auto& records : owned_) {
-      if (records->block < nr_blocks() && records_[records->block] == records.get()) {
-        ++nr_owned;
-      } else {
-        report(base_, "there are page records that belong to no block");
-      }
-    }
-    if (nr_claimed != nr_owned) report(base_, "a block has page records that the map does not own");
   }
 
   /// Compares what the pages mean: a record that says what the cover would say makes no difference,
@@ -363,116 +195,9 @@ class Memmap {
   }
 
  private:
-  static constexpr std::uint64_t tail_pages = Blocks::pageblock_nr_pages - 1;
-
-  // In covers_: the first page's state is written down, and no longer as populated() says.
-  static constexpr std::uint16_t first_is_written = 1U << 15;
-
-  // The pages of one block. Offset 0 is not used: that page is in the descriptor.
-  struct Records {
-    std::array<Links, Blocks::pageblock_nr_pages> links;
-    std::array<std::uint16_t, Blocks::pageblock_nr_pages> bits;
-    Index block;
-
-    // The pages [start, end) are all in this block, and the first page is not among them.
-    template <typename Predicate>
-    [[nodiscard]] Pfn find_if(Pfn start, Pfn end, Predicate predicate) const {
-      const std::uint16_t* const from = &bits[start.value() & tail_pages];
-      const auto nr = static_cast<std::size_t>(end - start);
-      std::size_t i = 0;
-      if constexpr (!is_shared<Config>) {  // many pages in one instruction
-        constexpr std::size_t step = 64;
-        const auto has_none = [&](std::size_t at) {
-          std::uint16_t found = 0;
-          for (std::size_t k = at; k < at + step; ++k) {
-            found |= static_cast<std::uint16_t>(predicate(PageBits{from[k]}));
-          }
-          return found == 0;
-        };
-        while (i + step <= nr && has_none(i)) i += step;
-        if (nr >= step && nr - i < step && has_none(nr - step)) return end;
-      }
-      while (i < nr && !predicate(PageBits{read(from[i])})) ++i;
-      return start + i;
-    }
-  };
-
-  /// What the first page of block @p b is after population: where a largest chunk begins, its head.
-  /// Chunks are pushed to the head of their list in ascending order, so the next one is below.
-  [[nodiscard]] static constexpr Meaning populated(Index b) {
-    constexpr auto blocks_per_chunk =
-        static_cast<Index>(Blocks::max_order_nr_pages >> Config::pageblock_order);
-    constexpr auto step = static_cast<Index>(Blocks::max_order_nr_pages);
-    if (b % blocks_per_chunk != 0) return {};
-    const Index page = b << Config::pageblock_order;
-    return {PageBits::chunk(Blocks::top_order, MigrateType::movable).raw(),
-            {page - step, page + step}};
-  }
-
-  template <typename T>
-  [[nodiscard]] static T read(const T& from) {
-    return detail::read_once<is_shared<Config>>(from);
-  }
-  template <typename T>
-  static void write(T& to, std::type_identity_t<T> value) {
-    detail::write_once<is_shared<Config>>(to, value);
-  }
-
-  [[nodiscard]] static constexpr bool is_first(Index page) { return offset_of(page) == 0; }
-  [[nodiscard]] static constexpr std::size_t offset_of(Index page) { return page & tail_pages; }
-  [[nodiscard]] static constexpr Index block_of(Index page) {
-    return page >> Config::pageblock_order;
-  }
-  [[nodiscard]] Index nr_blocks() const {
-    return static_cast<Index>((end_ - base_) >> Config::pageblock_order);
-  }
-  [[nodiscard]] Pfn pfn_of(Index b) const {
-    return base_ + (std::uint64_t{b} << Config::pageblock_order);
-  }
-
-  [[nodiscard]] bool is_written(Index b) const {
-    auto& cover = const_cast<std::uint16_t&>(covers_[b]);
-    const std::uint16_t now =
-        is_shared<Config> ? std::atomic_ref{cover}.load(std::memory_order_acquire) : cover;
-    return (now & first_is_written) != 0;
-  }
-  [[nodiscard]] PageBits cover_of(Index b) const {
-    return PageBits{read(covers_[b])}.without(first_is_written);
-  }
-  void set_cover(Index b, PageBits bits) {
-    write(covers_[b], static_cast<std::uint16_t>((covers_[b] & first_is_written) | bits.raw()));
-  }
-  [[gnu::noinline]] void write_down(Index b) {
-    first_links_[b] = populated(b).links;
-    write(first_bits_[b], populated(b).bits);
-    std::atomic_ref{covers_[b]}.store(covers_[b] | first_is_written, std::memory_order_release);
-  }
-
-  // Pairs with the publication in make_records(): a page may be read while its neighbour's first
-  // difference makes their records.
-  [[nodiscard]] const Records* records_at(Index b) const {
-    auto& records = const_cast<Records*&>(records_[b]);  // atomic_ref<const T> is C++26
-    if constexpr (!is_shared<Config>) return records;
-    return std::atomic_ref{records}.load(std::memory_order_acquire);
-  }
-
-  [[gnu::noinline, gnu::cold]] void make_records(Index b) {
-    Records& records = *owned_.emplace_back(std::make_unique<Records>());
-    records.block = b;
-    records.bits.fill(cover_of(b).raw());
-    std::atomic_ref{records_[b]}.store(&records, std::memory_order_release);
-  }
-
-  [[nodiscard]] Links links_of(Index page) const {
-    const Index b = block_of(page);
-    if (is_first(page) && !is_written(b)) return populated(b).links;
-    const Links& links = is_first(page) ? first_links_[b] : records_[b]->links[offset_of(page)];
-    return {read(links.next), links.prev};
-  }
-
   // Of a page that is on no list, the links say nothing but how many share it.
   [[nodiscard]] Meaning meaning_of(Pfn pfn) const {
-    const PageBits now = bits(pfn);
+    const PageBits now = this->bits(pfn);
     if (now.has(PageBits::buddy)) return {now.raw(), links_of(index(pfn))};
     return {now.without(PageBits::shared).raw(), {count(pfn), 0}};
   }
@@ -494,27 +219,6 @@ class Memmap {
     }
     return true;
   }
-
-  void swap(Memmap& other) noexcept {
-    std::swap(base_, other.base_);
-    std::swap(end_, other.end_);
-    std::swap(first_bits_, other.first_bits_);
-    std::swap(covers_, other.covers_);
-    std::swap(first_links_, other.first_links_);
-    std::swap(records_, other.records_);
-    owned_.swap(other.owned_);
-  }
-
-  Pfn base_{};
-  Pfn end_{};
-
-  // The descriptors, column by column, so that work on many blocks reads only what it asks for.
-  detail::ZeroedArray<std::uint16_t> first_bits_;  // of the first page, if it is written down
-  detail::ZeroedArray<std::uint16_t> covers_;      // bits of the other pages, if they are all equal
-  detail::ZeroedArray<Links> first_links_;         // of the first page, if it is written down
-  detail::ZeroedArray<Records*> records_;          // of the other pages; null: see the cover
-
-  std::vector<std::unique_ptr<Records>> owned_;
 };
 
 }  // namespace pageblock

@@ -50,6 +50,14 @@ class PcpList {
   }
   Pfn pop_tail() { return ring_[at(--size_)]; }
 
+  /// Takes @p nr pages, and calls visit(pfn) for each. Requires: the list has as many.
+  template <typename Visitor>
+  void pop_tail(std::size_t nr, Visitor visit) {
+    const std::size_t behind = head_ + size_;
+    size_ -= nr;
+    for (std::size_t i = 1; i <= nr; ++i) visit(ring_[(behind - i) & mask()]);
+  }
+
   friend bool operator==(const PcpList& a, const PcpList& b) {
     if (a.size_ != b.size_) return false;
     for (std::size_t i = 0; i < a.size_; ++i) {
@@ -69,8 +77,9 @@ class PcpList {
     head_ = 0;
   }
 
-  detail::ZeroedArray<Pfn> ring_;  // its size is a power of two, or 0
+  // Not side by side: written as one vector, the numbers would be slow to read back one by one.
   std::size_t head_ = 0;
+  detail::ZeroedArray<Pfn> ring_;  // its size is a power of two, or 0
   std::size_t size_ = 0;
 };
 
