@@ -163,6 +163,10 @@ struct MovablePages {
     Zone zone{{.spanned_pages = sizes.small_zone,
                .in_use = {{.range = block, .lru = true}},
                .block_types = {{block, MigrateType::unmovable}}}};
+    for (const bool lru :
+         {false, true}) {  // as after some use: what is known of pages is not one word
+      for (Pfn pfn = block.start; pfn < block.end; ++pfn) set_page_lru(zone, pfn, lru);
+    }
     const std::uint64_t turns = sizes.pairs / 10;
     Digest digest;
     const double ns = time_ns([&] {

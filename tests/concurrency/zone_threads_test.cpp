@@ -1,4 +1,6 @@
 /// Threads that isolate and threads that allocate beside them. Run it under the thread sanitizer.
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
@@ -64,4 +66,38 @@ TEMPLATE_TEST_CASE("threads that isolate and allocate get no page of each other"
   drain_all_pages(zone);
   CHECK(zone.nr_free_pages() == nr_pages);
   CHECK(verify(zone).empty());
+}
+
+TEST_CASE("what a user of a shared page did is seen by the last one to drop it", "[concurrency]") {
+  // One user puts the page on the LRU and drops it, another drops it: whoever is last finds the mark.
+  constexpr int nr_rounds = 50'000;
+  Zone<WithSpinlock> zone{
+      ZoneLayout{.spanned_pages = 64, .in_use = {{.range = {Pfn{9}, Pfn{10}}}}, .nr_cpus = 2}};
+  std::atomic<int> nr_ready{0};
+  std::array<FreeResult, 2> results;
+  std::vector<std::thread> threads;
+  std::atomic<int> round{0};
+  const auto drop = [&](unsigned id) {
+    for (int i = 1; i <= nr_rounds; ++i) {
+      while (round.load() != i) std::this_thread::yield();
+      if (id == 0) set_page_lru(zone, Pfn{9}, true);
+      results[id] = free_pages(zone, Cpu{id}, Pfn{9}, Order{0});
+      ++nr_ready;
+    }
+  };
+  for (unsigned id = 0; id < 2; ++id) threads.emplace_back(drop, id);
+  int nr_lost = 0;
+  for (int i = 1; i <= nr_rounds; ++i) {
+    zone.memmap().set_bits(Pfn{9}, PageBits{});
+    zone.memmap().set_count(Pfn{9}, 2);
+    nr_ready = 0;
+    round = i;
+    while (nr_ready.load() != 2) std::this_thread::yield();
+    const auto is = [&](Freed freed) {
+      return std::ranges::count(results, freed, &FreeResult::freed);
+    };
+    if (is(Freed::held) != 1 || is(Freed::bad) != 1) ++nr_lost;
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(nr_lost == 0);
 }

@@ -7,6 +7,8 @@
 #include "pageblock/base/config.hpp"
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
+#include "pageblock/mm/drain.hpp"
+#include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/zone.hpp"
 
 #include "support/catch.hpp"
@@ -98,4 +100,22 @@ TEST_CASE("64 GiB in the middle of a terabyte come back to the front of the list
   const auto list = zone.free_list(BigZone::top_order, MigrateType::movable);
   CHECK((*list.begin()).value() == end.value() - BigZone::max_order_nr_pages);
   CHECK(zone.memmap().nr_records() == 0);
+}
+TEST_CASE("every page of the topmost chunk of the largest zone can be had, and comes back") {
+  Zone<> zone{{.spanned_pages = std::uint64_t{1} << 32}};
+  zone.set_pageset(63, 378);
+  const Zone<> before = zone;
+  std::vector<Pfn> got;
+  for (int i = 0; i < 1024 + 63; ++i) {
+    const auto page = alloc_pages(zone, Cpu{0}, Order{0}, MigrateType::movable);
+    REQUIRE(page);
+    got.push_back(page->pfn());
+  }
+  CHECK(got.front() == Pfn{(std::uint64_t{1} << 32) - 1024});
+  CHECK(std::ranges::max(got) == Pfn{(std::uint64_t{1} << 32) - 1});
+  CHECK(zone.nr_free_pages() == before.nr_free_pages() - 63 * 18);
+  for (const Pfn pfn : got) free_pages(zone, Cpu{0}, pfn, Order{0});
+  drain_all_pages(zone);
+  CHECK(zone.nr_free_pages() == before.nr_free_pages());
+  CHECK(zone.nr_free(Order{10}) == before.nr_free(Order{10}));
 }

@@ -73,8 +73,8 @@ struct Geometry {
 template <ZoneConfig Config>
 inline constexpr bool is_shared = !std::same_as<typename Config::Lock, NullLock>;
 
-/// Whether somebody sees the events of a zone of @p Config as they happen; else several steps may be
-/// done as one.
+/// Whether somebody sees the events of a zone of @p Config as they happen; else several steps may
+/// be done as one.
 template <ZoneConfig Config>
 inline constexpr bool is_watched = !std::same_as<typename Config::Tracer, trace::NullTracer>;
 

@@ -114,8 +114,8 @@ void unset_migratetype_isolate(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   if (get_pageblock_migratetype(zone, pfn) != MigrateType::isolate) return;
   bug_on(zone.nr_pageblock_isolate() <= 0, "more blocks are isolated than were counted");
   move_freepages_block(zone, pfn, type);
-  set_pageblock_migratetype(zone, pfn,
-                            type);  // Kernel: with the counter, restore_pageblock_isolate()
+  // Kernel: with the counter, restore_pageblock_isolate().
+  set_pageblock_migratetype(zone, pfn, type);
   zone.mod_nr_pageblock_isolate(-1);
   zone.trace(trace::UnsetMigratetypeIsolate{pfn, type});
 }
@@ -177,9 +177,9 @@ Status undo_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, M
       if (page && get_pageblock_migratetype(zone, *page) == MigrateType::isolate) visit(*page);
     }
   };
-  // The kernel would stop in the middle; the model looks before it begins, if that can be at all. In
-  // an unaligned zone two blocks can share an entry of types: unless it keeps type isolate, the second
-  // finds it given back. Without the lock a count may be stale.
+  // The kernel would stop in the middle; the model looks before it begins, if that can be at all.
+  // In an unaligned zone two blocks can share an entry of types: unless it keeps type isolate, the
+  // second finds it given back. Without the lock a count may be stale.
   const bool stays_isolate = type == MigrateType::isolate && zone.mobility_grouping();
   const std::uint64_t nr_blocks =
       (blocks.nr_pages() + Zone<Config>::pageblock_nr_pages - 1) >> Config::pageblock_order;

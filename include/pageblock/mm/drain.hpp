@@ -23,8 +23,9 @@
 namespace pageblock {
 namespace detail {
 
-// Frees single pages one after the other, each to the list that its private names. Pages that follow
-// each other, as when a program frees what it got, become a chunk at once where they make one up.
+// Frees single pages one after the other, each to the list that its private names. Pages that
+// follow each other, as when a program frees what it got, become a chunk at once where they make
+// one up.
 // Locking: the caller holds zone.lock.
 template <ZoneConfig Config>
 void free_pages_in_order(Zone<Config>& zone,
@@ -45,8 +46,8 @@ void free_pages_in_order(Zone<Config>& zone,
     const Order order = head.max_aligned_order(std::min(most, Zone<Config>::pageblock_order));
     const MigrateType type = Config::semantics.migratetypes[number];
     if (order != Order{0}) {
-      // One by one, each page with an even pfn would be a chunk head until the next one is freed, and
-      // lose its private; the next one keeps it.
+      // Freed one by one, a page with an even pfn becomes a chunk head and loses its private when
+      // the odd one behind it merges; the odd page keeps its own.
       for (std::size_t even = i; even < i + order.nr_pages(); even += 2) {
         map.find_slot(pages[even]).set_bits(PageBits{});
       }
@@ -100,6 +101,7 @@ template <ZoneConfig Config>
 }  // namespace detail
 
 /// Gives all pages on the lists of @p cpu back to the buddy lists.
+/// Requires: cpu < zone.nr_cpus().
 /// Locking:  takes the CPU's lock, and inside it zone.lock if there are pages.
 /// Kernel:   drain_pages(), for one zone.
 template <ZoneConfig Config>
@@ -115,7 +117,7 @@ template <ZoneConfig Config>
 void drain_all_pages(Zone<Config>& zone) {
   for (unsigned id = 0; id < zone.nr_cpus(); ++id) {
     const Cpu cpu{id};
-    static_cast<void>(zone.pcp_lock(cpu));  // reports a notifier, even if there is nothing to do
+    static_cast<void>(zone.pcp_lock(cpu));  // for its check: a notifier must not drain its zone
     if (detail::read_once<is_shared<Config>>(zone.pcp(cpu).count) != 0) drain_pages(zone, cpu);
   }
 }

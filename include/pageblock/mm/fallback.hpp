@@ -12,7 +12,6 @@
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/base/tracepoint.hpp"
-#include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/zone.hpp"
 
 namespace pageblock {
@@ -61,12 +60,13 @@ std::uint64_t move_freepages_block(Zone<Config>& zone, Pfn pfn, MigrateType type
 
 namespace detail {
 
-/// Takes 2^order pages from another type's largest chunk, or else from the reserve, and moves or retypes its block where that
-/// is worth it. Blocks that a large chunk covers are retyped whatever they were, isolate too, and
-/// nr_pageblock_isolate is not told (a v3.6 defect).
+/// Takes 2^order pages from another type's largest chunk, and moves or retypes the chunk's block
+/// where that is worth it; if no other type has any, from the reserve. Blocks that a large chunk
+/// covers are retyped whatever they were, isolate too, and nr_pageblock_isolate is not told (a v3.6
+/// defect). The event names the type of the list that the chunk was on; v3.6 prints the requested
+/// type there once it has moved the block. Throws std::bad_alloc, before any change.
+/// Locking: the caller holds zone.lock.
 /// Kernel: __rmqueue_fallback().
-/// The event names the type of the list that the chunk was on; v3.6 prints the requested type there
-/// once it has moved the block.
 template <ZoneConfig Config>
 [[gnu::noinline]] std::optional<Pfn> rmqueue_fallback(Zone<Config>& zone, Order order,
                                                       MigrateType start_type) {

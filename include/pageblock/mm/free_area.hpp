@@ -9,7 +9,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <optional>
 
 #include "pageblock/base/config.hpp"
@@ -22,7 +21,9 @@
 namespace pageblock {
 
 /// One doubly linked list of chunks for each order and type. The links are in the memory map; here
-/// are the ends. All calls are made under zone->lock, except nr_free().
+/// are the ends. All calls are made under zone->lock, except nr_free(). Those that change a list
+/// may throw std::bad_alloc, before any change, where a page has no record yet. What is taken off
+/// or moved is a chunk head.
 template <ZoneConfig Config>
 class FreeArea {
  public:
@@ -125,8 +126,8 @@ class FreeArea {
     return del(map, map.index(pfn), chunk);
   }
 
-  /// Moves the chunks that begin in [start, end), which is in one pageblock, to the heads of the lists
-  /// of @p type, in ascending order. Returns the pages in them.
+  /// Moves the chunks that begin in [start, end), which is in one pageblock, to the heads of the
+  /// lists of @p type, in ascending order. Returns the pages in them.
   ///
   ///     list of @p type   [a b]            block: ...|p  q|...  (two chunks, p < q)
   ///     afterwards        [q p a b]        descending, in front of what was there
@@ -144,7 +145,7 @@ class FreeArea {
       chunk.set_bits(PageBits::chunk(bits.order(), type));
       chain.front = page;
       ++chain.nr;
-      // Not of these bits: the next page to look at would have to wait until they are read.
+      // The same as bits.order().nr_pages(), but known without waiting for the load of bits.
       return chain.pages_each;
     };
     map.for_each_chunk(start, end, visit);
@@ -211,10 +212,10 @@ class FreeArea {
       add_head(map, rest, map.slot(rest), order, type);
       rest += pages(order);
     }
-    return {map.pfn(page), map.pfn(kept_end)};
+    return {map.pfn(page), map.pfn(page) + (kept_end - page)};  // kept_end may be 2^32, that is 0
   }
 
-  /// Does what in take() may throw std::bad_alloc. Changes nothing that matters.
+  /// Makes the records that take() writes to. Throws std::bad_alloc.
   void prepare_take(Map& map, Pfn pfn, Order low) {
     if (map.bits(pfn).order() > low) prepare_split(map, map.index(pfn), low);
   }

@@ -16,8 +16,8 @@
 
 namespace pageblock {
 
-/// The pages of a zone, and questions about many of them. Takes whole blocks in one step where their
-/// pages are alike.
+/// The pages of a zone, and questions about many of them. Takes whole blocks in one step where
+/// their pages are alike.
 template <ZoneConfig Config>
 class Memmap : public PageRecords<Config> {
   using Base = PageRecords<Config>;
@@ -37,6 +37,7 @@ class Memmap : public PageRecords<Config> {
   using Base::records_;
   using Base::records_at;
   using Base::set_cover;
+  using Base::shared_count;
   using Base::tail_pages;
 
  public:
@@ -84,8 +85,8 @@ class Memmap : public PageRecords<Config> {
     return std::max(start, end);
   }
 
-  /// Calls visit(page, slot) for each chunk head in [start, end), which is in one pageblock, from low
-  /// to high. It returns the pages of the chunk, and makes no other chunk head there.
+  /// Calls visit(page, slot) for each chunk head in [start, end), which is in one pageblock, from
+  /// low to high. It returns the pages of the chunk, and makes no other chunk head there.
   template <typename Visitor>
   void for_each_chunk(Pfn start, Pfn end, Visitor visit) {
     const Index base = index(start) - static_cast<Index>(offset_of(index(start)));
@@ -104,8 +105,8 @@ class Memmap : public PageRecords<Config> {
     }
   }
 
-  /// Goes through [start, end) from low to high: step(bits) says how many pages on the next one is, 0
-  /// to stop. Returns where it ended, which may be behind @p end.
+  /// Goes through [start, end) from low to high: step(bits) says how many pages on the next one is,
+  /// 0 to stop. Returns where it ended, which may be behind @p end.
   template <typename Step>
   [[nodiscard]] Pfn walk(Pfn start, Pfn end, Step step) const {
     Pfn pfn = start;
@@ -127,7 +128,8 @@ class Memmap : public PageRecords<Config> {
     return pfn;
   }
 
-  /// Returns whether a page behind the first of the chunk of @p order at @p page has one of @p flags.
+  /// Returns whether a page behind the first of the chunk of @p order at @p page has one of @p
+  /// flags.
   [[nodiscard]] bool tail_has(Index page, Order order, unsigned flags) const {
     if (order == Order{0}) return false;
     const auto has_flags = [flags](PageBits bits) { return bits.has(flags); };
@@ -146,7 +148,7 @@ class Memmap : public PageRecords<Config> {
   /// Returns the references to the page: 0 unless it is in use.
   [[nodiscard]] std::uint32_t count(Pfn pfn) const {
     const PageBits now = this->bits(pfn);
-    if (now.has(PageBits::shared)) return links_of(index(pfn)).next;
+    if (now.has(PageBits::shared)) return shared_count(index(pfn));
     return now.has(PageBits::in_use) ? 1 : 0;
   }
 

@@ -203,7 +203,8 @@ inline FreeResult free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Temperature 
 
   if (bits.has(PageBits::shared) && !page.put_testzero()) [[unlikely]]
     return {Freed::held};
-  const PageBits unused = bits.without(PageBits::in_use | PageBits::shared | flags_to_clear);
+  // Read again: who shared the page may have marked it before dropping its reference.
+  const PageBits unused = page.bits().without(PageBits::in_use | PageBits::shared | flags_to_clear);
   zone.trace(trace::MmPageFree{pfn, Order{0}, cpu});
   if (unused.has(bad_page)) [[unlikely]] {
     page.set_bits(unused);

@@ -8,7 +8,7 @@
 ///     | first page: bits, links       |          +--------+--------+-----+------------------+
 ///     | others: cover or records ------------->  | page 1 | page 2 | ... | page 2^order - 1 |
 ///     +-------------------------------+          +--------+--------+-----+------------------+
-///                                                 10 bytes a page: bits, links
+///                                                 10 bytes a page: bits, links or count
 ///
 /// The descriptor *is* the record of the block's first page. The other pages share one value, the
 /// cover (inner pages of a chunk: 0; reserved; hole; ...), until one of them differs; from then on
@@ -20,7 +20,6 @@
 /// nothing; the first write to such a page writes down what population left.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -146,11 +145,11 @@ class PageRecords {
     /// clears in_use and shared. Several users may do so at once.
     [[nodiscard]] bool put_testzero() {
       // Who sees 1 is the only user, so nobody else can change it.
-      return next() == 1 ||
+      return std::atomic_ref{links_->next}.load(std::memory_order_acquire) == 1 ||
              std::atomic_ref{links_->next}.fetch_sub(1, std::memory_order_acq_rel) == 1;
     }
 
-    /// False if the page has no record: then it has no slot.
+    /// False if nothing is stored of the page by itself yet.
     explicit operator bool() const { return bits_ != nullptr; }
 
    private:
@@ -164,7 +163,8 @@ class PageRecords {
     Links* links_ = nullptr;
   };
 
-  /// Returns the slot of a page, if it has a record.
+  /// Returns the slot of a page, false if nothing is stored of it by itself: it has no record, or
+  /// is a first page as population left it.
   [[nodiscard]] Slot find_slot(Index page) {
     const Index b = block_of(page);
     if (is_first(page)) {
@@ -188,12 +188,13 @@ class PageRecords {
       return {first_bits_[b], first_links_[b]};
     }
     if (records_[b] == nullptr) [[unlikely]]
-      make_records(b);
+      make_records_of(b);
     return {records_[b]->bits[offset_of(page)], records_[b]->links[offset_of(page)]};
   }
 
   /// Fetches what is stored of a page into the cache.
   void prefetch(Index page) const {
+    if (is_first(page)) return;  // the descriptors are few
     if (const Records* records = records_at(block_of(page))) {
       __builtin_prefetch(&records->links[offset_of(page)]);
       __builtin_prefetch(&records->bits[offset_of(page)]);
@@ -216,7 +217,7 @@ class PageRecords {
   /// std::bad_alloc. Locking: the caller holds zone->lock.
   void make_records(Pfn pfn) {
     const Index b = block_of(index(pfn));
-    if (records_[b] == nullptr) make_records(b);
+    if (records_[b] == nullptr) make_records_of(b);
   }
 
   /// Returns the number of blocks that have records.
@@ -250,7 +251,7 @@ class PageRecords {
   // In covers_: the first page's state is written down, and no longer as populated() says.
   static constexpr std::uint16_t first_is_written = 1U << 15;
 
-  // The pages of one block. Offset 0 is not used: that page is in the descriptor.
+  // The pages of one block. Offset 0 is never written: that page is in the descriptor.
   struct Records {
     std::array<Links, Blocks::pageblock_nr_pages> links;
     std::array<std::uint16_t, Blocks::pageblock_nr_pages> bits;
@@ -272,6 +273,7 @@ class PageRecords {
           return found == 0;
         };
         while (i + step <= nr && has_none(i)) i += step;
+        // The last pages, some of them once more.
         if (nr >= step && nr - i < step && has_none(nr - step)) return end;
       }
       while (i < nr && !predicate(PageBits{read(from[i])})) ++i;
@@ -280,7 +282,8 @@ class PageRecords {
   };
 
   /// What the first page of block @p b is after population: where a largest chunk begins, its head.
-  /// Chunks are pushed to the head of their list in ascending order, so the next one is below.
+  /// Chunks are pushed to the head of their list in ascending order, so the next one is below. (At
+  /// the ends of the map there is none: add_populated() says so.)
   [[nodiscard]] static constexpr Meaning populated(Index b) {
     constexpr auto blocks_per_chunk =
         static_cast<Index>(Blocks::max_order_nr_pages >> Config::pageblock_order);
@@ -330,7 +333,7 @@ class PageRecords {
     std::atomic_ref{covers_[b]}.store(covers_[b] | first_is_written, std::memory_order_release);
   }
 
-  // Pairs with the publication in make_records(): a page may be read while its neighbour's first
+  // Pairs with the publication in make_records_of(): a page may be read while its neighbour's first
   // difference makes their records.
   [[nodiscard]] const Records* records_at(Index b) const {
     auto& records = const_cast<Records*&>(records_[b]);  // atomic_ref<const T> is C++26
@@ -338,18 +341,23 @@ class PageRecords {
     return std::atomic_ref{records}.load(std::memory_order_acquire);
   }
 
-  [[gnu::noinline, gnu::cold]] void make_records(Index b) {
+  [[gnu::noinline, gnu::cold]] void make_records_of(Index b) {
     Records& records = *owned_.emplace_back(std::make_unique<Records>());
     records.block = b;
     records.bits.fill(cover_of(b).raw());
     std::atomic_ref{records_[b]}.store(&records, std::memory_order_release);
   }
 
+  // What a shared page has for its count: may be asked without a lock.
+  [[nodiscard]] Index shared_count(Index page) const {
+    const Index b = block_of(page);
+    return read(is_first(page) ? first_links_[b].next : records_[b]->links[offset_of(page)].next);
+  }
+
   [[nodiscard]] Links links_of(Index page) const {
     const Index b = block_of(page);
     if (is_first(page) && !is_written(b)) return populated(b).links;
-    const Links& links = is_first(page) ? first_links_[b] : records_[b]->links[offset_of(page)];
-    return {read(links.next), links.prev};
+    return is_first(page) ? first_links_[b] : records_[b]->links[offset_of(page)];
   }
 
   void swap(PageRecords& other) noexcept {

@@ -4,6 +4,7 @@
 /// Kernel: zone->pageblock_flags, include/linux/pageblock-flags.h.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 

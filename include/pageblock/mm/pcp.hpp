@@ -18,7 +18,8 @@
 namespace pageblock {
 
 /// A list of pages that are added and taken at both ends: a ring. What decides where a page goes
-/// when it is drained stays in the page (page_private).
+/// when it is drained stays in the page (page_private). A list that was moved from can only be
+/// assigned to.
 class PcpList {
  public:
   [[nodiscard]] std::size_t size() const { return size_; }
@@ -50,7 +51,8 @@ class PcpList {
   }
   Pfn pop_tail() { return ring_[at(--size_)]; }
 
-  /// Takes @p nr pages, and calls visit(pfn) for each. Requires: the list has as many.
+  /// Takes @p nr pages from the tail upward, and calls visit(pfn) for each. Requires: the list has
+  /// as many.
   template <typename Visitor>
   void pop_tail(std::size_t nr, Visitor visit) {
     const std::size_t behind = head_ + size_;
