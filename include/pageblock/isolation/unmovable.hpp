@@ -18,14 +18,10 @@
 namespace pageblock {
 namespace detail {
 
-// The page at which the search from pfn, in a block of @p type, has found more than count pages.
+// The page at which the scan from pfn has found more than count pages.
 template <ZoneConfig Config>
-std::optional<Pfn> find_unmovable(const Zone<Config>& zone, Pfn pfn, MigrateType type,
-                                  std::uint64_t count) {
-  // v3.6 trusts these blindly.
-  if (zone.type() == ZoneType::movable) return std::nullopt;
-  if (type == MigrateType::movable || type == MigrateType::cma) return std::nullopt;
-
+[[gnu::noinline]] std::optional<Pfn> scan_for_unmovable(const Zone<Config>& zone, Pfn pfn,
+                                                        std::uint64_t count) {
   // From the given page, so the scan of a block whose first pages are a hole ends in the next one.
   // Pages in free chunks are not in use.
   const auto is_unmovable = [](PageBits bits) {
@@ -37,6 +33,16 @@ std::optional<Pfn> find_unmovable(const Zone<Config>& zone, Pfn pfn, MigrateType
     if (++found > count) return page;
   }
   return std::nullopt;
+}
+
+// The page at which the search from pfn, in a block of @p type, has found more than count pages.
+template <ZoneConfig Config>
+inline std::optional<Pfn> find_unmovable(const Zone<Config>& zone, Pfn pfn, MigrateType type,
+                                         std::uint64_t count) {
+  // v3.6 trusts these blindly.
+  if (zone.type() == ZoneType::movable) return std::nullopt;
+  if (type == MigrateType::movable || type == MigrateType::cma) return std::nullopt;
+  return scan_for_unmovable(zone, pfn, count);
 }
 
 }  // namespace detail

@@ -105,7 +105,7 @@ template <ZoneConfig Config>
 /// Locking:  takes the CPU's lock, and inside it zone.lock if there are pages.
 /// Kernel:   drain_pages(), for one zone.
 template <ZoneConfig Config>
-void drain_pages(Zone<Config>& zone, Cpu cpu) {
+[[gnu::noinline]] void drain_pages(Zone<Config>& zone, Cpu cpu) {
   PerCpuPages& pcp = zone.pcp(cpu);
   const IrqSaveGuard guard{zone.pcp_lock(cpu)};
   if (pcp.count != 0) detail::free_pcppages_bulk(zone, pcp.count, pcp);
@@ -114,7 +114,7 @@ void drain_pages(Zone<Config>& zone, Cpu cpu) {
 /// Drains the CPUs that have pages: 0, 1, 2, ... in turn. Which CPU asks makes no difference.
 /// Locking:  as drain_pages(); no lock is held in between, nor to see whether a CPU has pages.
 template <ZoneConfig Config>
-void drain_all_pages(Zone<Config>& zone) {
+inline void drain_all_pages(Zone<Config>& zone) {
   for (unsigned id = 0; id < zone.nr_cpus(); ++id) {
     const Cpu cpu{id};
     static_cast<void>(zone.pcp_lock(cpu));  // for its check: a notifier must not drain its zone
