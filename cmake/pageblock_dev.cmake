@@ -19,6 +19,7 @@ if(PAGEBLOCK_SANITIZE)
 endif()
 
 if(PAGEBLOCK_COVERAGE)
-  target_compile_options(pageblock_dev INTERFACE --coverage)
+  # Atomic counts, since threads run the same lines.
+  target_compile_options(pageblock_dev INTERFACE --coverage -fprofile-update=atomic)
   target_link_options(pageblock_dev INTERFACE --coverage)
 endif()
