@@ -2,12 +2,15 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 #include "pageblock/base/spinlock.hpp"
+#include "pageblock/base/tracepoint.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/drain.hpp"
@@ -33,6 +36,14 @@ struct WithSpinlock : FourCpus {
 };
 struct WithStdLock : FourCpus {
   using Lock = StdLock<std::mutex>;
+};
+// Halts a thread that frees a page between its look at the block's type and the CPU's list.
+struct HaltsInFree : WithSpinlock {
+  struct Tracer {
+    std::function<void()> in_free;
+    void operator()(const trace::MmPageFree&) const { in_free(); }
+    void operator()(const auto&) const {}
+  };
 };
 
 }  // namespace
@@ -100,4 +111,23 @@ TEST_CASE("what a user of a shared page did is seen by the last one to drop it",
   }
   for (std::thread& thread : threads) thread.join();
   CHECK(nr_lost == 0);
+}
+
+TEST_CASE("isolating waits for a page that is on its way to a CPU's list", "[concurrency]") {
+  Zone<HaltsInFree> zone{
+      ZoneLayout{.spanned_pages = 64, .in_use = {{.range = {Pfn{9}, Pfn{10}}}}, .nr_cpus = 2}};
+  zone.set_pageset(4, 16);
+  std::atomic<bool> in_free{false};
+  zone.tracer().in_free = [&] {
+    in_free = true;
+    // Time enough to isolate the block, if nobody waited for this thread.
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
+  };
+  std::thread frees{[&] { free_pages(zone, Cpu{1}, Pfn{9}, Order{0}); }};
+  while (!in_free) std::this_thread::yield();
+  CHECK(set_migratetype_isolate(zone, Pfn{8}) == ok);
+  frees.join();
+  CHECK(zone.pcp(Cpu{1}).count == 0);
+  CHECK(zone.nr_free_pages() == 64);
+  CHECK(verify(zone).empty());
 }

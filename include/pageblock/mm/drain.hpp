@@ -112,13 +112,16 @@ template <ZoneConfig Config>
 }
 
 /// Drains the CPUs that have pages: 0, 1, 2, ... in turn. Which CPU asks makes no difference.
-/// Locking:  as drain_pages(); no lock is held in between, nor to see whether a CPU has pages.
+/// A page whose free began before is not left behind: where threads share the zone, a CPU that is
+/// just putting one on an empty list is waited for. (v3.6 looks at the count without a lock and may
+/// miss that page.)
+/// Locking:  as drain_pages(); no lock is held in between.
 template <ZoneConfig Config>
 inline void drain_all_pages(Zone<Config>& zone) {
   for (unsigned id = 0; id < zone.nr_cpus(); ++id) {
     const Cpu cpu{id};
     static_cast<void>(zone.pcp_lock(cpu));  // for its check: a notifier must not drain its zone
-    if (detail::read_once<is_shared<Config>>(zone.pcp(cpu).count) != 0) drain_pages(zone, cpu);
+    if (is_shared<Config> || zone.pcp(cpu).count != 0) drain_pages(zone, cpu);
   }
 }
 
