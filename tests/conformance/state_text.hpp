@@ -66,7 +66,7 @@ template <pageblock::ZoneConfig Config>
     }
   }
   for (unsigned id = 0; id < zone.nr_cpus(); ++id) {
-    const PerCpuPages& pcp = zone.pcp(Cpu{id});
+    const PerCpuPages<Config>& pcp = zone.pcp(Cpu{id});
     fnv.add(pcp.count);
     for (std::size_t index = 0; index < nr_pcp_types; ++index) {
       const PcpList& list = pcp.list(Config::semantics.migratetypes[index]);
@@ -108,7 +108,7 @@ template <pageblock::ZoneConfig Config>
     }
   }
   for (unsigned id = 0; id < zone.nr_cpus(); ++id) {
-    const PerCpuPages& pcp = zone.pcp(Cpu{id});
+    const PerCpuPages<Config>& pcp = zone.pcp(Cpu{id});
     lines.push_back(concat("pcp cpu=", id, " count=", pcp.count));
     for (std::size_t number = 0; number < nr_pcp_types; ++number) {
       const PcpList& list = pcp.list(Config::semantics.migratetypes[number]);

@@ -85,7 +85,7 @@ template <ZoneConfig Config>
     }
   }
   for (unsigned id = 0; id < zone.nr_cpus(); ++id) {
-    const PerCpuPages& pcp = zone.pcp(Cpu{id});
+    const PerCpuPages<Config>& pcp = zone.pcp(Cpu{id});
     PcpImage& of_cpu = image.pcps.emplace_back(PcpImage{pcp.count, pcp.batch, pcp.high, {}});
     for (const MigrateType type : pcp_types) {
       of_cpu.lists[index_of(type)] = pcp_list(zone, Cpu{id}, type);

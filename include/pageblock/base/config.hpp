@@ -97,4 +97,10 @@ template <ZoneConfig Config>
   return detail::type_numbers<Config>[index_of(type)];
 }
 
+/// Returns whether the kernel of @p Config has @p type.
+template <ZoneConfig Config>
+[[nodiscard]] constexpr bool has_type(MigrateType type) {
+  return is_migratetype(type) && number_of<Config>(type) < Config::semantics.migratetypes.size();
+}
+
 }  // namespace pageblock

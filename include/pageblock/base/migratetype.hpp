@@ -15,9 +15,18 @@ namespace pageblock {
 
 /// A migratetype by name. Kernels number them differently (movable is 2 in v3.6 and 1 since v4.4),
 /// so numbers live in Semantics and only hashes and io use them.
-enum class MigrateType : std::uint8_t { unmovable, reclaimable, movable, reserve, cma, isolate };
+/// No kernel has all of them: reserve gave way to highatomic in v4.4.
+enum class MigrateType : std::uint8_t {
+  unmovable,
+  reclaimable,
+  movable,
+  reserve,
+  cma,
+  isolate,
+  highatomic
+};
 
-inline constexpr std::size_t nr_migratetypes = 6;
+inline constexpr std::size_t nr_migratetypes = 7;
 
 /// The types that requests have and that per-CPU lists exist for.
 inline constexpr std::array pcp_types{MigrateType::unmovable, MigrateType::reclaimable,
@@ -41,7 +50,7 @@ inline constexpr std::size_t nr_pcp_types = pcp_types.size();
 /// Returns the name as /proc/pagetypeinfo prints it; "unknown" for a number that is none.
 [[nodiscard]] constexpr std::string_view to_string(MigrateType type) {
   constexpr std::array<std::string_view, nr_migratetypes> names{
-      "Unmovable", "Reclaimable", "Movable", "Reserve", "CMA", "Isolate"};
+      "Unmovable", "Reclaimable", "Movable", "Reserve", "CMA", "Isolate", "HighAtomic"};
   return is_migratetype(type) ? names[index_of(type)] : "unknown";
 }
 

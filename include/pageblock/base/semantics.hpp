@@ -1,41 +1,108 @@
 /// Kernel versions as values: what differs between them.
 ///
 /// Layer:  base.
-/// Kernel: v3.6. Later versions are further values of Semantics, with the members they need.
+/// Kernel: v3.6 and v6.1. Further versions are further values, with the members they need.
 #pragma once
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 
 #include "pageblock/base/migratetype.hpp"
 
 namespace pageblock {
 
+/// Which end of a free list chunks go to when their pageblock changes lists.
+enum class ListEnd : std::uint8_t { head, tail };
+
+/// In what turn a per-CPU list is drained.
+enum class DrainOrder : std::uint8_t {
+  in_turn,      ///< A few pages of each list, more the fewer lists have any.
+  list_by_list  ///< The list just freed to until it is empty, then the next.
+};
+
+/// Which type a page that refills a per-CPU list is marked with, and so is drained to.
+enum class RefillMark : std::uint8_t {
+  request,   ///< The requested type, but its block's if that is cma or isolate.
+  free_list  ///< That of the free list that it was taken from.
+};
+
+/// Which free chunks may merge.
+enum class MergeRule : std::uint8_t {
+  any,       ///< All buddies.
+  ordinary,  ///< From a pageblock upward: of one type, or both unmovable, movable or reclaimable.
+};
+
+/// How a request takes memory of another type.
+enum class StealRule : std::uint8_t {
+  largest,         ///< The largest chunk, at once; the reserve last.
+  claim_or_small,  ///< The largest to claim its block, or the smallest; then it asks again.
+};
+
+/// How pageblocks are isolated.
+enum class IsolateRule : std::uint8_t {
+  notifiers,  ///< Notifiers are asked, movable blocks trusted; isolating twice succeeds; drains.
+  scan,       ///< Every page is looked at; isolating twice is refused; the caller drains.
+};
+
 /// One kernel version's behaviour: a member for each point on which modelled kernels differ. It is
 /// a structural type; Config::semantics picks a value at compile time.
 struct Semantics {
-  /// A row of the fallback table: the other types to take free pages from, in this order.
-  struct FallbackRow {
-    std::array<MigrateType, 3> types{};
-    std::size_t size = 0;
+  /// Some migratetypes in an order that matters.
+  template <std::size_t most>
+  struct Types {
+    std::array<MigrateType, most> types{};
+    std::size_t count = 0;
 
     [[nodiscard]] constexpr const MigrateType* begin() const { return types.data(); }
-    [[nodiscard]] constexpr const MigrateType* end() const { return types.data() + size; }
+    [[nodiscard]] constexpr const MigrateType* end() const { return types.data() + count; }
+    [[nodiscard]] constexpr std::size_t size() const { return count; }
+    [[nodiscard]] constexpr const MigrateType& operator[](std::size_t i) const { return types[i]; }
+    [[nodiscard]] constexpr MigrateType& operator[](std::size_t i) { return types[i]; }
   };
+  /// A row of the fallback table: the other types to take free pages from, in this order.
+  using FallbackRow = Types<3>;
 
   /// The version as the kernel writes it.
   int major;
   int minor;
 
   /// The migratetypes in the order of the kernel's numbers, which is also the order of its tables.
-  /// v4.4 swaps movable and reclaimable.
-  std::array<MigrateType, nr_migratetypes> migratetypes;
+  /// v4.4 swaps movable and reclaimable, and has highatomic for reserve.
+  Types<6> migratetypes;
 
   /// For each type that requests have (in the order of pcp_types): where they fall back to.
   std::array<FallbackRow, nr_pcp_types> fallbacks;
 
-  /// Returns the kernel's number for @p type.
+  /// The largest order that per-CPU lists hold (v5.14: 3), and whether they hold chunks of the huge
+  /// page order, a pageblock, too.
+  unsigned pcp_order;
+  bool pcp_huge_pages;
+
+  /// Whether a run of frees drains more and more pages at once (free_factor, v5.14 to v6.6), and
+  /// the limits of the lists follow watermarks and reclaim.
+  bool pcp_scales;
+
+  DrainOrder drain_order;
+  RefillMark refill_mark;
+
+  /// Whether a drained page, while some block is isolated, goes to the list of its block instead of
+  /// the one it is marked with (v3.18).
+  bool drain_rereads_type;
+
+  MergeRule merge_rule;
+  StealRule steal_rule;
+
+  /// Where the chunks of a block go when it is isolated, given back or claimed (v5.10: the tail).
+  ListEnd move_to;
+
+  /// Whether NR_FREE_PAGES counts free pages of isolated blocks (until v3.6).
+  bool counts_isolated;
+
+  IsolateRule isolate_rule;
+
+  /// Returns the kernel's number for @p type; nr_migratetypes if it has no such type.
   [[nodiscard]] constexpr unsigned number_of(MigrateType type) const {
     for (unsigned number = 0; number < migratetypes.size(); ++number) {
       if (migratetypes[number] == type) return number;
@@ -47,6 +114,11 @@ struct Semantics {
   [[nodiscard]] constexpr std::optional<MigrateType> type_of(std::size_t number) const {
     if (number >= migratetypes.size()) return std::nullopt;
     return migratetypes[number];
+  }
+
+  /// Returns whether the kernel has @p type.
+  [[nodiscard]] constexpr bool has(MigrateType type) const {
+    return number_of(type) < migratetypes.size();
   }
 
   /// Returns the row for requests of @p type, one of pcp_types.
@@ -63,12 +135,55 @@ namespace kernel {
 inline constexpr Semantics v3_6{
     .major = 3,
     .minor = 6,
-    .migratetypes = {MigrateType::unmovable, MigrateType::reclaimable, MigrateType::movable,
-                     MigrateType::reserve, MigrateType::cma, MigrateType::isolate},
+    .migratetypes = {{MigrateType::unmovable, MigrateType::reclaimable, MigrateType::movable,
+                      MigrateType::reserve, MigrateType::cma, MigrateType::isolate},
+                     6},
     .fallbacks = {{{{MigrateType::reclaimable, MigrateType::movable}, 2},
                    {{MigrateType::unmovable, MigrateType::movable}, 2},
                    {{MigrateType::cma, MigrateType::reclaimable, MigrateType::unmovable}, 3}}},
+    .pcp_order = 0,
+    .pcp_huge_pages = false,
+    .pcp_scales = false,
+    .drain_order = DrainOrder::in_turn,
+    .refill_mark = RefillMark::request,
+    .drain_rereads_type = false,
+    .merge_rule = MergeRule::any,
+    .steal_rule = StealRule::largest,
+    .move_to = ListEnd::head,
+    .counts_isolated = true,
+    .isolate_rule = IsolateRule::notifiers,
 };
+
+/// Linux v6.1 (2022, long-term), with its stable updates until 6.1.192, built with CMA.
+inline constexpr Semantics v6_1{
+    .major = 6,
+    .minor = 1,
+    .migratetypes = {{MigrateType::unmovable, MigrateType::movable, MigrateType::reclaimable,
+                      MigrateType::highatomic, MigrateType::cma, MigrateType::isolate},
+                     6},
+    .fallbacks = {{{{MigrateType::reclaimable, MigrateType::movable}, 2},
+                   {{MigrateType::unmovable, MigrateType::movable}, 2},
+                   {{MigrateType::reclaimable, MigrateType::unmovable}, 2}}},
+    .pcp_order = 3,
+    .pcp_huge_pages = true,
+    .pcp_scales = true,
+    .drain_order = DrainOrder::list_by_list,
+    .refill_mark = RefillMark::free_list,
+    .drain_rereads_type = true,
+    .merge_rule = MergeRule::ordinary,
+    .steal_rule = StealRule::claim_or_small,
+    .move_to = ListEnd::tail,
+    .counts_isolated = false,
+    .isolate_rule = IsolateRule::scan,
+};
+
+/// Returns @p semantics as built without CMA (since v4.4), as Debian builds it: isolate gets cma's
+/// number.
+[[nodiscard]] constexpr Semantics without_cma(Semantics semantics) {
+  semantics.migratetypes[semantics.number_of(MigrateType::cma)] = MigrateType::isolate;
+  --semantics.migratetypes.count;
+  return semantics;
+}
 
 }  // namespace kernel
 }  // namespace pageblock

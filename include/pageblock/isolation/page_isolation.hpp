@@ -109,7 +109,7 @@ Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn) {
 /// Locking:  takes zone.lock.
 template <ZoneConfig Config>
 void unset_migratetype_isolate(Zone<Config>& zone, Pfn pfn, MigrateType type) {
-  bug_on(!is_migratetype(type), "no such migratetype");
+  bug_on(!has_type<Config>(type), "no such migratetype");
   const IrqSaveGuard guard{zone.lock()};
   if (get_pageblock_migratetype(zone, pfn) != MigrateType::isolate) return;
   bug_on(zone.nr_pageblock_isolate() <= 0, "more blocks are isolated than were counted");
@@ -133,7 +133,7 @@ template <ZoneConfig Config>
 Status start_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
                                 MigrateType undo_type) {
   bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");
-  bug_on(!is_migratetype(undo_type), "no such migratetype");
+  bug_on(!has_type<Config>(undo_type), "no such migratetype");
   const PfnRange blocks = detail::windows_of(zone, start_pfn, end_pfn);
   Pfn pfn = blocks.start;
   const auto roll_back = [&] {
@@ -169,7 +169,7 @@ Status start_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
 template <ZoneConfig Config>
 Status undo_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, MigrateType type) {
   bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");
-  bug_on(!is_migratetype(type), "no such migratetype");
+  bug_on(!has_type<Config>(type), "no such migratetype");
   const PfnRange blocks = detail::windows_of(zone, start_pfn, end_pfn);
   const auto for_each_isolated = [&](auto visit) {
     for (Pfn pfn = blocks.start; pfn < blocks.end; pfn += Zone<Config>::pageblock_nr_pages) {

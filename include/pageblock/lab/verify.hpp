@@ -120,7 +120,7 @@ class Verifier {
   }
 
   void check_pcp(Cpu cpu) {
-    const PerCpuPages& pcp = zone_.pcp(cpu);
+    const PerCpuPages<Config>& pcp = zone_.pcp(cpu);
     std::size_t sum = 0;
     for (const MigrateType list_type : pcp_types) {
       const PcpList& list = pcp.list(list_type);
@@ -221,7 +221,7 @@ class Verifier {
     for (std::size_t i = 0; i < zone_.pageblock_flags().size(); ++i) {
       const MigrateType type = zone_.pageblock_flags()[i];
       if (type == MigrateType::isolate) ++nr_isolate;
-      expect(is_migratetype(type), "the block at {} has the unknown type {}",
+      expect(has_type<Config>(type), "the block at {} has the unknown type {}",
              zone_.start_pfn() + (std::uint64_t{i} << Config::pageblock_order), index_of(type));
     }
     // In v3.6 stealing retypes isolated blocks and leaves the counter too high, for good. Too low

@@ -65,7 +65,8 @@ void free_pages_in_order(Zone<Config>& zone,
 /// Requires: nr <= pcp.count. Locking: the caller holds the CPU's lock.
 /// Kernel: free_pcppages_bulk().
 template <ZoneConfig Config>
-[[gnu::noinline]] void free_pcppages_bulk(Zone<Config>& zone, std::uint32_t nr, PerCpuPages& pcp) {
+[[gnu::noinline]] void free_pcppages_bulk(Zone<Config>& zone, std::uint32_t nr,
+                                          PerCpuPages<Config>& pcp) {
   bug_on(nr > pcp.count, "the CPU has fewer pages than that");
   const std::lock_guard guard{zone.lock()};
   // A few at a time, so that their records are fetched ahead.
@@ -94,7 +95,7 @@ template <ZoneConfig Config>
     to_free -= nr_of_list;
     batch_free -= nr_of_list;
   }
-  pcp.add_to_count<is_shared<Config>>(0 - nr);
+  pcp.add_to_count(0 - nr);
   zone.mod_nr_free_pages(nr);
 }
 
@@ -106,7 +107,7 @@ template <ZoneConfig Config>
 /// Kernel:   drain_pages(), for one zone.
 template <ZoneConfig Config>
 [[gnu::noinline]] void drain_pages(Zone<Config>& zone, Cpu cpu) {
-  PerCpuPages& pcp = zone.pcp(cpu);
+  PerCpuPages<Config>& pcp = zone.pcp(cpu);
   const IrqSaveGuard guard{zone.pcp_lock(cpu)};
   if (pcp.count != 0) detail::free_pcppages_bulk(zone, pcp.count, pcp);
 }

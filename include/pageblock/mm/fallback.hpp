@@ -33,7 +33,7 @@ template <ZoneConfig Config>
 template <ZoneConfig Config>
 void set_pageblock_migratetype(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   bug_on(!zone.spans(pfn), "pfn is not in the zone");
-  bug_on(!is_migratetype(type), "no such migratetype");
+  bug_on(!has_type<Config>(type), "no such migratetype");
   zone.pageblock_flags().set(pfn, zone.mobility_grouping() ? type : MigrateType::unmovable);
 }
 
@@ -49,7 +49,7 @@ template <ZoneConfig Config>
 std::uint64_t move_freepages_block(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   zone.assert_locked();
   bug_on(!zone.spans(pfn), "pfn is not in the zone");
-  bug_on(!is_migratetype(type), "no such migratetype");
+  bug_on(!has_type<Config>(type), "no such migratetype");
   Pfn start = pfn.align_down(Zone<Config>::pageblock_order);
   const Pfn end = start + Zone<Config>::pageblock_nr_pages;
   if (end > zone.end_pfn()) return 0;

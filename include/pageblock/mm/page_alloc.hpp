@@ -112,7 +112,7 @@ void prep_new_page(Zone<Config>& zone, Pfn pfn) {
 // marked with the type asked for, so it will not return to the reserve (a v3.6 defect).
 // Kernel: rmqueue_bulk().
 template <ZoneConfig Config>
-[[gnu::noinline]] void refill_pcp(Zone<Config>& zone, PerCpuPages& pcp, MigrateType type,
+[[gnu::noinline]] void refill_pcp(Zone<Config>& zone, PerCpuPages<Config>& pcp, MigrateType type,
                                   Temperature temperature) {
   PcpList& list = pcp.list(type);
   Memmap<Config>& map = zone.memmap();
@@ -140,7 +140,7 @@ template <ZoneConfig Config>
       }
       zone.trace(trace::MmPageAllocZoneLocked{pfn, Order{0}, type, true});
     }
-    pcp.add_to_count<is_shared<Config>>(nr);
+    pcp.add_to_count(nr);
     zone.mod_nr_free_pages(-static_cast<std::int64_t>(nr));
     left -= nr;
   }
@@ -149,7 +149,7 @@ template <ZoneConfig Config>
 template <ZoneConfig Config>
 inline std::optional<Pfn> alloc_from_pcp(Zone<Config>& zone, Cpu cpu, MigrateType type,
                                          Temperature temperature) {
-  PerCpuPages& pcp = zone.pcp(cpu);
+  PerCpuPages<Config>& pcp = zone.pcp(cpu);
   const IrqSaveGuard guard{zone.pcp_lock(cpu)};
   PcpList& list = pcp.list(type);
   if (list.empty()) [[unlikely]] {
@@ -157,7 +157,7 @@ inline std::optional<Pfn> alloc_from_pcp(Zone<Config>& zone, Cpu cpu, MigrateTyp
     if (list.empty()) return std::nullopt;
   }
   const Pfn pfn = temperature == Temperature::hot ? list.pop_head() : list.pop_tail();
-  pcp.add_to_count<is_shared<Config>>(0U - 1);
+  pcp.add_to_count(0U - 1);
   prep_new_page(zone, pfn);
   return pfn;
 }
@@ -188,7 +188,7 @@ inline FreeResult free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Temperature 
                               unsigned flags_to_clear = 0) {
   Memmap<Config>& map = zone.memmap();
   if constexpr (Config::debug_vm) bug_on(!map.contains(pfn), "the chunk is not in the zone");
-  PerCpuPages& pcp = zone.pcp(cpu);
+  PerCpuPages<Config>& pcp = zone.pcp(cpu);
   const IrqSaveGuard guard{zone.pcp_lock(cpu)};
   auto page = map.find_slot(map.index(pfn));
   if (!page) [[unlikely]] {
@@ -220,7 +220,7 @@ inline FreeResult free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Temperature 
   } else {
     list.push_tail(pfn);
   }
-  pcp.add_to_count<is_shared<Config>>(1);
+  pcp.add_to_count(1);
   if (pcp.count >= pcp.high) free_pcppages_bulk(zone, std::min(pcp.batch, pcp.count), pcp);
   return {};
 }

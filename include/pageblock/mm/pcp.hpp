@@ -1,4 +1,4 @@
-/// Per-CPU page lists: pages of order 0 that a CPU keeps for itself.
+/// Per-CPU page lists: chunks of small orders that a CPU keeps for itself.
 ///
 /// Layer:  mm.
 /// Kernel: struct per_cpu_pages, zone_batchsize(), setup_pageset() (mm/page_alloc.c).
@@ -11,14 +11,15 @@
 #include <cstdint>
 #include <utility>
 
+#include "pageblock/base/config.hpp"
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/mm/zeroed_array.hpp"
 
 namespace pageblock {
 
-/// A list of pages that are added and taken at both ends: a ring. What decides where a page goes
-/// when it is drained stays in the page (page_private). A list that was moved from can only be
+/// A list of chunks of one order that are added and taken at both ends: a ring. What decides where a
+/// chunk goes when it is drained stays in its first page (page_private). A list that was moved from can only be
 /// assigned to.
 class PcpList {
  public:
@@ -86,22 +87,52 @@ class PcpList {
 };
 
 /// The lists of one CPU. Changed under the CPU's lock. CPUs share no cache line.
+template <ZoneConfig Config>
 struct alignas(64) PerCpuPages {
+  static constexpr Order top_order{Config::semantics.pcp_order};
+  static constexpr std::size_t nr_small_lists = (top_order.value() + 1) * nr_pcp_types;
+  static constexpr std::size_t nr_lists =
+      nr_small_lists + (Config::semantics.pcp_huge_pages ? 2 : 0);
+
+  /// Returns whether chunks of @p order are kept on per-CPU lists.
+  [[nodiscard]] static constexpr bool has_lists(Order order) {
+    return order <= top_order ||
+           (Config::semantics.pcp_huge_pages && order == Geometry<Config>::pageblock_order);
+  }
+
+  /// Returns the index of the list for chunks of @p order and @p type, one of pcp_types: by order,
+  /// then in the order of the kernel's numbers; of huge pages, the movable ones come last.
+  /// Kernel: order_to_pindex().
+  [[nodiscard]] static constexpr std::size_t index_of_list(Order order, MigrateType type) {
+    if (order > top_order) return nr_small_lists + (type == MigrateType::movable ? 1 : 0);
+    return order.value() * nr_pcp_types + number_of<Config>(type);
+  }
+  /// Kernel: pindex_to_order().
+  [[nodiscard]] static constexpr Order order_of_list(std::size_t index) {
+    if (index >= nr_small_lists) return Geometry<Config>::pageblock_order;
+    return Order{static_cast<unsigned>(index / nr_pcp_types)};
+  }
+
   /// Pages on all lists together. A drain of all CPUs reads it without the lock.
   std::uint32_t count = 0;
   /// Pages to move at once, and the count at which a free drains that many.
   std::uint32_t batch = 1;
   std::uint32_t high = 0;
-  /// One list for each of pcp_types.
-  std::array<PcpList, nr_pcp_types> lists;
+  /// How much more than batch a free drains, as a power of two: it grows while only frees come.
+  std::uint32_t free_factor = 0;
+  /// One list for each order and type that has one.
+  std::array<PcpList, nr_lists> lists;
 
-  template <bool is_shared>
   void add_to_count(std::uint32_t change) {
-    detail::write_once<is_shared>(count, count + change);
+    detail::write_once<is_shared<Config>>(count, count + change);
   }
 
-  [[nodiscard]] PcpList& list(MigrateType type) { return lists[index_of(type)]; }
-  [[nodiscard]] const PcpList& list(MigrateType type) const { return lists[index_of(type)]; }
+  [[nodiscard]] PcpList& list(MigrateType type, Order order = Order{0}) {
+    return lists[index_of_list(order, type)];
+  }
+  [[nodiscard]] const PcpList& list(MigrateType type, Order order = Order{0}) const {
+    return lists[index_of_list(order, type)];
+  }
 
   friend bool operator==(const PerCpuPages&, const PerCpuPages&) = default;
 };

@@ -93,6 +93,8 @@ class Zone : public Geometry<Config_> {
   [[nodiscard]] Pfn end_pfn() const { return state_.start_pfn + state_.spanned_pages; }
   [[nodiscard]] std::uint64_t spanned_pages() const { return state_.spanned_pages; }
   [[nodiscard]] std::uint64_t present_pages() const { return state_.present_pages; }
+  /// Returns the pages that the buddy allocator was given: those present but not reserved.
+  [[nodiscard]] std::uint64_t managed_pages() const { return state_.managed_pages; }
   [[nodiscard]] bool mobility_grouping() const { return state_.mobility_grouping; }
 
   /// Returns whether @p pfn lies between the zone's ends; it may be in a hole.
@@ -131,7 +133,7 @@ class Zone : public Geometry<Config_> {
   /// Locking:  the caller sees to it that nothing changes meanwhile.
   [[nodiscard]] auto free_list(Order order, MigrateType type) const {
     bug_on(order > Zone::top_order, "order is above the largest");
-    bug_on(!is_migratetype(type), "no such migratetype");
+    bug_on(!has_type<Config>(type), "no such migratetype");
     return free_area().list(memmap(), order, type);
   }
 
@@ -203,10 +205,15 @@ class Zone : public Geometry<Config_> {
   [[nodiscard]] const FreeArea<Config>& free_area() const { return state_.free_area; }
   [[nodiscard]] PageblockFlags<Config>& pageblock_flags() { return state_.flags; }
   [[nodiscard]] const PageblockFlags<Config>& pageblock_flags() const { return state_.flags; }
-  [[nodiscard]] PerCpuPages& pcp(Cpu cpu) { return state_.pcps[checked(cpu)]; }
-  [[nodiscard]] const PerCpuPages& pcp(Cpu cpu) const { return state_.pcps[checked(cpu)]; }
+  [[nodiscard]] PerCpuPages<Config>& pcp(Cpu cpu) { return state_.pcps[checked(cpu)]; }
+  [[nodiscard]] const PerCpuPages<Config>& pcp(Cpu cpu) const { return state_.pcps[checked(cpu)]; }
   [[nodiscard]] auto& isolate_notifiers() { return isolate_notifiers_; }
   [[nodiscard]] const auto& isolate_notifiers() const { return isolate_notifiers_; }
+  [[nodiscard]] ZonePressure& pressure() { return state_.pressure; }
+  [[nodiscard]] const ZonePressure& pressure() const { return state_.pressure; }
+  void mod_managed_pages(std::int64_t change) {
+    state_.managed_pages += static_cast<std::uint64_t>(change);
+  }
   void mod_nr_free_pages(std::int64_t change) { state_.nr_free_pages.add(change); }
   void mod_nr_pageblock_isolate(std::int64_t change) { state_.nr_pageblock_isolate.add(change); }
 

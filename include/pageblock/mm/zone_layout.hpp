@@ -71,6 +71,20 @@ struct Watermarks {
   friend bool operator==(const Watermarks&, const Watermarks&) = default;
 };
 
+/// What a zone remembers of memory pressure; v3.6 knows none of it.
+/// Kernel: zone->watermark_boost (v5.0), nr_reserved_highatomic (v4.4), zone->flags.
+struct ZonePressure {
+  /// Pages added to every watermark until kswapd has made up for memory that was stolen.
+  std::uint64_t watermark_boost = 0;
+  /// A steal raised the boost, and kswapd is still to be woken.
+  bool boosted = false;
+  /// kswapd reclaims: per-CPU lists are kept short.
+  bool reclaim_active = false;
+  /// Pages of the blocks that are kept for urgent requests.
+  std::uint64_t nr_reserved_highatomic = 0;
+  friend bool operator==(const ZonePressure&, const ZonePressure&) = default;
+};
+
 namespace detail {
 
 /// Returns the union of @p ranges as sorted, disjoint, non-empty ranges that do not touch.

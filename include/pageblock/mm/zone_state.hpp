@@ -43,12 +43,14 @@ struct ZoneState {
   Pfn start_pfn{};
   std::uint64_t spanned_pages = 0;
   std::uint64_t present_pages = 0;
+  std::uint64_t managed_pages = 0;
+  ZonePressure pressure;
   ZoneCounter nr_free_pages;
   ZoneCounter nr_pageblock_isolate;
   Watermarks watermarks;
   std::array<std::uint64_t, max_nr_zones> lowmem_reserve{};
   unsigned nr_cpus = 1;
-  std::array<PerCpuPages, Config::nr_cpus> pcps;
+  std::array<PerCpuPages<Config>, Config::nr_cpus> pcps;
   PageblockFlags<Config> flags;
   FreeArea<Config> free_area;
   Memmap<Config> memmap;
@@ -85,7 +87,7 @@ ZoneState<Config>::ZoneState(const ZoneLayout& layout)
   for (const BlockTypeRange& typed : layout.block_types) {
     check_range(typed.range, start_pfn, end_pfn,
                 "a range of block types is reversed or leaves the zone");
-    bug_on(!is_migratetype(typed.type), "no such migratetype");
+    bug_on(!has_type<Config>(typed.type), "no such migratetype");
   }
 
   flags = PageblockFlags<Config>{start_pfn, spanned_pages};
@@ -101,6 +103,8 @@ ZoneState<Config>::ZoneState(const ZoneLayout& layout)
   holes.push_back({end_pfn, memmap.end()});
   std::vector<PfnRange> absent = holes;
   absent.insert(absent.end(), layout.reserved.begin(), layout.reserved.end());
+  managed_pages = memmap.end() - memmap.base();
+  for (const PfnRange& range : merged(absent)) managed_pages -= range.nr_pages();
   for (const InUseRange& used : layout.in_use) absent.push_back(used.range);
   absent = merged(std::move(absent));
 
@@ -142,7 +146,7 @@ ZoneState<Config>::ZoneState(const ZoneLayout& layout)
     populate(run.start, run.end, largest);
   }
   const std::uint32_t batch = zone_batchsize(present_pages);
-  for (PerCpuPages& pcp : pcps) {
+  for (PerCpuPages<Config>& pcp : pcps) {
     pcp.batch = std::max(batch, std::uint32_t{1});
     pcp.high = 6 * batch;
   }
@@ -192,7 +196,7 @@ std::size_t ZoneState<Config>::hash() const {
   for (std::size_t block = 0; block < flags.size(); ++block) {
     if (flags[block] != MigrateType::movable) mix(block << 8 | index_of(flags[block]));
   }
-  for (const PerCpuPages& pcp : pcps) {
+  for (const PerCpuPages<Config>& pcp : pcps) {
     for (const PcpList& list : pcp.lists) {
       mix(list.size());
       for (std::size_t i = 0; i < list.size(); ++i) mix(list[i].value());

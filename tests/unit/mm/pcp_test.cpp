@@ -63,7 +63,7 @@ TEST_CASE("PcpList compares pages in order, wherever they are in the ring", "[pc
 }
 
 TEST_CASE("PerCpuPages has a list for each of pcp_types, and the boot values", "[pcp]") {
-  PerCpuPages pcp;
+  PerCpuPages<DefaultConfig> pcp;
   CHECK(pcp.batch == 1);
   CHECK(pcp.high == 0);
   pcp.list(MigrateType::reclaimable).reserve(1);
@@ -71,7 +71,7 @@ TEST_CASE("PerCpuPages has a list for each of pcp_types, and the boot values", "
   CHECK(pcp.list(MigrateType::unmovable).empty());
   CHECK(pcp.list(MigrateType::movable).empty());
   CHECK(pcp.list(MigrateType::reclaimable).size() == 1);
-  CHECK(!(pcp == PerCpuPages{}));
+  CHECK(!(pcp == PerCpuPages<DefaultConfig>{}));
 }
 
 TEST_CASE("zone_batchsize is about a 4096th of a zone, a power of two less one, 31 at most",

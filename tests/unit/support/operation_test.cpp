@@ -46,8 +46,8 @@ TEST_CASE("to_code of an operation is the expression that makes the call", "[ope
         "free_pages(zone, Cpu{0}, Pfn{0}, Order{0}, Temperature::cold)");
   CHECK(to_code({.call = Call::zone_watermark_ok, .number = 3, .flags = 0x10}) ==
         "zone_watermark_ok(zone, Order{0}, 3, 0, 0x10)");
-  CHECK(to_code({.call = Call::undo_isolate_page_range, .type = static_cast<MigrateType>(6)}) ==
-        "undo_isolate_page_range(zone, Pfn{0}, Pfn{0}, static_cast<MigrateType>(6))");
+  CHECK(to_code({.call = Call::undo_isolate_page_range, .type = static_cast<MigrateType>(7)}) ==
+        "undo_isolate_page_range(zone, Pfn{0}, Pfn{0}, static_cast<MigrateType>(7))");
 }
 
 TEST_CASE("to_code and perform know every call", "[operation]") {
