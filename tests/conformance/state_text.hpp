@@ -98,7 +98,7 @@ template <pageblock::ZoneConfig Config>
   lines.push_back(blocks);
   for (Order order{0}; order.value() < Config::max_order; ++order) {
     lines.push_back(concat("area order=", order.value(), " nr_free=", zone.nr_free(order)));
-    for (std::size_t number = 0; number < nr_migratetypes; ++number) {
+    for (std::size_t number = 0; number < Config::semantics.migratetypes.size(); ++number) {
       std::string line = concat("free order=", order.value(), " mt=", number, " :");
       const std::size_t empty = line.size();
       for (const Pfn pfn : zone.free_list(order, Config::semantics.migratetypes[number])) {

@@ -83,7 +83,8 @@ inline PfnRange read_range(ByteSource& bytes, const ZoneLayout& layout) {
   });
   repeat([&] {
     const PfnRange range = detail::read_range(bytes, layout);
-    layout.block_types.push_back({range, static_cast<MigrateType>(bytes.below(nr_migratetypes))});
+    constexpr auto types = DefaultConfig::semantics.migratetypes;
+    layout.block_types.push_back({range, types[bytes.below(types.size())]});
   });
   return layout;
 }

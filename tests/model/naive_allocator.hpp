@@ -14,7 +14,7 @@ namespace pageblock::test {
 struct NaiveAllocator : NaiveBuddy {
   using NaiveBuddy::NaiveBuddy;
 
-  static void check_type(MigrateType type) { bug_if(!is_migratetype(type)); }
+  static void check_type(MigrateType type) { bug_if(type > MigrateType::isolate); }
   void check_chunk(Number pfn, unsigned order) const {
     bug_if(order >= max_order || pfn % pages_of(order) != 0);
     for (Number i = 0; i < pages_of(order); ++i) bug_if(!is_valid(pfn + i));

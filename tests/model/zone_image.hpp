@@ -80,8 +80,8 @@ template <ZoneConfig Config>
   for (unsigned order = 0; order < Config::max_order; ++order) {
     FreeAreaImage& area = image.free_area.emplace_back();
     area.nr_free = zone.nr_free(Order{order});
-    for (std::size_t i = 0; i < nr_migratetypes; ++i) {
-      area.lists[i] = free_list(zone, order, static_cast<MigrateType>(i));
+    for (const MigrateType type : Config::semantics.migratetypes) {
+      area.lists[index_of(type)] = free_list(zone, order, type);
     }
   }
   for (unsigned id = 0; id < zone.nr_cpus(); ++id) {

@@ -177,7 +177,8 @@ Result perform(Zone<Config>& zone, const Operation& op) {
 
 /// Returns "MigrateType::movable" and so on.
 [[nodiscard]] inline std::string to_code(MigrateType type) {
-  constexpr const char* names[]{"unmovable", "reclaimable", "movable", "reserve", "cma", "isolate"};
+  constexpr const char* names[]{"unmovable", "reclaimable", "movable",   "reserve",
+                                "cma",       "isolate",     "highatomic"};
   if (is_migratetype(type)) return fmt::format("MigrateType::{}", names[index_of(type)]);
   return fmt::format("static_cast<MigrateType>({})", index_of(type));
 }
