@@ -187,7 +187,7 @@ TEST_CASE("HandOutJudge has no explanation for pages freed to another list", "[j
   {
     const std::lock_guard guard{court.zone.lock()};
     court.zone.memmap().set_count(Pfn{16}, 0);
-    court.zone.free_area().free_one_page(court.zone.memmap(), Pfn{16}, Order{0}, movable);
+    detail::free_one_page(court.zone, Pfn{16}, Order{0}, movable);
     court.zone.mod_nr_free_pages(1);
     court.zone.trace(trace::MmPageFreeZoneLocked{Pfn{16}, Order{0}, movable});
   }

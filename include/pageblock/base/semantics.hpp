@@ -30,8 +30,11 @@ enum class RefillMark : std::uint8_t {
 
 /// Which free chunks may merge.
 enum class MergeRule : std::uint8_t {
-  any,       ///< All buddies.
-  ordinary,  ///< From a pageblock upward: of one type, or both unmovable, movable or reclaimable.
+  /// All buddies.
+  any,
+  /// From a pageblock upward those of one type, and any that are unmovable, movable or reclaimable
+  /// (v5.18).
+  ordinary,
 };
 
 /// How a request takes memory of another type.
@@ -94,7 +97,8 @@ struct Semantics {
   MergeRule merge_rule;
   StealRule steal_rule;
 
-  /// Where the chunks of a block go when it is isolated, given back or claimed (v5.10: the tail).
+  /// Where chunks go at boot, and those of a block when it is isolated, given back or claimed
+  /// (v5.10: to the tail).
   ListEnd move_to;
 
   /// Whether NR_FREE_PAGES counts free pages of isolated blocks (until v3.6).

@@ -23,15 +23,48 @@
 namespace pageblock {
 namespace detail {
 
-// Frees single pages one after the other, each to the list that its private names. Pages that
-// follow each other, as when a program frees what it got, become a chunk at once where they make
-// one up.
+// Returns the pages of a chunk that go into NR_FREE_PAGES with it if it is freed to the list of
+// type, or leave with it.
+template <ZoneConfig Config>
+[[nodiscard]] constexpr std::int64_t nr_counted(std::uint64_t pages, MigrateType type) {
+  if (!Config::semantics.counts_isolated && type == MigrateType::isolate) return 0;
+  return static_cast<std::int64_t>(pages);
+}
+
+// Puts a chunk on the buddy lists; nr_counted() is the caller's.
 // Locking: the caller holds zone.lock.
 template <ZoneConfig Config>
-void free_pages_in_order(Zone<Config>& zone,
-                         std::span<const typename Memmap<Config>::Index> pages) {
+void free_one_page(Zone<Config>& zone, Pfn pfn, Order order, MigrateType type,
+                   ListEnd to = ListEnd::head) {
+  zone.free_area().free_one_page(zone.memmap(), zone.pageblock_flags(), pfn, order, type, to);
+}
+
+// Frees chunks of per-CPU lists one after the other, each to the list that its private names, or in
+// later kernels to that of its block. Single pages that follow each other, as when a program frees
+// what it got, become a chunk at once where they make one up. Returns the pages to count.
+// Locking: the caller holds zone.lock.
+template <ZoneConfig Config>
+std::int64_t free_pages_in_order(Zone<Config>& zone,
+                                 std::span<const typename Memmap<Config>::Index> pages,
+                                 Order order_of_list) {
   Memmap<Config>& map = zone.memmap();
   const auto private_at = [&](std::size_t i) { return map.bits_of(pages[i]).page_private(); };
+  const bool rereads_type =
+      Config::semantics.drain_rereads_type && zone.nr_pageblock_isolate() != 0;
+  const auto free_chunk = [&](Pfn head, Order order, unsigned number) {
+    const MigrateType type =
+        rereads_type ? zone.pageblock_flags().get(head) : Config::semantics.migratetypes[number];
+    free_one_page(zone, head, order, type);
+    if (order == order_of_list) zone.trace(trace::MmPagePcpuDrain{head, order, type});
+    return nr_counted<Config>(order.nr_pages(), type);
+  };
+  std::int64_t counted = 0;
+  if (order_of_list != Order{0}) {
+    for (std::size_t i = 0; i < pages.size(); ++i) {
+      counted += free_chunk(map.pfn(pages[i]), order_of_list, private_at(i));
+    }
+    return counted;
+  }
   unsigned number = 0;
   std::size_t end = 0;  // of the run of pages with this private that i is in
   for (std::size_t i = 0; i < pages.size();) {
@@ -44,7 +77,6 @@ void free_pages_in_order(Zone<Config>& zone,
     const Pfn head = map.pfn(pages[i]);
     const Order most{static_cast<unsigned>(std::bit_width(end - i)) - 1};
     const Order order = head.max_aligned_order(std::min(most, Zone<Config>::pageblock_order));
-    const MigrateType type = Config::semantics.migratetypes[number];
     if (order != Order{0}) {
       // Freed one by one, a page with an even pfn becomes a chunk head and loses its private when
       // the odd one behind it merges; the odd page keeps its own.
@@ -52,36 +84,43 @@ void free_pages_in_order(Zone<Config>& zone,
         map.find_slot(pages[even]).set_bits(PageBits{});
       }
     }
-    zone.free_area().free_one_page(map, head, order, type);
-    if (order == Order{0}) zone.trace(trace::MmPagePcpuDrain{head, order, type});
+    counted += free_chunk(head, order, number);
     i += order.nr_pages();
   }
+  return counted;
 }
 
-/// Frees @p nr pages from the tails of a CPU's lists, in turn: each visit to a list takes as many
-/// pages as lists were tried since the last productive visit; the last list with pages is emptied
-/// in one go. A page goes to the list that its private names, which was right when the page was put
-/// there and may be no longer (a v3.6 defect).
+/// Frees @p nr pages, or a few more of the last chunk, from the tails of a CPU's lists.
+/// In turn (v3.6): each visit to a list takes as many pages as lists were tried since the last
+/// productive visit; the last list with pages is emptied in one go. A page goes to the list that
+/// its private names, which was right when the page was put there and may be no longer (a defect).
+/// List by list (v6.1): list @p first until it is empty, then those behind it.
 /// Requires: nr <= pcp.count. Locking: the caller holds the CPU's lock.
 /// Kernel: free_pcppages_bulk().
 template <ZoneConfig Config>
 [[gnu::noinline]] void free_pcppages_bulk(Zone<Config>& zone, std::uint32_t nr,
-                                          PerCpuPages<Config>& pcp) {
+                                          PerCpuPages<Config>& pcp, std::size_t first = 0) {
+  constexpr bool in_turn = Config::semantics.drain_order == DrainOrder::in_turn;
   bug_on(nr > pcp.count, "the CPU has fewer pages than that");
   const std::lock_guard guard{zone.lock()};
   // A few at a time, so that their records are fetched ahead.
   std::array<typename Memmap<Config>::Index, 32> pages;
-  std::size_t index = 0;
+  std::size_t index = in_turn ? 0 : (first == 0 ? pcp.nr_lists : first) - 1;
   std::size_t batch_free = 0;
+  std::uint32_t freed = 0;
+  std::int64_t counted = 0;
   for (std::size_t to_free = nr; to_free != 0;) {
     PcpList* list = nullptr;
     do {
       ++batch_free;
-      if (++index == nr_pcp_types) index = 0;
-      list = &pcp.list(Config::semantics.migratetypes[index]);
+      if (++index == pcp.nr_lists) index = 0;
+      list = &pcp.lists[index];
     } while (list->empty());
-    if (batch_free == nr_pcp_types) batch_free = to_free;
-    const std::size_t nr_of_list = std::min({to_free, batch_free, list->size()});
+    const Order order = pcp.order_of_list(index);
+    if (!in_turn || batch_free == pcp.nr_lists) batch_free = to_free;
+    const std::size_t chunks =
+        (std::min(to_free, batch_free) + order.nr_pages() - 1) >> order.value();
+    const std::size_t nr_of_list = std::min(chunks, list->size());
     for (std::size_t left = nr_of_list; left != 0;) {
       const std::size_t nr_now = std::min(left, pages.size());
       std::size_t i = 0;
@@ -89,14 +128,16 @@ template <ZoneConfig Config>
         pages[i] = zone.memmap().index(pfn);
         zone.memmap().prefetch(pages[i++]);
       });
-      free_pages_in_order(zone, std::span{std::as_const(pages)}.first(nr_now));
+      counted += free_pages_in_order(zone, std::span{std::as_const(pages)}.first(nr_now), order);
       left -= nr_now;
     }
-    to_free -= nr_of_list;
-    batch_free -= nr_of_list;
+    const std::size_t freed_now = nr_of_list << order.value();
+    to_free -= std::min(to_free, freed_now);
+    batch_free -= std::min(batch_free, freed_now);
+    freed += static_cast<std::uint32_t>(freed_now);
   }
-  pcp.add_to_count(0 - nr);
-  zone.mod_nr_free_pages(nr);
+  pcp.add_to_count(0 - freed);
+  zone.mod_nr_free_pages(counted);
 }
 
 }  // namespace detail
@@ -110,6 +151,23 @@ template <ZoneConfig Config>
   PerCpuPages<Config>& pcp = zone.pcp(cpu);
   const IrqSaveGuard guard{zone.pcp_lock(cpu)};
   if (pcp.count != 0) detail::free_pcppages_bulk(zone, pcp.count, pcp);
+}
+
+/// Lets nothing stay on per-CPU lists until zone_pcp_enable(), and drains them all.
+/// Locking:  takes each CPU's lock, and inside it zone.lock if there are pages.
+/// Kernel:   zone_pcp_disable() (v5.11).
+template <ZoneConfig Config>
+void zone_pcp_disable(Zone<Config>& zone) {
+  zone.set_pcp_limits({.batch = 1, .high = 0});
+  for (unsigned id = 0; id < zone.nr_cpus(); ++id) drain_pages(zone, Cpu{id});
+}
+
+/// Gives every CPU's lists the zone's batch and high again.
+/// Locking:  takes each CPU's lock.
+/// Kernel:   zone_pcp_enable() (v5.11).
+template <ZoneConfig Config>
+void zone_pcp_enable(Zone<Config>& zone) {
+  zone.set_pcp_limits(zone.pageset());
 }
 
 /// Drains the CPUs that have pages: 0, 1, 2, ... in turn. Which CPU asks makes no difference.

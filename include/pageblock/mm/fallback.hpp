@@ -2,9 +2,10 @@
 ///
 /// Layer:  mm.
 /// Kernel: get_pageblock_migratetype(), set_pageblock_migratetype(), move_freepages_block(),
-///         __rmqueue(), __rmqueue_fallback() (mm/page_alloc.c).
+///         __rmqueue(), __rmqueue_fallback(), steal_suitable_fallback() (mm/page_alloc.c).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -12,6 +13,8 @@
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/base/tracepoint.hpp"
+#include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/watermark.hpp"
 #include "pageblock/mm/zone.hpp"
 
 namespace pageblock {
@@ -37,11 +40,11 @@ void set_pageblock_migratetype(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   zone.pageblock_flags().set(pfn, zone.mobility_grouping() ? type : MigrateType::unmovable);
 }
 
-/// Moves the free chunks that begin in the pageblock of @p pfn to the heads of the lists of @p
-/// type. Changes no type and no counter.
+/// Moves the free chunks that begin in the pageblock of @p pfn to the lists of @p type: to their
+/// heads in v3.6, to their tails in v6.1. Changes no type and no counter.
 ///
-/// Returns:  the pages in moved chunks; 0 if the block is cut by the zone's end (a v3.6 defect). A
-///           chunk that begins in an earlier block is not seen, even if it covers this one
+/// Returns:  the pages in moved chunks; 0 if the block is cut by the zone's end (a defect of both).
+///           A chunk that begins in an earlier block is not seen, even if it covers this one
 ///           (another).
 /// Requires: @p zone spans @p pfn.
 /// Locking:  the caller holds zone.lock.
@@ -66,10 +69,10 @@ namespace detail {
 /// defect). The event names the type of the list that the chunk was on; v3.6 prints the requested
 /// type there once it has moved the block. Throws std::bad_alloc, before any change.
 /// Locking: the caller holds zone.lock.
-/// Kernel: __rmqueue_fallback().
+/// Kernel: __rmqueue_fallback() of v3.6.
 template <ZoneConfig Config>
-[[gnu::noinline]] std::optional<Pfn> rmqueue_fallback(Zone<Config>& zone, Order order,
-                                                      MigrateType start_type) {
+[[gnu::noinline]] std::optional<Pfn> rmqueue_largest(Zone<Config>& zone, Order order,
+                                                     MigrateType start_type) {
   constexpr Order block_order = Zone<Config>::pageblock_order;
   for (unsigned current = Config::max_order; current-- > order.value();) {
     const Order found{current};
@@ -101,16 +104,159 @@ template <ZoneConfig Config>
   return zone.free_area().rmqueue_smallest(zone.memmap(), order, MigrateType::reserve);
 }
 
+// Raises the watermarks until kswapd has made up for memory that is stolen. Returns whether it did.
+// Kernel: boost_watermark().
+template <ZoneConfig Config>
+bool boost_watermark(Zone<Config>& zone) {
+  constexpr std::uint64_t block = Zone<Config>::pageblock_nr_pages;
+  if (zone.managed_pages() < 4 * block) return false;
+  const std::uint64_t high = std::min(zone.watermarks().high, most_marked_pages);
+  const std::uint64_t most = high + high / 2;  // vm.watermark_boost_factor 15000
+  if (most == 0) return false;
+  std::uint64_t& boost = zone.pressure().watermark_boost;
+  boost = std::min(boost + block, std::max(most, block));
+  return true;
+}
+
+// Returns the pages of a block that are in use and could be migrated.
+template <ZoneConfig Config>
+std::uint64_t nr_movable_pages(const Zone<Config>& zone, Pfn block) {
+  const auto is_movable = [](PageBits bits) {
+    return bits.has(PageBits::lru) && bits.has(PageBits::in_use);
+  };
+  const Pfn end = block + Zone<Config>::pageblock_nr_pages;
+  std::uint64_t nr = 0;
+  for (Pfn pfn = zone.memmap().find_if(block, end, is_movable); pfn < end;
+       pfn = zone.memmap().find_if(pfn + 1, end, is_movable)) {
+    ++nr;
+  }
+  return nr;
+}
+
+// Moves the free chunk at pfn to the list of start_type, and if may_claim all of its block that is
+// free; then the block is retyped too, if half of it is free or holds pages like those of the
+// request. A chunk of a block or more is retyped as a whole. Throws std::bad_alloc, before any
+// change.
+// Kernel: steal_suitable_fallback().
+template <ZoneConfig Config>
+void steal_suitable_fallback(Zone<Config>& zone, Pfn pfn, MigrateType start_type, bool may_claim,
+                             unsigned flags) {
+  constexpr std::uint64_t block_pages = Zone<Config>::pageblock_nr_pages;
+  Memmap<Config>& map = zone.memmap();
+  const Order order = map.bits(pfn).order();
+  const MigrateType block_type = zone.pageblock_flags().get(pfn);
+  const auto move_single_page = [&] {
+    zone.free_area().del(map, pfn);
+    zone.free_area().add_tail(map, pfn, order, start_type);
+  };
+  if (block_type == MigrateType::highatomic) return move_single_page();
+  if (order >= Zone<Config>::pageblock_order) {
+    for (Pfn block = pfn; block < pfn + order.nr_pages(); block += block_pages) {
+      set_pageblock_migratetype(zone, block, start_type);
+    }
+    return move_single_page();
+  }
+  if (boost_watermark(zone) && (flags & alloc_flags::kswapd) != 0) zone.pressure().boosted = true;
+  if (!may_claim) return move_single_page();
+
+  const Pfn block = pfn.align_down(Zone<Config>::pageblock_order);
+  const std::uint64_t free = move_freepages_block(zone, pfn, start_type);
+  if (free == 0) return move_single_page();  // the zone's end cuts the block
+  const std::uint64_t movable = nr_movable_pages(zone, block);
+  std::uint64_t alike = 0;
+  if (start_type == MigrateType::movable) {
+    alike = movable;
+  } else if (block_type == MigrateType::movable) {
+    alike = block_pages - std::min(block_pages, free + movable);
+  }
+  if (free + alike >= block_pages / 2 || !zone.mobility_grouping()) {
+    set_pageblock_migratetype(zone, pfn, start_type);
+  }
+}
+
+// Moves memory of another type to the lists of start_type: of the largest chunk that another has,
+// if its block may be claimed; for movable requests else the smallest chunk. Returns whether there
+// was any. Throws std::bad_alloc, before any change.
+// Kernel: __rmqueue_fallback() of v6.1, with find_suitable_fallback().
+template <ZoneConfig Config>
+[[gnu::noinline]] bool claim_or_steal(Zone<Config>& zone, Order order, MigrateType start_type,
+                                      unsigned flags) {
+  constexpr Order block_order = Zone<Config>::pageblock_order;
+  const auto may_claim = [&](Order found) {
+    return found.value() >= block_order.value() / 2 || start_type != MigrateType::movable ||
+           !zone.mobility_grouping();
+  };
+  const auto steal_from = [&](Order found) {
+    for (const MigrateType type : Config::semantics.fallbacks_of(start_type)) {
+      if (zone.free_area().nr_free(found, type) == 0) continue;
+      const Pfn pfn = zone.free_area().head(zone.memmap(), found, type);
+      steal_suitable_fallback(zone, pfn, start_type, may_claim(found), flags);
+      const bool is_claimed = zone.pageblock_flags().get(pfn) == start_type;
+      zone.trace(trace::MmPageAllocExtfrag{pfn, order, found, start_type, type, is_claimed});
+      return true;
+    }
+    return false;
+  };
+  const bool whole_blocks = (flags & alloc_flags::no_fragment) != 0 && order < block_order;
+  bool only_small = false;
+  const unsigned least = whole_blocks ? block_order.value() : order.value();
+  for (unsigned found = Config::max_order; found-- > least;) {
+    // A movable request that cannot claim a block does least harm to the smallest chunk.
+    only_small = !may_claim(Order{found}) && found > order.value();
+    if (only_small) break;
+    if (steal_from(Order{found})) return true;
+  }
+  for (unsigned found = order.value(); only_small && found < Config::max_order; ++found) {
+    if (steal_from(Order{found})) return true;
+  }
+  return false;
+}
+
+// Returns whether movable requests must look at the CMA blocks first or last.
+template <ZoneConfig Config>
+[[nodiscard]] bool has_free_cma_for(const Zone<Config>& zone, MigrateType type) {
+  return Config::semantics.steal_rule == StealRule::claim_or_small &&
+         type == MigrateType::movable && zone.free_area().orders(MigrateType::cma) != 0;
+}
+
+// Returns the free pages of CMA blocks. Kernel: NR_FREE_CMA_PAGES.
+template <ZoneConfig Config>
+[[nodiscard]] std::int64_t nr_free_cma_pages(const Zone<Config>& zone) {
+  std::uint64_t pages = 0;
+  for (Order order{0}; order <= Zone<Config>::top_order; ++order) {
+    pages += zone.free_area().nr_free(order, MigrateType::cma) << order.value();
+  }
+  return static_cast<std::int64_t>(pages);
+}
+
 /// Takes 2^order pages off the buddy lists for a request of @p type, one of pcp_types. The pages
-/// have count 0; NR_FREE_PAGES is the caller's.
+/// have count 0; NR_FREE_PAGES is the caller's. v6.1 prefers CMA blocks while more than half of
+/// what is free is there, and takes from them before it steals.
 /// Kernel: __rmqueue().
 template <ZoneConfig Config>
-inline std::optional<Pfn> rmqueue(Zone<Config>& zone, Order order, MigrateType type) {
+inline std::optional<Pfn> rmqueue(Zone<Config>& zone, Order order, MigrateType type,
+                                  [[maybe_unused]] unsigned flags = 0) {
   zone.assert_locked();
-  const auto pfn = zone.free_area().rmqueue_smallest(zone.memmap(), order, type);
-  if (pfn) [[likely]]
-    return pfn;
-  return rmqueue_fallback(zone, order, type);
+  const auto take = [&](MigrateType from) {
+    return zone.free_area().rmqueue_smallest(zone.memmap(), order, from);
+  };
+  if constexpr (Config::semantics.steal_rule == StealRule::largest) {
+    if (const auto pfn = take(type)) [[likely]]
+      return pfn;
+    return rmqueue_largest(zone, order, type);
+  } else {
+    const bool may_use_cma = has_free_cma_for(zone, type);
+    if (may_use_cma && nr_free_cma_pages(zone) > zone.nr_free_pages() / 2) {
+      if (const auto pfn = take(MigrateType::cma)) return pfn;
+    }
+    do {
+      if (const auto pfn = take(type)) [[likely]]
+        return pfn;
+      if (!may_use_cma) continue;
+      if (const auto pfn = take(MigrateType::cma)) return pfn;
+    } while (claim_or_steal(zone, order, type, flags));
+    return std::nullopt;
+  }
 }
 
 }  // namespace detail

@@ -16,6 +16,7 @@
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/mm/memmap.hpp"
 #include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/pageblock_flags.hpp"
 #include "pageblock/mm/zeroed_array.hpp"
 
 namespace pageblock {
@@ -101,23 +102,16 @@ class FreeArea {
     add_tail(map, map.index(pfn), map.slot(map.index(pfn)), order, type);
   }
 
-  /// Adds @p nr largest chunks from @p first upward to the head of the movable list, one by one in
-  /// that order, where the map has them as population leaves them: only the ends are touched.
+  /// Adds @p nr largest chunks from @p first upward to the movable list, one by one in that order,
+  /// where the map has them as population leaves them: only the ends are touched.
   void add_populated(Map& map, Pfn first, std::uint64_t nr) {
-    List& to = list_of(Blocks::top_order, MigrateType::movable);
     const Index low = map.index(first);
     const Index high = map.index(first + ((nr - 1) << Blocks::top_order.value()));
-    if (to.size == 0) {
-      map.slot(low).set_next(low);
-      to.tail = low;
-      mark(Blocks::top_order, MigrateType::movable);
-    } else {
-      map.slot(low).set_next(to.head);
-      map.slot(to.head).set_prev(low);
-    }
-    map.slot(high).set_prev(high);
-    to.head = high;
+    List& to = list_of(Blocks::top_order, MigrateType::movable);
+    const bool to_tail = Config::semantics.move_to == ListEnd::tail;
+    add_chain(map, to, to_tail ? low : high, to_tail ? high : low);
     to.size += nr;
+    mark(Blocks::top_order, MigrateType::movable);
   }
 
   /// Takes the chunk at @p pfn off its list; its private becomes 0. Returns its order.
@@ -126,24 +120,28 @@ class FreeArea {
     return del(map, map.index(pfn), chunk);
   }
 
-  /// Moves the chunks that begin in [start, end), which is in one pageblock, to the heads of the
-  /// lists of @p type, in ascending order. Returns the pages in them.
+  /// Moves the chunks that begin in [start, end), which is in one pageblock, to the lists of @p
+  /// type, in ascending order. Returns the pages in them.
   ///
   ///     list of @p type   [a b]            block: ...|p  q|...  (two chunks, p < q)
-  ///     afterwards        [q p a b]        descending, in front of what was there
+  ///     to the heads      [q p a b]        descending, in front of what was there
+  ///     to the tails      [a b p q]        ascending, behind it
   ///
-  /// Pages that were freed in ascending order lie on their list just so, and stay linked.
+  /// Pages that were freed in ascending order lie on their list in descending order. What lies
+  /// side by side there is taken off as one chain; it stays linked where that is its new order.
   std::uint64_t move(Map& map, Pfn start, Pfn end, MigrateType type) {
     Chain chain;
     std::uint64_t moved = 0;
     const auto visit = [&](Index page, auto chunk) __attribute__((always_inline)) {
       const PageBits bits = chunk.bits();
-      if (bits != chain.bits || chunk.next() != chain.front) [[unlikely]] {
+      if (bits != chain.bits || !extend(map, chain, page, chunk)) [[unlikely]] {
         moved += splice(map, chain, type);
-        chain = {bits, page, page, 0, bits.order().nr_pages()};
+        chain = {bits, page, page, 0, bits.order().nr_pages(), {}};
+        if constexpr (Config::semantics.move_to == ListEnd::tail) {
+          chain.anew = {page, page, chunk.prev(), chunk.next()};
+        }
       }
       chunk.set_bits(PageBits::chunk(bits.order(), type));
-      chain.front = page;
       ++chain.nr;
       // The same as bits.order().nr_pages(), but known without waiting for the load of bits.
       return chain.pages_each;
@@ -152,10 +150,12 @@ class FreeArea {
     return moved + splice(map, chain, type);
   }
 
-  /// Frees 2^order pages: merges them with free buddies, of whatever type (a v3.6 defect), and puts
-  /// the result on the list of @p type; at its tail if the chunk above is likely to merge soon.
+  /// Frees 2^order pages: merges them with free buddies, and puts the result on the list of @p
+  /// type; at its tail if asked to, or if the chunk above is likely to merge soon. In v3.6 buddies
+  /// of whatever type merge (a defect); in v6.1 @p flags decide from a block upward.
   /// Kernel: __free_one_page().
-  void free_one_page(Map& map, Pfn pfn, Order order, MigrateType type) {
+  void free_one_page(Map& map, const PageblockFlags<Config>& flags, Pfn pfn, Order order,
+                     MigrateType type, ListEnd to = ListEnd::head) {
     Index page = map.index(pfn);
     auto chunk = map.slot(page);  // may throw, so before any change
     PageBits last_buddy{PageBits::hole};
@@ -163,6 +163,7 @@ class FreeArea {
       const Index buddy = page ^ pages(order);
       last_buddy = map.bits_of(buddy);
       if (!last_buddy.is_chunk(order)) break;
+      if (!may_merge(map, flags, buddy, order, type)) break;
       auto other = map.slot(buddy);
       del(map, buddy, other);
       if (buddy < page) {
@@ -171,7 +172,10 @@ class FreeArea {
       }
       ++order;
     }
-    if (order + 1 < Blocks::top_order && last_buddy.is_valid()) {
+    if (to == ListEnd::tail) return add_tail(map, page, chunk, order, type);
+    // v3.6 does not look further where there is no memory beside the chunk.
+    if (order + 1 < Blocks::top_order &&
+        (Config::semantics.merge_rule == MergeRule::ordinary || last_buddy.is_valid())) {
       const Index above = (page ^ pages(order + 1)) & ~pages(order);
       if (map.bits_of(above).is_chunk(order + 1)) return add_tail(map, page, chunk, order, type);
     }
@@ -289,32 +293,89 @@ class FreeArea {
     Index back = 0;
     std::uint64_t nr = 0;
     std::uint64_t pages_each = 0;
+    // Moves to a tail link the chain anew, from its lowest chunk to its highest; what was beside it.
+    struct {
+      Index first = 0;
+      Index last = 0;
+      Index before = 0;
+      Index behind = 0;
+    } anew{};
   };
 
-  // Takes a chain off its list and puts it before the head of the list of type. Returns its pages.
+  // Adds the chunk at page, above those of the chain, if it is beside them on their list.
+  bool extend([[maybe_unused]] Map& map, Chain& chain, Index page, Slot& chunk) {
+    if constexpr (Config::semantics.move_to == ListEnd::head) {
+      if (chunk.next() != chain.front) return false;
+      chain.front = page;
+    } else {
+      if (chunk.next() == chain.front) {
+        chain.front = page;
+        chain.anew.before = chunk.prev();
+      } else if (chunk.prev() == chain.back) {
+        chain.back = page;
+        chain.anew.behind = chunk.next();
+      } else {
+        return false;
+      }
+      chunk.set_prev(chain.anew.last);
+      map.slot(chain.anew.last).set_next(page);
+      chain.anew.last = page;
+    }
+    return true;
+  }
+
+  // Takes a chain off its list and adds it to the list of type. Returns its pages.
   std::uint64_t splice(Map& map, Chain chain, MigrateType type) {
     if (chain.nr == 0) return 0;
     const Order order = chain.bits.order();
     List& from = list_of(order, chain.bits.list_type());
-    auto front = map.slot(chain.front);
-    auto back = map.slot(chain.back);
-    unlink(map, from, chain.front, front.prev(), chain.back, back.next());
+    List& to = list_of(order, type);
+    if constexpr (Config::semantics.move_to == ListEnd::head) {
+      const Index before = map.slot(chain.front).prev();
+      unlink(map, from, chain.front, before, chain.back, map.slot(chain.back).next());
+    } else {
+      unlink(map, from, chain.front, chain.anew.before, chain.back, chain.anew.behind);
+    }
     add_to_size(from, 0 - chain.nr);
     if (from.size == 0) unmark(order, chain.bits.list_type());
-
-    List& to = list_of(order, type);
-    front.set_prev(chain.front);
-    if (to.size == 0) {
-      back.set_next(chain.back);
-      to.tail = chain.back;
-      mark(order, type);
+    if constexpr (Config::semantics.move_to == ListEnd::head) {
+      add_chain(map, to, chain.front, chain.back);
     } else {
-      back.set_next(to.head);
-      map.slot(to.head).set_prev(chain.back);
+      add_chain(map, to, chain.anew.first, chain.anew.last);
     }
-    to.head = chain.front;
     add_to_size(to, chain.nr);
+    mark(order, type);
     return chain.nr << order.value();
+  }
+
+  // Links chunks that are linked to each other to the end of a list that things are moved to.
+  void add_chain(Map& map, List& to, Index front, Index back) {
+    auto first = map.slot(front);
+    auto last = map.slot(back);
+    first.set_prev(front);
+    last.set_next(back);
+    if (to.size == 0) {
+      to.head = front;
+      to.tail = back;
+    } else if (Config::semantics.move_to == ListEnd::head) {
+      last.set_next(to.head);
+      map.slot(to.head).set_prev(back);
+      to.head = front;
+    } else {
+      first.set_prev(to.tail);
+      map.slot(to.tail).set_next(front);
+      to.tail = back;
+    }
+  }
+
+  // Whether chunks of a block or more may merge: the one at buddy, and one of type.
+  [[nodiscard]] static bool may_merge(const Map& map, const PageblockFlags<Config>& flags,
+                                      Index buddy, Order order, MigrateType type) {
+    if (Config::semantics.merge_rule == MergeRule::any || order < Blocks::pageblock_order) {
+      return true;
+    }
+    const MigrateType other = flags.get(map.pfn(buddy));
+    return other == type || (is_pcp_type(other) && is_pcp_type(type));
   }
 
   // Links what is before front to what is behind back. What is at an end afterwards is its own

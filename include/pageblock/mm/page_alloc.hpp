@@ -101,6 +101,14 @@ void check_in_use(const Zone<Config>& zone, Pfn pfn, Order order, PageBits first
   bug_on(true, "nobody holds the page: it is free already, or a tail");
 }
 
+// Returns the order of a chunk that goes through the per-CPU lists. Where they hold single pages
+// only, that is known to the compiler.
+template <ZoneConfig Config>
+[[nodiscard]] constexpr Order order_on_pcp(Order order) {
+  const bool single_only = PerCpuPages<Config>::nr_lists == nr_pcp_types;
+  return single_only ? Order{0} : order;
+}
+
 // Hands a chunk that is on no list to a caller.
 template <ZoneConfig Config>
 void prep_new_page(Zone<Config>& zone, Pfn pfn) {
@@ -108,29 +116,34 @@ void prep_new_page(Zone<Config>& zone, Pfn pfn) {
   map.find_slot(map.index(pfn)).set_bits(PageBits{PageBits::in_use});
 }
 
-// Fills an empty per-CPU list of @p type, under the CPU's lock. A page from a RESERVE block is
-// marked with the type asked for, so it will not return to the reserve (a v3.6 defect).
+// Fills an empty per-CPU list of @p type, under the CPU's lock. In v3.6 a page from a RESERVE block
+// is marked with the type asked for, so it will not return to the reserve (a defect).
 // Kernel: rmqueue_bulk().
 template <ZoneConfig Config>
-[[gnu::noinline]] void refill_pcp(Zone<Config>& zone, PerCpuPages<Config>& pcp, MigrateType type,
-                                  Temperature temperature) {
-  PcpList& list = pcp.list(type);
+[[gnu::noinline]] void refill_pcp(Zone<Config>& zone, PerCpuPages<Config>& pcp, Order given_order,
+                                  MigrateType type, Temperature temperature, unsigned flags) {
+  const Order order = order_on_pcp<Config>(given_order);
+  PcpList& list = pcp.list(type, order);
   Memmap<Config>& map = zone.memmap();
   const std::lock_guard guard{zone.lock()};
-  for (std::uint32_t left = pcp.batch; left != 0;) {
+  // Single pages come by the chunk, if that is what asking one by one would give.
+  const bool one_by_one = is_watched<Config> || order != Order{0} || has_free_cma_for(zone, type);
+  for (std::uint32_t left = pcp.nr_to_refill(order); left != 0;) {
     // May throw, so before a page is taken. Of one chunk come a block's pages at most.
     list.reserve(std::min<std::uint32_t>(left, Zone<Config>::pageblock_nr_pages));
-    const std::uint32_t most = is_watched<Config> ? 1 : left;
-    PfnRange got = zone.free_area().rmqueue_smallest_bulk(map, most, type);
+    PfnRange got{};
+    if (!one_by_one) got = zone.free_area().rmqueue_smallest_bulk(map, left, type);
     if (got.empty()) {
-      const auto pfn = rmqueue_fallback(zone, Order{0}, type);
+      const auto pfn = rmqueue(zone, order, type, flags);
       if (!pfn) return;
       got = {*pfn, *pfn + 1};
     }
     const auto nr = static_cast<std::uint32_t>(got.nr_pages());
     for (Pfn pfn = got.start; pfn < got.end; ++pfn) {
       const MigrateType block_type = zone.pageblock_flags().get(pfn);
-      const bool keeps_type = block_type == MigrateType::cma || block_type == MigrateType::isolate;
+      const bool keeps_type =
+          block_type == MigrateType::cma || (block_type == MigrateType::isolate &&
+                                             Config::semantics.refill_mark == RefillMark::request);
       map.find_slot(map.index(pfn))
           .set_bits(PageBits{}.with_private(number_of<Config>(keeps_type ? block_type : type)));
       if (temperature == Temperature::hot) {
@@ -138,34 +151,51 @@ template <ZoneConfig Config>
       } else {
         list.push_head(pfn);
       }
-      zone.trace(trace::MmPageAllocZoneLocked{pfn, Order{0}, type, true});
+      zone.trace(trace::MmPageAllocZoneLocked{pfn, order, type, true});
     }
-    pcp.add_to_count(nr);
-    zone.mod_nr_free_pages(-static_cast<std::int64_t>(nr));
+    pcp.add_to_count(nr << order.value());
+    zone.mod_nr_free_pages(-static_cast<std::int64_t>(nr << order.value()));
     left -= nr;
   }
 }
 
+// Takes a chunk from a CPU's list, under its lock. Kernel: __rmqueue_pcplist() of v6.1.
 template <ZoneConfig Config>
-inline std::optional<Pfn> alloc_from_pcp(Zone<Config>& zone, Cpu cpu, MigrateType type,
-                                         Temperature temperature) {
-  PerCpuPages<Config>& pcp = zone.pcp(cpu);
-  const IrqSaveGuard guard{zone.pcp_lock(cpu)};
-  PcpList& list = pcp.list(type);
+inline std::optional<Pfn> take_from_pcp(Zone<Config>& zone, PerCpuPages<Config>& pcp, Order order,
+                                        MigrateType type, Temperature temperature, unsigned flags) {
+  PcpList& list = pcp.list(type, order);
   if (list.empty()) [[unlikely]] {
-    refill_pcp(zone, pcp, type, temperature);
+    refill_pcp(zone, pcp, order, type, temperature, flags);
     if (list.empty()) return std::nullopt;
   }
   const Pfn pfn = temperature == Temperature::hot ? list.pop_head() : list.pop_tail();
-  pcp.add_to_count(0U - 1);
+  pcp.add_to_count(0U - static_cast<std::uint32_t>(order.nr_pages()));
   prep_new_page(zone, pfn);
   return pfn;
 }
 
 template <ZoneConfig Config>
-inline std::optional<Pfn> alloc_from_buddy(Zone<Config>& zone, Order order, MigrateType type) {
+inline std::optional<Pfn> alloc_from_pcp(Zone<Config>& zone, Cpu cpu, Order given_order,
+                                         MigrateType type, Temperature temperature,
+                                         unsigned flags) {
+  PerCpuPages<Config>& pcp = zone.pcp(cpu);
+  const IrqSaveGuard guard{zone.pcp_lock(cpu)};
+  if constexpr (Config::semantics.pcp_scales) pcp.free_factor >>= 1;
+  return take_from_pcp(zone, pcp, order_on_pcp<Config>(given_order), type, temperature, flags);
+}
+
+// Kernel: rmqueue_buddy() of v6.1; the end of buffered_rmqueue() of v3.6.
+template <ZoneConfig Config>
+inline std::optional<Pfn> alloc_from_buddy(Zone<Config>& zone, Order order, MigrateType type,
+                                           unsigned flags) {
   const IrqSaveGuard guard{zone.lock()};
-  const auto pfn = rmqueue(zone, order, type);
+  const auto from_highatomic = [&](unsigned flags_that_may) -> std::optional<Pfn> {
+    if (!Config::semantics.has(MigrateType::highatomic) || (flags & flags_that_may) == 0) return {};
+    return zone.free_area().rmqueue_smallest(zone.memmap(), order, MigrateType::highatomic);
+  };
+  auto pfn = from_highatomic(alloc_flags::highatomic);
+  if (!pfn) pfn = rmqueue(zone, order, type, flags);
+  if (!pfn) pfn = from_highatomic(alloc_flags::oom | alloc_flags::non_block);
   if (!pfn) return std::nullopt;
   zone.mod_nr_free_pages(-static_cast<std::int64_t>(order.nr_pages()));
   zone.trace(trace::MmPageAllocZoneLocked{*pfn, order, type, false});
@@ -175,17 +205,19 @@ inline std::optional<Pfn> alloc_from_buddy(Zone<Config>& zone, Order order, Migr
 
 // Frees a page of an isolated block, which must not wait on a per-CPU list.
 template <ZoneConfig Config>
-[[gnu::noinline]] void free_isolated_page(Zone<Config>& zone, Pfn pfn) {
+[[gnu::noinline]] void free_isolated_page(Zone<Config>& zone, Pfn pfn, Order order) {
   const std::lock_guard guard{zone.lock()};
-  zone.mod_nr_free_pages(1);
-  zone.free_area().free_one_page(zone.memmap(), pfn, Order{0}, MigrateType::isolate);
-  zone.trace(trace::MmPageFreeZoneLocked{pfn, Order{0}, MigrateType::isolate});
+  zone.mod_nr_free_pages(nr_counted<Config>(order.nr_pages(), MigrateType::isolate));
+  free_one_page(zone, pfn, order, MigrateType::isolate);
+  zone.trace(trace::MmPageFreeZoneLocked{pfn, order, MigrateType::isolate});
 }
 
-// Kernel: put_page_testzero() and free_hot_cold_page().
+// Kernel: put_page_testzero() and free_hot_cold_page() of v3.6, free_unref_page() of v6.1.
 template <ZoneConfig Config>
-inline FreeResult free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Temperature temperature,
-                              unsigned flags_to_clear = 0) {
+inline FreeResult free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order given_order,
+                              Temperature temperature, unsigned flags_to_clear = 0) {
+  const Order order = order_on_pcp<Config>(given_order);
+  if (order != Order{0}) check_chunk(zone, pfn, order);
   Memmap<Config>& map = zone.memmap();
   if constexpr (Config::debug_vm) bug_on(!map.contains(pfn), "the chunk is not in the zone");
   PerCpuPages<Config>& pcp = zone.pcp(cpu);
@@ -196,23 +228,26 @@ inline FreeResult free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Temperature 
     page = map.slot(map.index(pfn));
   }
   const PageBits bits = page.bits();
-  check_in_use(zone, pfn, Order{0}, bits);
+  check_in_use(zone, pfn, order, bits);
+  const bool has_odd_page = map.tail_has(map.index(pfn), order, bad_page | PageBits::hole);
+  if (has_odd_page) [[unlikely]]
+    check_no_hole(zone, pfn, order);
   const MigrateType type = zone.pageblock_flags().get(pfn);
-  PcpList& list = pcp.list(is_pcp_type(type) ? type : MigrateType::movable);
+  PcpList& list = pcp.list(is_pcp_type(type) ? type : MigrateType::movable, order);
   list.reserve(1);  // may throw, so before any change
 
   if (bits.has(PageBits::shared) && !page.put_testzero()) [[unlikely]]
     return {Freed::held};
   // Read again: who shared the page may have marked it before dropping its reference.
   const PageBits unused = page.bits().without(PageBits::in_use | PageBits::shared | flags_to_clear);
-  zone.trace(trace::MmPageFree{pfn, Order{0}, cpu});
-  if (unused.has(bad_page)) [[unlikely]] {
+  zone.trace(trace::MmPageFree{pfn, order, cpu});
+  if (has_odd_page || unused.has(bad_page)) [[unlikely]] {
     page.set_bits(unused);
-    return {Freed::bad, count_bad_pages(zone, pfn, Order{0})};
+    return {Freed::bad, count_bad_pages(zone, pfn, order)};
   }
   page.set_bits(unused.with_private(number_of<Config>(type)));
   if (type == MigrateType::isolate) [[unlikely]] {
-    free_isolated_page(zone, pfn);
+    free_isolated_page(zone, pfn, order);
     return {};
   }
   if (temperature == Temperature::hot) {
@@ -220,14 +255,20 @@ inline FreeResult free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Temperature 
   } else {
     list.push_tail(pfn);
   }
-  pcp.add_to_count(1);
-  if (pcp.count >= pcp.high) free_pcppages_bulk(zone, std::min(pcp.batch, pcp.count), pcp);
+  pcp.add_to_count(static_cast<std::uint32_t>(order.nr_pages()));
+  const std::uint32_t nr = pcp.nr_to_drain(order, zone.pressure().reclaim_active);
+  if (nr != 0) {
+    const auto index = static_cast<std::size_t>(&list - pcp.lists.data());
+    free_pcppages_bulk(zone, nr, pcp, index);
+  }
   return {};
 }
 
-// Kernel: put_page_testzero() and __free_pages_ok().
+// Kernel: put_page_testzero() and __free_pages_ok(); in v6.1 also what an order of the per-CPU lists
+// takes when they are in use, and with the tail what brings memory online.
 template <ZoneConfig Config>
-FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order) {
+FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
+                         ListEnd to = ListEnd::head) {
   check_chunk(zone, pfn, order);
   bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
   const IrqSaveGuard guard{zone.lock()};
@@ -246,53 +287,97 @@ FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order) {
   if (has_odd_page || page.bits().has(bad_page)) [[unlikely]] {
     return {Freed::bad, count_bad_pages(zone, pfn, order)};
   }
-  zone.mod_nr_free_pages(static_cast<std::int64_t>(order.nr_pages()));
   const MigrateType type = zone.pageblock_flags().get(pfn);
-  zone.free_area().free_one_page(map, pfn, order, type);
+  zone.mod_nr_free_pages(nr_counted<Config>(order.nr_pages(), type));
+  free_one_page(zone, pfn, order, type, to);
   zone.trace(trace::MmPageFreeZoneLocked{pfn, order, type});
   return {};
 }
 
-}  // namespace detail
-
-/// Allocates 2^order pages for a request of @p type on @p cpu: what the kernel does once watermarks
-/// have let a request through. Order 0 comes from the CPU's list, refilled in bulk when it is
-/// empty. The first page has count 1, the others 0 (no compound pages). Throws std::bad_alloc;
-/// pages that a refill had obtained until then stay on the CPU's list.
-/// Requires: order < max_order; @p type is unmovable, reclaimable or movable; cpu < zone.nr_cpus().
-/// Returns:  the first page, or nothing.
-/// Locking:  order 0 takes the CPU's lock, and zone.lock inside it to refill; others zone.lock.
-/// Kernel:   buffered_rmqueue() of v3.6.
+// Kernel: buffered_rmqueue() of v3.6, rmqueue() of v6.1.
 template <ZoneConfig Config>
-[[nodiscard]] inline std::optional<Page<Config>> alloc_pages(
-    Zone<Config>& zone, Cpu cpu, Order order, MigrateType type,
-    Temperature temperature = Temperature::hot) {
+inline std::optional<Page<Config>> alloc(Zone<Config>& zone, Cpu cpu, Order order, MigrateType type,
+                                         Temperature temperature, unsigned flags) {
   bug_on(order > Zone<Config>::top_order, "order is above the largest");
   bug_on(!is_pcp_type(type), "requests are unmovable, reclaimable or movable");
   bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
-  const auto pfn = order == Order{0} ? detail::alloc_from_pcp(zone, cpu, type, temperature)
-                                     : detail::alloc_from_buddy(zone, order, type);
+  std::optional<Pfn> pfn;
+  const bool from_pcp = PerCpuPages<Config>::has_lists(order);
+  if (from_pcp) pfn = alloc_from_pcp(zone, cpu, order, type, temperature, flags);
+  // Later kernels ask again, for what the per-CPU lists do not give: the memory of urgent requests.
+  if (!from_pcp || (Config::semantics.has(MigrateType::highatomic) && !pfn)) {
+    pfn = alloc_from_buddy(zone, order, type, flags);
+  }
+  if constexpr (Config::semantics.steal_rule == StealRule::claim_or_small) {
+    zone.pressure().boosted = false;  // kswapd is woken
+  }
   zone.trace(trace::MmPageAlloc{pfn, order, type, cpu});
   if (!pfn) return std::nullopt;
   return Page<Config>{zone, *pfn};
 }
 
-/// Drops a reference to the chunk of @p order at @p pfn, and frees it if that was the last. Order 0
-/// goes to the CPU's list, or directly to the buddy lists if its block is isolated; others go to
-/// the buddy lists, to the type of the block that holds the first page. @p temperature counts for
-/// order 0 only. Throws std::bad_alloc.
+}  // namespace detail
+
+/// Allocates 2^order pages for a request of @p type on @p cpu: what the kernel does once watermarks
+/// have let a request through. Orders that per-CPU lists hold (0 in v3.6) come from the CPU's list,
+/// refilled in bulk when it is empty. The first page has count 1, the others 0 (no compound pages).
+/// Throws std::bad_alloc; pages that a refill had obtained until then stay on the CPU's list.
+/// Requires: order < max_order; @p type is unmovable, reclaimable or movable; cpu < zone.nr_cpus().
+/// Returns:  the first page, or nothing.
+/// Locking:  the CPU's lock for its list, and zone.lock inside it to refill; others zone.lock.
+/// Kernel:   buffered_rmqueue() of v3.6, rmqueue() of v6.1 (which has no @p temperature: hot).
+template <ZoneConfig Config>
+[[nodiscard]] inline std::optional<Page<Config>> alloc_pages(
+    Zone<Config>& zone, Cpu cpu, Order order, MigrateType type,
+    Temperature temperature = Temperature::hot) {
+  return detail::alloc(zone, cpu, order, type, temperature, 0);
+}
+
+/// The same with @p flags of alloc_flags: how the request may be met.
+template <ZoneConfig Config>
+[[nodiscard]] inline std::optional<Page<Config>> alloc_pages(
+    Zone<Config>& zone, Cpu cpu, Order order, MigrateType type,
+    unsigned flags) requires(Config::semantics.steal_rule == StealRule::claim_or_small) {
+  return detail::alloc(zone, cpu, order, type, Temperature::hot, flags);
+}
+
+/// Allocates up to @p nr single pages for requests of @p type, and calls visit(pfn) for each. Unlike
+/// alloc_pages(), it does not slow down how frees scale.
+/// Requires: as alloc_pages(). Returns: how many it were.
+/// Locking:  the CPU's lock around all, and zone.lock inside it to refill.
+/// Kernel:   __alloc_pages_bulk() of v6.1, in one zone.
+template <ZoneConfig Config, typename Visitor>
+std::uint32_t alloc_pages_bulk(Zone<Config>& zone, Cpu cpu, MigrateType type, std::uint32_t nr,
+                               Visitor visit, unsigned flags = 0) {
+  bug_on(!is_pcp_type(type), "requests are unmovable, reclaimable or movable");
+  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
+  const IrqSaveGuard guard{zone.pcp_lock(cpu)};
+  for (std::uint32_t taken = 0; taken < nr; ++taken) {
+    const auto pfn =
+        detail::take_from_pcp(zone, zone.pcp(cpu), Order{0}, type, Temperature::hot, flags);
+    if (!pfn) return taken;
+    visit(*pfn);
+  }
+  return nr;
+}
+
+/// Drops a reference to the chunk of @p order at @p pfn, and frees it if that was the last. Orders
+/// that per-CPU lists hold (0 in v3.6) go to the CPU's list, or directly to the buddy lists if the
+/// block is isolated; others go to the buddy lists, to the type of the block that holds the first
+/// page. @p temperature counts for the former only. Throws std::bad_alloc.
 /// Requires: the chunk is aligned, in the zone, without holes, and its first page in use; order <
 ///           max_order; cpu < zone.nr_cpus(). (That a page behind the first is on a per-CPU list is
 ///           not noticed, as in v3.6.)
 /// Returns:  what happened; if pages fail the check, nothing is freed and the chunk is lost.
-/// Kernel:   __free_pages(), free_hot_cold_page() of v3.6.
-/// Locking:  order 0 takes the CPU's lock, and zone.lock inside it to drain, for a page of an
+/// Kernel:   __free_pages(), free_hot_cold_page() of v3.6; free_unref_page() of v6.1.
+/// Locking:  the former take the CPU's lock, and zone.lock inside it to drain, for a page of an
 ///           isolated block, and for the first record of a block; others take zone.lock.
 template <ZoneConfig Config>
 inline FreeResult free_pages(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
                              Temperature temperature = Temperature::hot) {
-  return order == Order{0} ? detail::free_to_pcp(zone, cpu, pfn, temperature)
-                           : detail::free_to_buddy(zone, cpu, pfn, order);
+  return PerCpuPages<Config>::has_lists(order)
+             ? detail::free_to_pcp(zone, cpu, pfn, order, temperature)
+             : detail::free_to_buddy(zone, cpu, pfn, order);
 }
 
 /// Takes a reference to a page. Throws std::bad_alloc.
@@ -329,7 +414,7 @@ void set_page_lru(Zone<Config>& zone, Pfn pfn, bool lru) {
 /// Kernel:   put_page().
 template <ZoneConfig Config>
 FreeResult put_page(Zone<Config>& zone, Cpu cpu, Pfn pfn) {
-  return detail::free_to_pcp(zone, cpu, pfn, Temperature::hot, PageBits::lru);
+  return detail::free_to_pcp(zone, cpu, pfn, Order{0}, Temperature::hot, PageBits::lru);
 }
 
 /// Makes 2^order single pages, each with count 1, of an allocated chunk. Throws std::bad_alloc.

@@ -28,6 +28,8 @@ class PageBits {
   static constexpr std::uint16_t hole = 1U << 12;
   /// In use, and the count is kept where a chunk head has its link to the next: it was above 1.
   static constexpr std::uint16_t shared = 1U << 13;
+  /// Taken from the system by a driver, as virtio-mem does (PageOffline, v5.1).
+  static constexpr std::uint16_t offline = 1U << 14;
 
   constexpr PageBits() = default;
   explicit constexpr PageBits(std::uint16_t raw) : raw_{raw} {}

@@ -282,16 +282,17 @@ class PageRecords {
   };
 
   /// What the first page of block @p b is after population: where a largest chunk begins, its head.
-  /// Chunks are pushed to the head of their list in ascending order, so the next one is below. (At
-  /// the ends of the map there is none: add_populated() says so.)
+  /// Chunks are added to their list in ascending order: at its head, so the next one is below, or
+  /// at its tail. (At the ends of the map there is none: add_populated() says so.)
   [[nodiscard]] static constexpr Meaning populated(Index b) {
     constexpr auto blocks_per_chunk =
         static_cast<Index>(Blocks::max_order_nr_pages >> Config::pageblock_order);
     constexpr auto step = static_cast<Index>(Blocks::max_order_nr_pages);
     if (b % blocks_per_chunk != 0) return {};
     const Index page = b << Config::pageblock_order;
-    return {PageBits::chunk(Blocks::top_order, MigrateType::movable).raw(),
-            {page - step, page + step}};
+    const auto bits = PageBits::chunk(Blocks::top_order, MigrateType::movable).raw();
+    if (Config::semantics.move_to == ListEnd::head) return {bits, {page - step, page + step}};
+    return {bits, {page + step, page - step}};
   }
 
   template <typename T>

@@ -134,15 +134,63 @@ struct alignas(64) PerCpuPages {
     return lists[index_of_list(order, type)];
   }
 
+  /// Returns how many chunks of @p order refill a list.
+  [[nodiscard]] std::uint32_t nr_to_refill([[maybe_unused]] Order order) const {
+    if (nr_lists == nr_pcp_types || batch == 1) return batch;
+    return std::max(batch >> order.value(), std::uint32_t{2});
+  }
+
+  /// Says how many pages a free that has just put a chunk of @p order on a list must drain: 0 while
+  /// the lists are below their limit.
+  /// Kernel: nr_pcp_high() and nr_pcp_free() of v6.1; the end of free_hot_cold_page() of v3.6.
+  [[nodiscard]] std::uint32_t nr_to_drain([[maybe_unused]] Order order,
+                                          [[maybe_unused]] bool reclaim_active) {
+    if constexpr (!Config::semantics.pcp_scales) {
+      return count >= high ? std::min(batch, count) : 0;
+    } else {
+      // Large chunks that come while only frees do are of use to others.
+      if (free_factor != 0 && order != Order{0} && order <= top_order) return count;
+      const std::uint32_t limit = reclaim_active ? std::min(4 * batch, high) : high;
+      if (count < limit) return 0;
+      if (limit < batch) return 1;  // the lists are disabled
+      const std::uint32_t most = limit - batch;
+      std::uint32_t nr = batch << free_factor;
+      if (nr < most && free_factor < max_free_factor) ++free_factor;
+      nr = std::min(std::max(nr, batch), most);
+      return std::min(nr, count);
+    }
+  }
+
   friend bool operator==(const PerCpuPages&, const PerCpuPages&) = default;
+
+ private:
+  static constexpr std::uint32_t max_free_factor = 5;  // CONFIG_PCP_BATCH_SCALE_MAX
 };
 
-/// Returns the batch of a zone with @p present_pages; 0 for a tiny one.
+/// Returns the batch of a zone with @p pages, those present in v3.6 and those managed in v6.1; 0
+/// for a tiny one. It does not grow beyond 1024 times @p most pages (v6.1: 256).
 /// Kernel: zone_batchsize().
-[[nodiscard]] constexpr std::uint32_t zone_batchsize(std::uint64_t present_pages) {
-  const std::uint64_t quarter =
-      std::max<std::uint64_t>(std::min<std::uint64_t>(present_pages / 1024, 128) / 4, 1);
+[[nodiscard]] constexpr std::uint32_t zone_batchsize(std::uint64_t pages,
+                                                     std::uint64_t most = 128) {
+  const std::uint64_t quarter = std::max<std::uint64_t>(std::min(pages / 1024, most) / 4, 1);
   return static_cast<std::uint32_t>(std::bit_floor(quarter + quarter / 2) - 1);
+}
+
+/// Limits of the per-CPU lists: pages to move at once, and the number at which frees drain.
+struct Pageset {
+  std::uint32_t batch = 1;
+  std::uint32_t high = 0;
+  friend bool operator==(const Pageset&, const Pageset&) = default;
+};
+
+/// Returns the limits that v6.1 computes: the CPUs share the low watermark.
+/// Requires: nr_cpus is not 0.
+/// Kernel: zone_set_pageset_high_and_batch().
+[[nodiscard]] constexpr Pageset zone_pageset(std::uint64_t managed_pages,
+                                             std::uint64_t low_watermark, unsigned nr_cpus) {
+  const std::uint32_t batch = std::max(zone_batchsize(managed_pages, 256), std::uint32_t{1});
+  const std::uint64_t high = std::max<std::uint64_t>(low_watermark / nr_cpus, 4 * batch);
+  return {.batch = batch, .high = static_cast<std::uint32_t>(high)};
 }
 
 }  // namespace pageblock

@@ -15,10 +15,20 @@
 
 namespace pageblock {
 
-/// How deep a request may dig; flags of zone_watermark_ok(), the kernel's numbers.
+/// How deep a request may dig, and how it may be met: the kernel's ALLOC_ flags and numbers.
 namespace alloc_flags {
+// v3.6
 inline constexpr unsigned harder = 0x10;  ///< The mark counts three quarters.
 inline constexpr unsigned high = 0x20;    ///< The mark counts half.
+// v6.1
+inline constexpr unsigned no_watermarks = 0x04;  ///< No mark counts.
+inline constexpr unsigned oom = 0x08;            ///< A victim of the OOM killer: the mark halves.
+inline constexpr unsigned non_block = 0x10;      ///< Cannot wait; with min_reserve, a quarter less.
+inline constexpr unsigned min_reserve = 0x20;    ///< Urgent: the mark counts half.
+inline constexpr unsigned cma = 0x80;            ///< May use CMA blocks.
+inline constexpr unsigned no_fragment = 0x100;   ///< Another zone rather than another type.
+inline constexpr unsigned highatomic = 0x200;    ///< May use the memory of urgent requests.
+inline constexpr unsigned kswapd = 0x800;        ///< May wake kswapd.
 }  // namespace alloc_flags
 
 namespace detail {

@@ -168,10 +168,19 @@ class Zone : public Geometry<Config_> {
   void set_pageset(std::uint32_t batch, std::uint32_t high) {
     bug_on(batch == 0, "the batch of a per-CPU list is at least 1");
     bug_on(high < batch && !(batch == 1 && high == 0), "high is below batch");
+    state_.pageset = {.batch = batch, .high = high};
+    set_pcp_limits(state_.pageset);
+  }
+
+  /// Returns what set_pageset() set last.
+  [[nodiscard]] const Pageset& pageset() const { return state_.pageset; }
+
+  /// Sets batch and high of every CPU's lists for a while: zone_pcp_disable().
+  void set_pcp_limits(const Pageset& limits) {
     for (unsigned id = 0; id < Config::nr_cpus; ++id) {
       const IrqSaveGuard guard{pcp_lock(Cpu{id})};
-      state_.pcps[id].batch = batch;
-      state_.pcps[id].high = high;
+      state_.pcps[id].batch = limits.batch;
+      state_.pcps[id].high = limits.high;
     }
   }
 

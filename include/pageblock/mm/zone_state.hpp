@@ -50,6 +50,7 @@ struct ZoneState {
   Watermarks watermarks;
   std::array<std::uint64_t, max_nr_zones> lowmem_reserve{};
   unsigned nr_cpus = 1;
+  Pageset pageset;
   std::array<PerCpuPages<Config>, Config::nr_cpus> pcps;
   PageblockFlags<Config> flags;
   FreeArea<Config> free_area;
@@ -145,10 +146,15 @@ ZoneState<Config>::ZoneState(const ZoneLayout& layout)
   for (const PfnRange& run : complement(absent, memmap.base(), memmap.end())) {
     populate(run.start, run.end, largest);
   }
-  const std::uint32_t batch = zone_batchsize(present_pages);
+  if constexpr (Config::semantics.pcp_scales) {
+    pageset = zone_pageset(managed_pages, watermarks.low, nr_cpus);
+  } else {
+    const std::uint32_t batch = zone_batchsize(present_pages);
+    pageset = {.batch = std::max(batch, std::uint32_t{1}), .high = 6 * batch};
+  }
   for (PerCpuPages<Config>& pcp : pcps) {
-    pcp.batch = std::max(batch, std::uint32_t{1});
-    pcp.high = 6 * batch;
+    pcp.batch = pageset.batch;
+    pcp.high = pageset.high;
   }
 }
 
@@ -177,7 +183,7 @@ void ZoneState<Config>::populate(Pfn start, Pfn end, Order largest) {
       // Pages of order 0 pass the boot pageset (batch 1, high 0), which leaves this behind.
       memmap.set_bits(pfn, PageBits{}.with_private(number_of<Config>(list)));
     }
-    free_area.free_one_page(memmap, pfn, order, list);
+    free_area.free_one_page(memmap, flags, pfn, order, list, Config::semantics.move_to);
     pfn += order.nr_pages();
   }
 }

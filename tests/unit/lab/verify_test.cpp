@@ -31,9 +31,9 @@ TinyZone scattered() {
   TinyZone zone = used_zone(16);
   const std::lock_guard guard{zone.lock()};
   for (const std::uint64_t pfn : Pfns{2, 6, 7, 12}) zone.memmap().set_count(Pfn{pfn}, 0);
-  zone.free_area().free_one_page(zone.memmap(), Pfn{2}, Order{0}, MigrateType::movable);
-  zone.free_area().free_one_page(zone.memmap(), Pfn{12}, Order{0}, MigrateType::movable);
-  zone.free_area().free_one_page(zone.memmap(), Pfn{6}, Order{1}, MigrateType::unmovable);
+  detail::free_one_page(zone, Pfn{2}, Order{0}, MigrateType::movable);
+  detail::free_one_page(zone, Pfn{12}, Order{0}, MigrateType::movable);
+  detail::free_one_page(zone, Pfn{6}, Order{1}, MigrateType::unmovable);
   zone.mod_nr_free_pages(4);
   return zone;
 }

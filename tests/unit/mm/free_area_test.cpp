@@ -13,12 +13,12 @@ using enum MigrateType;
 // A map whose pages all have count 0 and are on no list, and empty lists.
 template <ZoneConfig Config>
 struct Lists {
-  explicit Lists(std::uint64_t nr_pages) : map{Pfn{0}, nr_pages} {
+  explicit Lists(std::uint64_t nr_pages) : map{Pfn{0}, nr_pages}, flags{Pfn{0}, nr_pages} {
     map.transform(Pfn{0}, Pfn{nr_pages}, [](PageBits) { return PageBits{}; });
   }
 
   void free(std::uint64_t pfn, unsigned order, MigrateType type) {
-    area.free_one_page(map, Pfn{pfn}, Order{order}, type);
+    area.free_one_page(map, flags, Pfn{pfn}, Order{order}, type);
   }
   std::optional<Pfn> alloc(unsigned order, MigrateType type) {
     return area.rmqueue_smallest(map, Order{order}, type);
@@ -37,6 +37,7 @@ struct Lists {
   }
 
   Memmap<Config> map;
+  PageblockFlags<Config> flags;
   FreeArea<Config> area;
 };
 using TinyLists = Lists<TinyConfig>;
