@@ -27,12 +27,55 @@ template <ZoneConfig Config>
   return detail::refuse_isolate(zone, pfn, get_pageblock_migratetype(zone, pfn));
 }
 
+/// The same for what v6.1 asks.
+template <ZoneConfig Config>
+[[nodiscard]] std::optional<Refusal> explain_isolate(
+    const Zone<Config>& zone, Pfn pfn,
+    const IsolateRequest& request) requires(Config::semantics.isolate_rule == IsolateRule::scan) {
+  const IrqSaveGuard guard{zone.lock()};
+  return detail::refuse_isolate(zone, pfn, get_pageblock_migratetype(zone, pfn), request);
+}
+
+namespace detail {
+
+// In the order in which v6.1 asks: the first block and the last, whole, and those between.
+template <ZoneConfig Config>
+std::optional<Refusal> explain_from_ends(const Zone<Config>& zone, const PfnRange& blocks,
+                                         const IsolateRequest& request) {
+  constexpr std::uint64_t block_pages = Zone<Config>::pageblock_nr_pages;
+  const auto ask = [&](Pfn block, PfnRange range) -> std::optional<Refusal> {
+    const auto page = first_valid_page(zone, block, block + block_pages);
+    if (!page) return std::nullopt;
+    const IrqSaveGuard guard{zone.lock()};
+    return refuse_isolate(zone, *page, get_pageblock_migratetype(zone, *page),
+                          {range, request.undo_type, request.flags});
+  };
+  if (blocks.empty()) return std::nullopt;
+  const Pfn last = blocks.end - block_pages;
+  for (const Pfn block : {blocks.start, last}) {
+    if (const auto refusal = ask(block, {block, block + block_pages})) return refusal;
+  }
+  for (Pfn block = blocks.start + block_pages; block < last; block += block_pages) {
+    if (const auto refusal = ask(block, request.range)) return refusal;
+  }
+  return std::nullopt;
+}
+
+}  // namespace detail
+
 /// Says why start_isolate_page_range() would refuse now; nothing if it would succeed.
-/// Requires: both pfns are multiples of the pageblock size.
+/// Requires: as start_isolate_page_range() with these @p flags.
 /// Locking:  takes zone.lock once per block, and calls the notifiers.
 template <ZoneConfig Config>
-[[nodiscard]] std::optional<Refusal> explain_isolate_range(const Zone<Config>& zone, Pfn start_pfn,
-                                                           Pfn end_pfn) {
+[[nodiscard]] std::optional<Refusal> explain_isolate_range(
+    const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, unsigned flags = 0,
+    MigrateType undo_type = MigrateType::movable) {
+  if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) {
+    const PfnRange range{start_pfn, end_pfn};
+    return detail::explain_from_ends(zone, detail::blocks_around(zone, range),
+                                     {range, undo_type, flags});
+  }
+  bug_on(flags != 0, "v3.6 knows no flags");
   bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");
   std::optional<std::size_t> isolated_before;
   const PfnRange blocks = detail::windows_of(zone, start_pfn, end_pfn);
@@ -80,10 +123,11 @@ bool is_on_pcp_list(const Zone<Config>& zone, Pfn pfn) {
 }  // namespace detail
 
 /// Says why test_pages_isolated() would refuse now; nothing if it would succeed.
+/// Requires: @p flags of isolate_flags, none in v3.6.
 /// Locking:  takes zone.lock, and on a page with count 0 the CPUs' locks.
 template <ZoneConfig Config>
 [[nodiscard]] std::optional<Refusal> explain_test(const Zone<Config>& zone, Pfn start_pfn,
-                                                  Pfn end_pfn) {
+                                                  Pfn end_pfn, unsigned flags = 0) {
   if (!detail::first_valid_page(zone, start_pfn, end_pfn)) {
     return Refusal{Stage::test, start_pfn, Reason::no_memory};
   }
@@ -94,7 +138,7 @@ template <ZoneConfig Config>
   Refusal refusal{Stage::test, start_pfn, Reason::on_no_list};
   {
     const IrqSaveGuard guard{zone.lock()};
-    const auto pages = detail::test_pages(zone, start_pfn, end_pfn);
+    const auto pages = detail::test_pages(zone, start_pfn, end_pfn, flags);
     if (pages.all_isolated) return std::nullopt;
     refusal.pfn = pages.fin_pfn;
     refusal.reason = detail::reason_of(zone, pages.fin_pfn);

@@ -1,7 +1,7 @@
 /// Isolating pageblocks: what is free in them stays free and is never handed out.
 ///
 /// Layer:  isolation.
-/// Kernel: mm/page_isolation.c of v3.6.
+/// Kernel: mm/page_isolation.c.
 #pragma once
 
 #include <algorithm>
@@ -11,127 +11,81 @@
 
 #include "pageblock/base/contract.hpp"
 #include "pageblock/base/migratetype.hpp"
-#include "pageblock/base/notifier.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/base/status.hpp"
 #include "pageblock/base/tracepoint.hpp"
-#include "pageblock/isolation/isolate_notifier.hpp"
-#include "pageblock/isolation/refusal.hpp"
+#include "pageblock/isolation/isolate_block.hpp"
+#include "pageblock/isolation/isolate_single.hpp"
 #include "pageblock/isolation/unmovable.hpp"
-#include "pageblock/mm/drain.hpp"
 #include "pageblock/mm/fallback.hpp"
 #include "pageblock/mm/page.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/zone.hpp"
 
 namespace pageblock {
+
 namespace detail {
 
-// Asks the notifiers and looks for unmovable pages: why the block of pfn, which has this type, must
-// not be isolated, or nothing. Changes nothing. The caller holds zone.lock.
+// Isolates every block of whole blocks, the first, the last and then those between, so that no free
+// chunk reaches across the range's ends; if one is refused, gives the others back.
+// Kernel: start_isolate_page_range() of v6.1.
 template <ZoneConfig Config>
-std::optional<Refusal> refuse_isolate(const Zone<Config>& zone, Pfn pfn, MigrateType block_type) {
-  zone.assert_locked();
-  // The notifiers may report pages that look unmovable but could be given back.
-  MemoryIsolateNotify arg{pfn, Zone<Config>::pageblock_nr_pages, 0};
-  if (notifier_to_errno(zone.isolate_notifiers().call(arg)) != 0) {
-    return Refusal{Stage::notifier, pfn, Reason::notifier};
+Status isolate_from_ends(Zone<Config>& zone, const PfnRange& blocks,
+                         const IsolateRequest& request) {
+  constexpr std::uint64_t block_pages = Zone<Config>::pageblock_nr_pages;
+  if (blocks.empty()) return ok;
+  const Pfn last = blocks.end - block_pages;
+  const auto unset = [&](Pfn block) {
+    const auto page = first_valid_page(zone, block, block + block_pages);
+    if (page) unset_migratetype_isolate(zone, *page, request.undo_type);
+  };
+  const bool is_one = blocks.start == last;
+  Status ret = isolate_single_pageblock(zone, blocks.start, Side::behind, false, request);
+  if (ret != ok) return ret;
+  ret = isolate_single_pageblock(zone, blocks.end, Side::before, is_one, request);
+  if (ret != ok) {
+    unset(blocks.start);
+    return ret;
   }
-  const auto page = find_unmovable(zone, pfn, block_type, arg.pages_found);
-  if (!page) return std::nullopt;
-  const bool reserved = zone.memmap().bits(*page).has(PageBits::reserved);
-  return Refusal{Stage::unmovable_check, *page, reserved ? Reason::reserved : Reason::not_lru};
-}
-
-// Kernel: __first_valid_page().
-template <ZoneConfig Config>
-inline std::optional<Pfn> first_valid_page(const Zone<Config>& zone, Pfn pfn, Pfn end_pfn) {
-  const Pfn start = std::max(pfn, zone.start_pfn());
-  const Pfn end = std::min(end_pfn, zone.end_pfn());
-  if (start >= end) return std::nullopt;
-  const auto is_valid = [](PageBits bits) { return bits.is_valid(); };
-  if (is_valid(zone.memmap().bits(start))) [[likely]]
-    return start;
-  const Pfn first = zone.memmap().find_if(start, end, is_valid);
-  if (first == end) return std::nullopt;
-  return first;
-}
-
-// The windows of a block's size from start_pfn upward that meet the zone begin in this range: all
-// others have no valid page, and there may be very many.
-template <ZoneConfig Config>
-PfnRange windows_of(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
-  Pfn first = start_pfn;
-  if (first < zone.start_pfn()) {
-    first += (zone.start_pfn() - first) & ~(Zone<Config>::pageblock_nr_pages - 1);
+  for (Pfn block = blocks.start + block_pages; block < last; block += block_pages) {
+    const auto page = first_valid_page(zone, block, block + block_pages);
+    if (!page) continue;
+    ret = isolate_block(zone, *page, request);
+    if (ret == ok) continue;
+    for (Pfn undo = blocks.start; undo < block; undo += block_pages) unset(undo);
+    unset(last);
+    return ret;
   }
-  return {first, std::min(end_pfn, zone.end_pfn())};
+  return ok;
 }
 
 }  // namespace detail
-
-/// Isolates the pageblock of @p pfn: its type becomes isolate, its free chunks move to the isolate
-/// lists, and the per-CPU lists are drained. Defects of v3.6: isolating an isolated block succeeds
-/// and counts once; pages of the block that were on per-CPU lists are drained after the move, to
-/// the lists that their private names, where they can be allocated; what move_freepages_block()
-/// does not see stays allocatable; has_unmovable_pages() looks away. With mobility grouping off the
-/// type written is unmovable, so the block never looks isolated and each call counts again.
-/// Requires: @p zone spans @p pfn.
-/// Returns:  ok; or -EBUSY if a notifier refuses or the block has unmovable pages, and then nothing
-///           has changed.
-/// Locking:  takes zone.lock; on success then each CPU's lock in turn.
-template <ZoneConfig Config>
-Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn) {
-  bug_on(!zone.spans(pfn), "pfn is not in the zone");
-  Status ret = ok;
-  {
-    const IrqSaveGuard guard{zone.lock()};
-    const MigrateType block_type = get_pageblock_migratetype(zone, pfn);
-    if (detail::refuse_isolate(zone, pfn, block_type)) {
-      ret = -Err::busy;
-    } else {  // Kernel: set_pageblock_isolate() and move_freepages_block()
-      if (block_type != MigrateType::isolate) {
-        set_pageblock_migratetype(zone, pfn, MigrateType::isolate);
-        zone.mod_nr_pageblock_isolate(1);
-      }
-      move_freepages_block(zone, pfn, MigrateType::isolate);
-    }
-    zone.trace(trace::SetMigratetypeIsolate{pfn, ret});
-  }
-  if (ret == ok) drain_all_pages(zone);
-  return ret;
-}
-
-/// Gives the pageblock of @p pfn back, with type @p type: its former type is not remembered. A
-/// block that is not isolated is left alone. Nothing is merged that could not merge before.
-/// Requires: @p zone spans @p pfn.
-/// Locking:  takes zone.lock.
-template <ZoneConfig Config>
-void unset_migratetype_isolate(Zone<Config>& zone, Pfn pfn, MigrateType type) {
-  bug_on(!has_type<Config>(type), "no such migratetype");
-  const IrqSaveGuard guard{zone.lock()};
-  if (get_pageblock_migratetype(zone, pfn) != MigrateType::isolate) return;
-  bug_on(zone.nr_pageblock_isolate() <= 0, "more blocks are isolated than were counted");
-  move_freepages_block(zone, pfn, type);
-  // Kernel: with the counter, restore_pageblock_isolate().
-  set_pageblock_migratetype(zone, pfn, type);
-  zone.mod_nr_pageblock_isolate(-1);
-  zone.trace(trace::UnsetMigratetypeIsolate{pfn, type});
-}
 
 /// Isolates every pageblock of [start_pfn, end_pfn) that has memory, from low to high. If one is
 /// refused, the blocks below it are given back with type @p undo_type, whatever type they had, and
 /// also those that somebody else had isolated (a v3.6 defect); so they are if a notifier throws. A
 /// block that the start of an unaligned zone cuts is not given back. pfns outside the zone count as
 /// holes, and a reversed range as an empty one.
-/// Requires: both pfns are multiples of the pageblock size; when blocks are given back, no more of
-///           them are isolated than are counted (reported half-way).
+///
+/// v6.1 rounds the range to whole pageblocks, begins with the first and the last of them, splits
+/// free chunks that reach across the range's ends, refuses blocks that are isolated already, and
+/// drains nothing.
+/// Requires: in v3.6 both pfns are multiples of the pageblock size; the kernel has @p undo_type;
+///           when blocks are given back, no more of them are isolated than are counted (reported
+///           half-way). @p flags of isolate_flags, none in v3.6.
 /// Returns:  ok, or -EBUSY.
-/// Locking:  takes zone.lock once per block, and the CPUs' locks behind each.
+/// Locking:  takes zone.lock once per block, and in v3.6 the CPUs' locks behind each.
 template <ZoneConfig Config>
 Status start_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
-                                MigrateType undo_type) {
+                                MigrateType undo_type, unsigned flags = 0) {
+  if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) {
+    bug_on(!has_type<Config>(undo_type), "no such migratetype");
+    const PfnRange range{start_pfn, end_pfn};
+    return detail::isolate_from_ends(zone, detail::blocks_around(zone, range),
+                                     {range, undo_type, flags});
+  }
+  bug_on(flags != 0, "v3.6 knows no flags");
   bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");
   bug_on(!has_type<Config>(undo_type), "no such migratetype");
   const PfnRange blocks = detail::windows_of(zone, start_pfn, end_pfn);
@@ -162,12 +116,18 @@ Status start_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
 /// Gives back every isolated pageblock of [start_pfn, end_pfn), with type @p type. Others are
 /// skipped, so ranges may be wider than what was isolated, or repeated. pfns outside the zone count
 /// as holes, and a reversed range as an empty one.
-/// Requires: both pfns are multiples of the pageblock size; no more blocks of the range are
-///           isolated than are counted.
+/// v6.1 rounds the range to whole pageblocks.
+/// Requires: in v3.6 both pfns are multiples of the pageblock size; the kernel has @p type; no more
+///           blocks of the range are isolated than are counted.
 /// Returns:  ok.
 /// Locking:  takes zone.lock once per isolated block.
 template <ZoneConfig Config>
 Status undo_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, MigrateType type) {
+  if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) {
+    const PfnRange rounded = detail::blocks_around(zone, {start_pfn, end_pfn});
+    start_pfn = rounded.start;
+    end_pfn = rounded.end;
+  }
   bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");
   bug_on(!has_type<Config>(type), "no such migratetype");
   const PfnRange blocks = detail::windows_of(zone, start_pfn, end_pfn);
@@ -223,22 +183,29 @@ TestResult test_blocks(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
     // Behind an unaligned start, the last window reaches beyond the end.
     const auto page = first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
     if (!page) continue;
-    if (get_pageblock_migratetype(zone, *page) != isolate) return {*page, false};
+    if (get_pageblock_migratetype(zone, *page) == isolate) continue;
+    return {Config::semantics.isolate_rule == IsolateRule::scan ? pfn : *page, false};
   }
   return {end_pfn, first_valid_page(zone, start_pfn, end_pfn).has_value()};
 }
 
-// The second pass, under zone.lock: every page must be free, on whichever list, or look as if it
-// were on a per-CPU list with the mark of an isolated block. Kernel:
-// __test_page_isolated_in_pageblock().
+// The second pass, under zone.lock: every page must be free, on whichever list. v3.6 lets a page
+// pass that looks as if it were on a per-CPU list with the mark of an isolated block; v6.1, while
+// memory goes offline, one that a driver has taken and holds no more.
+// Kernel: __test_page_isolated_in_pageblock().
 template <ZoneConfig Config>
-TestResult test_pages(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
+TestResult test_pages(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, unsigned flags) {
   zone.assert_locked();
   constexpr unsigned marked_isolate = number_of<Config>(MigrateType::isolate);
-  const auto pages_to_skip = [](PageBits bits) -> std::uint64_t {
+  const bool passes_offline = (flags & isolate_flags::memory_offline) != 0;
+  const auto pages_to_skip = [passes_offline](PageBits bits) -> std::uint64_t {
     if (bits.has(PageBits::buddy)) return bits.order().nr_pages();
-    const bool is_marked = !bits.has(PageBits::in_use) && bits.page_private() == marked_isolate;
-    return is_marked || !bits.is_valid() ? 1 : 0;
+    if (!bits.is_valid()) return 1;
+    if (bits.has(PageBits::in_use)) return 0;
+    const bool passes = Config::semantics.isolate_rule == IsolateRule::notifiers
+                            ? bits.page_private() == marked_isolate
+                            : passes_offline && bits.has(PageBits::offline);
+    return passes ? 1 : 0;
   };
   const Pfn end = std::min(end_pfn, zone.end_pfn());
   const Pfn fin = zone.memmap().walk(std::max(start_pfn, zone.start_pfn()), end, pages_to_skip);
@@ -251,14 +218,17 @@ TestResult test_pages(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
 /// Tests whether every block of [start_pfn, end_pfn) is isolated and every page in it free. A free
 /// chunk counts on whichever list it is; one that begins before the range does not. A used tail
 /// page with a stale mark passes (a v3.6 defect).
+/// Requires: @p flags of isolate_flags, none in v3.6.
 /// Returns:  ok; or -EBUSY, also if the range has no memory.
 /// Locking:  takes zone.lock for the pages; the blocks' types are read before, without it.
 template <ZoneConfig Config>
-Status test_pages_isolated(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
+Status test_pages_isolated(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, unsigned flags = 0) {
+  bug_on(Config::semantics.isolate_rule == IsolateRule::notifiers && flags != 0,
+         "v3.6 knows no flags");
   auto result = detail::test_blocks(zone, start_pfn, end_pfn);
   if (result.all_isolated) {
     const IrqSaveGuard guard{zone.lock()};
-    result = detail::test_pages(zone, start_pfn, end_pfn);
+    result = detail::test_pages(zone, start_pfn, end_pfn, flags);
   }
   const Status ret = result.all_isolated ? ok : -Err::busy;
   zone.trace(trace::TestPagesIsolated{start_pfn, end_pfn, result.fin_pfn, ret});

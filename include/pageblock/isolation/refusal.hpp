@@ -1,7 +1,7 @@
 /// Why a block or a range was refused: what lies behind the kernel's -EBUSY.
 ///
 /// Layer:  isolation.
-/// Kernel: none; v3.6 says -EBUSY and nothing else.
+/// Kernel: none; v3.6 says -EBUSY and nothing else, v6.1 prints the page.
 #pragma once
 
 #include <array>
@@ -20,6 +20,7 @@ namespace pageblock {
 /// The step that refused.
 enum class Stage : std::uint8_t {
   notifier,         ///< A callback of the memory isolate notifier chain returned an error.
+  mark,             ///< The pageblock could not be marked (v6.1).
   unmovable_check,  ///< has_unmovable_pages() found more than the notifiers account for.
   test,             ///< test_pages_isolated().
 };
@@ -34,6 +35,8 @@ enum class Reason : std::uint8_t {
   inside_chunk,        ///< Inside a free chunk that begins before the page.
   on_no_list,          ///< Count 0 but not free: a tail of an allocation, or lost.
   block_not_isolated,  ///< Its pageblock does not have type isolate.
+  block_isolated,      ///< Its pageblock has it already: somebody else isolates it.
+  cma,                 ///< Its pageblock is for CMA, and the caller is not.
   no_memory,           ///< The range has no valid page.
 };
 
@@ -52,20 +55,26 @@ struct Refusal {
 /// after a migration, a drain, or a change of a notifier's mind.
 [[nodiscard]] constexpr bool waiting_could_help(const Refusal& refusal) {
   return refusal.reason == Reason::notifier || refusal.reason == Reason::lru ||
-         refusal.reason == Reason::per_cpu_list;
+         refusal.reason == Reason::per_cpu_list || refusal.reason == Reason::block_isolated;
 }
 
 [[nodiscard]] constexpr std::string_view to_string(Stage stage) {
-  constexpr std::array<std::string_view, 3> names{"notifier", "unmovable check", "test"};
+  constexpr std::array<std::string_view, 4> names{"notifier", "mark", "unmovable check", "test"};
   return names[static_cast<std::size_t>(stage)];
 }
 
 [[nodiscard]] constexpr std::string_view to_string(Reason reason) {
-  constexpr std::array<std::string_view, 9> names{
-      "a notifier objects",        "reserved",
-      "in use and on no LRU list", "in use on an LRU list",
-      "on a per-CPU list",         "inside a free chunk that begins before",
-      "count 0 but on no list",    "in a pageblock that is not isolated",
+  constexpr std::array<std::string_view, 11> names{
+      "a notifier objects",
+      "reserved",
+      "in use and on no LRU list",
+      "in use on an LRU list",
+      "on a per-CPU list",
+      "inside a free chunk that begins before",
+      "count 0 but on no list",
+      "in a pageblock that is not isolated",
+      "in a pageblock that is isolated already",
+      "in a pageblock for CMA",
       "no memory in the range",
   };
   return names[static_cast<std::size_t>(reason)];

@@ -16,6 +16,13 @@
 #include "pageblock/mm/zone.hpp"
 
 namespace pageblock {
+
+/// Who isolates; the kernel's numbers (v6.1).
+namespace isolate_flags {
+inline constexpr unsigned memory_offline = 0x1;  ///< Pages that a driver has taken are no obstacle.
+inline constexpr unsigned report_failure = 0x2;  ///< The page in the way is reported.
+}  // namespace isolate_flags
+
 namespace detail {
 
 // The page at which the scan from pfn has found more than count pages.
@@ -35,6 +42,29 @@ template <ZoneConfig Config>
   return std::nullopt;
 }
 
+// The first page of [start, end) that keeps it from being emptied for a caller who will give the
+// blocks type @p undo_type.
+// Kernel: has_unmovable_pages() of v6.1.
+template <ZoneConfig Config>
+[[nodiscard]] std::optional<Pfn> find_unmovable_in(const Zone<Config>& zone, const PfnRange& range,
+                                                   MigrateType undo_type, unsigned flags) {
+  if (get_pageblock_migratetype(zone, range.start) == MigrateType::cma) {
+    if (undo_type == MigrateType::cma) return std::nullopt;
+    return range.start;
+  }
+  // Nothing but reserved pages stays for ever in a movable zone.
+  const bool only_reserved = zone.type() == ZoneType::movable;
+  const unsigned movable =
+      PageBits::lru | ((flags & isolate_flags::memory_offline) != 0 ? PageBits::offline : 0U);
+  const auto is_unmovable = [=](PageBits bits) {
+    return bits.has(PageBits::reserved) ||
+           (!only_reserved && bits.has(PageBits::in_use) && !bits.has(movable));
+  };
+  const Pfn page = zone.memmap().find_if(range.start, range.end, is_unmovable);
+  if (page == range.end) return std::nullopt;
+  return page;
+}
+
 // The page at which the search from pfn, in a block of @p type, has found more than count pages.
 template <ZoneConfig Config>
 inline std::optional<Pfn> find_unmovable(const Zone<Config>& zone, Pfn pfn, MigrateType type,
@@ -47,22 +77,44 @@ inline std::optional<Pfn> find_unmovable(const Zone<Config>& zone, Pfn pfn, Migr
 
 }  // namespace detail
 
+/// Returns the first page of @p range that cannot be moved away, for a caller who will give the
+/// block type @p undo_type; nothing if there is none. Reserved pages cannot, nor others that are in
+/// use and on no LRU list (unless the zone is ZONE_MOVABLE), nor any of a CMA block for others than
+/// CMA. Pinned pages are not seen: they fail later, when they are migrated.
+/// Requires: the range is not empty, in one pageblock, and in the zone; @p flags of isolate_flags.
+/// Locking:  none of its own; the answer holds as long as the caller holds zone.lock.
+/// Kernel:   has_unmovable_pages() of v6.1.
+template <ZoneConfig Config>
+[[nodiscard]] std::optional<Pfn> has_unmovable_pages(
+    const Zone<Config>& zone, const PfnRange& range, MigrateType undo_type,
+    unsigned flags = 0) requires(Config::semantics.isolate_rule == IsolateRule::scan) {
+  bug_on(range.empty() || !zone.spans(range.start) || !zone.spans(range.end - 1),
+         "the range is empty or leaves the zone");
+  return detail::find_unmovable_in(zone, range, undo_type, flags);
+}
+
 /// Returns whether the pageblock of @p pfn holds more than @p count pages that are in use and on no
 /// LRU list; that many are forgiven. Blocks of type movable or cma, and all blocks of a movable
 /// zone, pass unseen (a v3.6 defect). The search covers a block's size from @p pfn itself, not from
 /// the block's first page (another). Of an allocation of higher order only the first page counts.
 /// Requires: @p zone spans @p pfn.
 /// Locking:  none of its own; the answer holds as long as the caller holds zone.lock.
+/// Kernel:   v3.6.
 template <ZoneConfig Config>
-[[nodiscard]] bool has_unmovable_pages(const Zone<Config>& zone, Pfn pfn, std::uint64_t count) {
+[[nodiscard]] bool has_unmovable_pages(
+    const Zone<Config>& zone, Pfn pfn,
+    std::uint64_t count) requires(Config::semantics.isolate_rule == IsolateRule::notifiers) {
   return detail::find_unmovable(zone, pfn, get_pageblock_migratetype(zone, pfn), count).has_value();
 }
 
 /// Returns whether nothing in the block seems to stand in the way of its removal; a snapshot. False
 /// outside the zone.
 /// Locking:  none.
+/// Kernel:   v3.6.
 template <ZoneConfig Config>
-[[nodiscard]] bool is_pageblock_removable_nolock(const Zone<Config>& zone, Pfn pfn) {
+[[nodiscard]] bool is_pageblock_removable_nolock(const Zone<Config>& zone,
+                                                 Pfn pfn) requires(Config::semantics.isolate_rule ==
+                                                                   IsolateRule::notifiers) {
   return zone.spans(pfn) && !has_unmovable_pages(zone, pfn, 0);
 }
 

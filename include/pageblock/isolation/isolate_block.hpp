@@ -1,0 +1,212 @@
+/// Isolating one pageblock.
+///
+/// Layer:  isolation.
+/// Kernel: set_migratetype_isolate(), unset_migratetype_isolate() (mm/page_isolation.c).
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "pageblock/base/contract.hpp"
+#include "pageblock/base/migratetype.hpp"
+#include "pageblock/base/notifier.hpp"
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/base/spinlock.hpp"
+#include "pageblock/base/status.hpp"
+#include "pageblock/base/tracepoint.hpp"
+#include "pageblock/isolation/isolate_notifier.hpp"
+#include "pageblock/isolation/refusal.hpp"
+#include "pageblock/isolation/unmovable.hpp"
+#include "pageblock/mm/drain.hpp"
+#include "pageblock/mm/fallback.hpp"
+#include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/zone.hpp"
+
+namespace pageblock {
+
+/// What v6.1 asks of whoever isolates a block.
+struct IsolateRequest {
+  /// Only pages of this range count in the search for unmovable ones.
+  PfnRange range{Pfn{0}, Pfn{~std::uint64_t{0}}};
+  /// The type that the block is to get afterwards: CMA blocks are isolated for CMA only.
+  MigrateType undo_type = MigrateType::movable;
+  /// Of isolate_flags.
+  unsigned flags = 0;
+};
+
+namespace detail {
+
+// Looks for unmovable pages, in v3.6 after asking the notifiers: why the block of pfn, which has
+// this type, must not be isolated, or nothing. Changes nothing. The caller holds zone.lock.
+template <ZoneConfig Config>
+std::optional<Refusal> refuse_isolate(const Zone<Config>& zone, Pfn pfn, MigrateType block_type,
+                                      [[maybe_unused]] const IsolateRequest& request = {}) {
+  zone.assert_locked();
+  const auto reason_of = [&](Pfn page) {
+    const PageBits bits = zone.memmap().bits(page);
+    if (bits.has(PageBits::reserved)) return Reason::reserved;
+    return Reason::not_lru;
+  };
+  if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) {
+    if (block_type == MigrateType::isolate)
+      return Refusal{Stage::mark, pfn, Reason::block_isolated};
+    const Pfn block = pfn.align_down(Zone<Config>::pageblock_order);
+    const PfnRange range{
+        std::max(pfn, request.range.start),
+        std::min({block + Zone<Config>::pageblock_nr_pages, request.range.end, zone.end_pfn()})};
+    if (range.empty()) return std::nullopt;
+    const auto page = find_unmovable_in(zone, range, request.undo_type, request.flags);
+    if (!page) return std::nullopt;
+    const bool for_cma = block_type == MigrateType::cma;
+    return Refusal{Stage::unmovable_check, *page, for_cma ? Reason::cma : reason_of(*page)};
+  } else {
+    // The notifiers may report pages that look unmovable but could be given back.
+    MemoryIsolateNotify arg{pfn, Zone<Config>::pageblock_nr_pages, 0};
+    if (notifier_to_errno(zone.isolate_notifiers().call(arg)) != 0) {
+      return Refusal{Stage::notifier, pfn, Reason::notifier};
+    }
+    const auto page = find_unmovable(zone, pfn, block_type, arg.pages_found);
+    if (!page) return std::nullopt;
+    return Refusal{Stage::unmovable_check, *page, reason_of(*page)};
+  }
+}
+
+// Kernel: __first_valid_page().
+template <ZoneConfig Config>
+inline std::optional<Pfn> first_valid_page(const Zone<Config>& zone, Pfn pfn, Pfn end_pfn) {
+  const Pfn start = std::max(pfn, zone.start_pfn());
+  const Pfn end = std::min(end_pfn, zone.end_pfn());
+  if (start >= end) return std::nullopt;
+  const auto is_valid = [](PageBits bits) { return bits.is_valid(); };
+  if (is_valid(zone.memmap().bits(start))) [[likely]]
+    return start;
+  const Pfn first = zone.memmap().find_if(start, end, is_valid);
+  if (first == end) return std::nullopt;
+  return first;
+}
+
+// The windows of a block's size from start_pfn upward that meet the zone begin in this range: all
+// others have no valid page, and there may be very many.
+template <ZoneConfig Config>
+PfnRange windows_of(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
+  Pfn first = start_pfn;
+  if (first < zone.start_pfn()) {
+    first += (zone.start_pfn() - first) & ~(Zone<Config>::pageblock_nr_pages - 1);
+  }
+  return {first, std::min(end_pfn, zone.end_pfn())};
+}
+
+// The range rounded to whole pageblocks, as far as they meet the zone.
+template <ZoneConfig Config>
+PfnRange blocks_around(const Zone<Config>& zone, const PfnRange& range) {
+  constexpr Order block_order = Zone<Config>::pageblock_order;
+  if (range.end <= range.start) return {};
+  const Pfn start = std::max(range.start, zone.start_pfn()).align_down(block_order);
+  const Pfn end = std::min(range.end, zone.end_pfn()).align_up(block_order);
+  return {start, std::max(start, end)};
+}
+
+// Kernel: set_migratetype_isolate(); in v3.6 with set_pageblock_isolate().
+template <ZoneConfig Config>
+Status isolate_block(Zone<Config>& zone, Pfn pfn, const IsolateRequest& request) {
+  bug_on(!zone.spans(pfn), "pfn is not in the zone");
+  Status ret = ok;
+  {
+    const IrqSaveGuard guard{zone.lock()};
+    const MigrateType block_type = get_pageblock_migratetype(zone, pfn);
+    if (refuse_isolate(zone, pfn, block_type, request)) {
+      ret = -Err::busy;
+    } else {
+      if (block_type != MigrateType::isolate) {
+        set_pageblock_migratetype(zone, pfn, MigrateType::isolate);
+        zone.mod_nr_pageblock_isolate(1);
+      }
+      const std::uint64_t moved = move_freepages_block(zone, pfn, MigrateType::isolate);
+      if (!Config::semantics.counts_isolated) {
+        zone.mod_nr_free_pages(-static_cast<std::int64_t>(moved));
+      }
+    }
+    zone.trace(trace::SetMigratetypeIsolate{pfn, ret});
+  }
+  if (ret == ok && Config::semantics.isolate_rule == IsolateRule::notifiers) drain_all_pages(zone);
+  return ret;
+}
+
+// Takes a free chunk of a block or more at pfn off its list if it could merge with a buddy outside
+// isolated blocks. Returns its order.
+template <ZoneConfig Config>
+std::optional<Order> pull_mergeable(Zone<Config>& zone, Pfn pfn) {
+  Memmap<Config>& map = zone.memmap();
+  const PageBits bits = map.bits(pfn);
+  if (!bits.has(PageBits::buddy)) return std::nullopt;
+  const Order order = bits.order();
+  if (order < Zone<Config>::pageblock_order || order >= Zone<Config>::top_order) return {};
+  const Pfn buddy = pfn.buddy(order);
+  if (!map.bits(buddy).is_chunk(order)) return std::nullopt;
+  if (zone.pageblock_flags().get(buddy) == MigrateType::isolate) return std::nullopt;
+  zone.free_area().del(map, pfn);
+  return order;
+}
+
+}  // namespace detail
+
+/// Isolates the pageblock of @p pfn: its type becomes isolate, and its free chunks move to the
+/// isolate lists.
+///
+/// v3.6 drains the per-CPU lists then. Its defects: isolating an isolated block succeeds and counts
+/// once; pages of the block that were on per-CPU lists are drained after the move, to the lists that
+/// their private names, where they can be allocated; what move_freepages_block() does not see stays
+/// allocatable; has_unmovable_pages() looks away. With mobility grouping off the type written is
+/// unmovable, so the block never looks isolated and each call counts again.
+///
+/// v6.1 refuses an isolated block, and takes the free pages out of NR_FREE_PAGES; who needs the
+/// per-CPU lists drained does so (zone_pcp_disable()).
+/// Requires: @p zone spans @p pfn.
+/// Returns:  ok; or -EBUSY if a notifier refuses or the block has unmovable pages, and then nothing
+///           has changed.
+/// Locking:  takes zone.lock; in v3.6 on success then each CPU's lock in turn. What a notifier
+///           throws passes through, with nothing changed.
+template <ZoneConfig Config>
+Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn) {
+  return detail::isolate_block(zone, pfn, {});
+}
+/// The same with what v6.1 asks.
+template <ZoneConfig Config>
+Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn, const IsolateRequest& request) requires(
+    Config::semantics.isolate_rule == IsolateRule::scan) {
+  return detail::isolate_block(zone, pfn, request);
+}
+
+/// Gives the pageblock of @p pfn back, with type @p type: its former type is not remembered. A
+/// block that is not isolated is left alone. v3.6 merges nothing that could not merge before; v6.1
+/// lets a chunk of a block or more merge with a buddy that is not isolated.
+/// Requires: @p zone spans @p pfn; the kernel has @p type; some block is counted as isolated.
+/// Locking:  takes zone.lock.
+template <ZoneConfig Config>
+void unset_migratetype_isolate(Zone<Config>& zone, Pfn pfn, MigrateType type) {
+  bug_on(!has_type<Config>(type), "no such migratetype");
+  const IrqSaveGuard guard{zone.lock()};
+  if (get_pageblock_migratetype(zone, pfn) != MigrateType::isolate) return;
+  bug_on(zone.nr_pageblock_isolate() <= 0, "more blocks are isolated than were counted");
+  std::optional<Order> pulled;
+  if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) {
+    pulled = detail::pull_mergeable(zone, pfn);
+  }
+  std::uint64_t moved = 0;
+  if (!pulled) moved = move_freepages_block(zone, pfn, type);
+  // Kernel: with the counter, restore_pageblock_isolate() of v3.6.
+  set_pageblock_migratetype(zone, pfn, type);
+  if (pulled) {
+    detail::free_one_page(zone, pfn, *pulled, type, ListEnd::tail);
+    moved = pulled->nr_pages();
+  }
+  if (!Config::semantics.counts_isolated) {
+    zone.mod_nr_free_pages(detail::nr_counted<Config>(moved, type));
+  }
+  zone.mod_nr_pageblock_isolate(-1);
+  zone.trace(trace::UnsetMigratetypeIsolate{pfn, type});
+}
+
+}  // namespace pageblock

@@ -1,0 +1,92 @@
+/// Isolating the pageblock at a border of a range, where a free chunk may reach across it.
+///
+/// Layer:  isolation.
+/// Kernel: isolate_single_pageblock() (mm/page_isolation.c), split_free_page() (mm/page_alloc.c) of
+///         v6.1.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <optional>
+
+#include "pageblock/base/contract.hpp"
+#include "pageblock/base/migratetype.hpp"
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/base/spinlock.hpp"
+#include "pageblock/base/status.hpp"
+#include "pageblock/isolation/isolate_block.hpp"
+#include "pageblock/mm/drain.hpp"
+#include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/zone.hpp"
+
+namespace pageblock {
+
+/// Splits the free chunk at @p pfn at @p border, so that no free chunk reaches across it: frees its
+/// pieces anew, each to the list of its own block, where they merge as far as types allow.
+///
+///     chunk of order 3 at 8, border 11:   |  8 9 | 10 | 11 | 12 13 14 15 |
+///
+/// Requires: pfn is the head of a free chunk, and border lies inside it.
+/// Locking:  takes zone.lock. Throws std::bad_alloc, before any change.
+/// Kernel:   split_free_page() of v6.1.
+template <ZoneConfig Config>
+void split_free_page_at(Zone<Config>& zone, Pfn pfn, Pfn border) {
+  const IrqSaveGuard guard{zone.lock()};
+  Memmap<Config>& map = zone.memmap();
+  bug_on(!zone.is_valid(pfn) || !map.bits(pfn).has(PageBits::buddy),
+         "pfn is not the head of a free chunk");
+  const Order order = map.bits(pfn).order();
+  const Pfn end = pfn + order.nr_pages();
+  bug_on(border <= pfn || border >= end, "the border is not inside the chunk");
+  for (Pfn block = pfn; block < end; block += Zone<Config>::pageblock_nr_pages) {
+    map.make_records(block);
+  }
+  const MigrateType type = zone.pageblock_flags().get(pfn);
+  zone.mod_nr_free_pages(-detail::nr_counted<Config>(order.nr_pages(), type));
+  zone.free_area().del(map, pfn);
+  for (Pfn piece = pfn; piece < end;) {
+    const std::uint64_t rest = piece < border ? border - piece : end - piece;
+    const auto largest = static_cast<unsigned>(std::bit_width(rest)) - 1;
+    const Order piece_order = piece.max_aligned_order(std::min(Order{largest}, order));
+    const MigrateType to = zone.pageblock_flags().get(piece);
+    zone.mod_nr_free_pages(detail::nr_counted<Config>(piece_order.nr_pages(), to));
+    detail::free_one_page(zone, piece, piece_order, to);
+    piece += piece_order.nr_pages();
+  }
+}
+
+namespace detail {
+
+// Which side of a border is isolated.
+enum class Side { before, behind };
+
+// Isolates the block on one side of border, unless that has been done, and splits a free chunk that
+// reaches across. The model knows no compound pages, which v6.1 would migrate here.
+// Kernel: isolate_single_pageblock().
+template <ZoneConfig Config>
+Status isolate_single_pageblock(Zone<Config>& zone, Pfn border, Side side, bool is_isolated,
+                                const IsolateRequest& request) {
+  constexpr std::uint64_t block_pages = Zone<Config>::pageblock_nr_pages;
+  const Pfn block = side == Side::before ? border - block_pages : border;
+  const auto page = first_valid_page(zone, block, block + block_pages);
+  if (!page) return ok;
+  if (!is_isolated) {
+    const Status ret = isolate_block(
+        zone, *page, {{block, block + block_pages}, request.undo_type, request.flags});
+    if (ret != ok) return ret;
+  }
+  const Pfn beyond = side == Side::before ? border : border - 1;
+  if (border == Pfn{0} || !zone.is_valid(beyond)) return ok;
+  // A chunk that holds the border and begins before it.
+  std::optional<Pfn> crossing;
+  {
+    const IrqSaveGuard guard{zone.lock()};
+    crossing = zone.memmap().free_chunk_of(border);
+  }
+  if (crossing && *crossing < border) split_free_page_at(zone, *crossing, border);
+  return ok;
+}
+
+}  // namespace detail
+}  // namespace pageblock
