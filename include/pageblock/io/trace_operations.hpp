@@ -1,0 +1,200 @@
+/// What a recorded trace says was asked of the page allocator, and how it answered.
+///
+/// Layer:  io.
+/// Kernel: none; TraceDecoder reads these from the lines of a trace.
+///
+/// An operation is one call, whose lines may be many: a request that refills a per-CPU list has one
+/// for each page. Migratetypes are the kernel's numbers, zones are named by their addresses.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "pageblock/base/cpu.hpp"
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/mm/zone_layout.hpp"
+
+namespace pageblock::recorded {
+
+/// A chunk of another type was taken; its whole pageblock may have been claimed.
+struct Steal {
+  Pfn pfn{};
+  bool claimed = false;
+};
+
+/// Where a request takes its page from.
+enum class Source : std::uint8_t {
+  any,    ///< as its order says
+  buddy,  ///< the buddy lists although its order has per-CPU lists: their lock was busy
+  bulk,   ///< a per-CPU list, one of many pages for the bulk allocator
+};
+
+/// A request to one zone; no pfn if the zone could not serve it.
+struct Allocation {
+  std::optional<Pfn> pfn{};
+  Order order{};
+  unsigned migratetype = 0;
+  Source source = Source::any;
+  std::optional<std::uint64_t> zone{};  ///< where no pfn says which
+  std::uint32_t alloc_flags = 0;        ///< 0 where no probe says them
+  std::string_view gfp_flags{};         ///< empty for pages of the bulk allocator
+  std::vector<Pfn> refill{};            ///< pages that came to the per-CPU list with it
+  std::vector<Steal> steals{};
+};
+
+/// A request that no zone could serve.
+struct FailedRequest {
+  Order order{};
+  unsigned migratetype = 0;
+};
+
+/// A chunk enters a per-CPU list, or the buddy lists if its order has none.
+struct Free {
+  Pfn pfn{};
+  Order order{};
+  bool past_pcp = false;  ///< to the buddy lists: isolated, or the per-CPU list's lock was busy
+  bool to_tail = false;
+  std::vector<Pfn> drained{};  ///< what left the per-CPU lists for it, in this order
+};
+
+/// The lists of a CPU in one zone are emptied.
+struct Drain {
+  Cpu cpu{};
+  std::uint64_t zone = 0;
+  std::vector<Pfn> drained{};
+};
+
+/// The lists of all CPUs are emptied in the zone that holds a page. Only where no probe shows each
+/// CPU's drain.
+struct DrainAll {
+  Pfn pfn{};
+  std::vector<Pfn> drained{};
+};
+
+/// A zone does without per-CPU lists, or has them again.
+struct PcpDisable {
+  std::uint64_t zone = 0;
+  bool drains = false;  ///< no probe shows the drains behind it
+  std::vector<Pfn> drained{};
+};
+struct PcpEnable {
+  std::uint64_t zone = 0;
+};
+
+/// High and batch of all zones from now on.
+struct PcpSettings {
+  struct Pair {
+    std::uint32_t high = 0;
+    std::uint32_t batch = 0;
+    friend bool operator==(const Pair&, const Pair&) = default;
+  };
+  std::array<Pair, max_nr_zones> zones{};
+};
+
+/// kswapd begins or ends to reclaim in the zones up to a number.
+struct Reclaim {
+  bool active = false;
+  std::uint64_t highest_zone = 0;
+};
+
+/// A pageblock was asked to be isolated; [start, end) is what the whole request wants.
+struct SetIsolate {
+  Pfn pfn{};
+  std::uint32_t flags = 0;
+  PfnRange range{};
+  std::int64_t ret = 0;
+};
+struct UnsetIsolate {
+  Pfn pfn{};
+  unsigned migratetype = 0;
+};
+
+/// A range of pageblocks was asked to be isolated: a SetIsolate for each follows.
+struct IsolateRange {
+  PfnRange range{};
+  unsigned migratetype = 0;
+  std::uint32_t flags = 0;
+  std::int64_t ret = 0;
+};
+struct TestIsolated {
+  PfnRange range{};
+  Pfn fin_pfn{};
+  bool success = false;
+};
+
+/// A free chunk was split where a range ends in it.
+struct SplitFree {
+  Pfn pfn{};
+  Order order{};
+  std::uint64_t offset = 0;
+  std::int64_t ret = 0;
+};
+
+/// A free chunk was taken off the lists, for compaction or a contiguous range. 0 pages: refused.
+struct IsolateFree {
+  Pfn pfn{};
+  Order order{};
+  std::uint64_t nr_pages = 0;
+};
+struct PutBack {
+  Pfn pfn{};
+  Order order{};
+  unsigned migratetype = 0;
+};
+struct SplitPage {
+  Pfn pfn{};
+  Order order{};
+};
+
+/// A pageblock got another type outside of steals and isolation: the HighAtomic reserve.
+struct Retype {
+  Pfn pfn{};
+  unsigned migratetype = 0;
+};
+
+// Taking memory offline and online. What happens in between are further operations.
+struct OfflineBegin {
+  PfnRange range{};
+};
+struct OfflineIsolated {
+  PfnRange range{};
+};
+struct OfflineEnd {
+  std::int64_t ret = 0;
+};
+struct OnlineBegin {
+  PfnRange range{};
+  std::optional<std::uint64_t> zone{};
+};
+
+/// A contiguous range was asked for.
+struct ContigBegin {
+  PfnRange range{};
+  unsigned migratetype = 0;
+};
+struct ContigEnd {
+  std::int64_t ret = 0;
+};
+
+/// What a program wrote to the trace.
+struct Mark {
+  std::string_view text{};
+};
+
+struct Operation {
+  /// The line at which it took effect: the first that was written under the zone's lock.
+  std::size_t line = 0;
+  Cpu cpu{};
+  std::variant<Allocation, FailedRequest, Free, Drain, DrainAll, PcpDisable, PcpEnable, PcpSettings,
+               Reclaim, SetIsolate, UnsetIsolate, IsolateRange, TestIsolated, SplitFree,
+               IsolateFree, PutBack, SplitPage, Retype, OfflineBegin, OfflineIsolated, OfflineEnd,
+               OnlineBegin, ContigBegin, ContigEnd, Mark>
+      what;
+};
+
+}  // namespace pageblock::recorded
