@@ -75,6 +75,10 @@ struct Semantics {
   /// v4.4 swaps movable and reclaimable, and has highatomic for reserve.
   Types<6> migratetypes;
 
+  /// Whether pageblocks are counted from the zone's start instead of pfn 0; with sections (all
+  /// x86-64 kernels that v6.1 is built as) they never are.
+  bool zone_relative_blocks;
+
   /// For each type that requests have (in the order of pcp_types): where they fall back to.
   std::array<FallbackRow, nr_pcp_types> fallbacks;
 
@@ -142,6 +146,7 @@ inline constexpr Semantics v3_6{
     .migratetypes = {{MigrateType::unmovable, MigrateType::reclaimable, MigrateType::movable,
                       MigrateType::reserve, MigrateType::cma, MigrateType::isolate},
                      6},
+    .zone_relative_blocks = true,
     .fallbacks = {{{{MigrateType::reclaimable, MigrateType::movable}, 2},
                    {{MigrateType::unmovable, MigrateType::movable}, 2},
                    {{MigrateType::cma, MigrateType::reclaimable, MigrateType::unmovable}, 3}}},
@@ -165,6 +170,7 @@ inline constexpr Semantics v6_1{
     .migratetypes = {{MigrateType::unmovable, MigrateType::movable, MigrateType::reclaimable,
                       MigrateType::highatomic, MigrateType::cma, MigrateType::isolate},
                      6},
+    .zone_relative_blocks = false,
     .fallbacks = {{{{MigrateType::reclaimable, MigrateType::movable}, 2},
                    {{MigrateType::unmovable, MigrateType::movable}, 2},
                    {{MigrateType::reclaimable, MigrateType::unmovable}, 2}}},

@@ -53,7 +53,7 @@ namespace detail {
 
 /// Builds a zone as it stands in @p from, with its lists in order. What has no initialised
 /// descriptor in @p pages is a hole, as memory that is offline. @p range holds the zone and what it
-/// may grow to; it begins at a multiple of the pageblock, as types are stored by absolute blocks.
+/// may grow to.
 /// Who uses a page, and how often, is not in a zone: pages in use have count 1.
 /// Throws ParseError if the zone cannot be one of @p Config.
 template <ZoneConfig Config>
@@ -64,7 +64,6 @@ template <ZoneConfig Config>
     throw ParseError{
         fmt::format("{}: {} CPUs are more than {}", state.label, state.nr_cpus, Config::nr_cpus)};
   }
-  range.start = range.start.align_down(Zone<Config>::pageblock_order);
   std::vector<std::pair<PfnRange, PageBits>> runs;
   std::vector<PfnRange> present;
   for (const PageRun& run : pages.runs()) {
@@ -89,8 +88,9 @@ template <ZoneConfig Config>
   for (const ExactSection& section : state.sections) {
     Pfn block = section.start_pfn;
     for (const std::uint8_t number : section.migratetypes) {
-      if (range.contains(block)) {
-        zone.pageblock_flags().set(block, detail::exact_type(Config::semantics, number));
+      const Pfn pfn = std::max(block, range.start);
+      if (range.contains(pfn) && pfn < block + Zone<Config>::pageblock_nr_pages) {
+        zone.pageblock_flags().set(pfn, detail::exact_type(Config::semantics, number));
       }
       block += Zone<Config>::pageblock_nr_pages;
     }

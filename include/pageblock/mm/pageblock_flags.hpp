@@ -15,9 +15,9 @@
 
 namespace pageblock {
 
-/// One type for each pageblock of a zone, counted from the zone's start: in a zone whose start is
-/// not a multiple of the block size, block n here is not the aligned block that ranges and moves
-/// work on (a v3.6 defect). Reads and writes are relaxed atomics, since the kernel reads a block's
+/// One type for each pageblock of a zone. v3.6 counts them from the zone's start: where that is not a
+/// multiple of the block size, block n here is not the aligned block that ranges and moves work on
+/// (a defect). Reads and writes are relaxed atomics, since the kernel reads a block's
 /// type without zone->lock.
 template <ZoneConfig Config>
 class PageblockFlags {
@@ -28,8 +28,11 @@ class PageblockFlags {
 
   /// Makes the blocks of [start_pfn, start_pfn + spanned_pages), all movable.
   PageblockFlags(Pfn start_pfn, std::uint64_t spanned_pages)
-      : start_pfn_{start_pfn},
-        types_((spanned_pages + Blocks::pageblock_nr_pages - 1) >> Config::pageblock_order) {}
+      : start_pfn_{Config::semantics.zone_relative_blocks
+                       ? start_pfn
+                       : start_pfn.align_down(Blocks::pageblock_order)},
+        types_((start_pfn - start_pfn_ + spanned_pages + Blocks::pageblock_nr_pages - 1) >>
+               Config::pageblock_order) {}
 
   /// Returns the number of pageblocks, the last of which may be cut by the zone's end.
   [[nodiscard]] std::size_t size() const { return types_.size(); }

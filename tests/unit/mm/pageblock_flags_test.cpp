@@ -45,6 +45,23 @@ TEST_CASE("index counts blocks from the zone's start, aligned or not", "[pageblo
   CHECK(flags.get(Pfn{19}) == MigrateType::isolate);
 }
 
+struct SectionConfig : TinyConfig {
+  static constexpr Semantics semantics = kernel::v6_1;
+};
+
+TEST_CASE("index counts blocks from pfn 0 where the kernel has sections", "[pageblock_flags]") {
+  // pfn      4      8     12     16     20
+  // stored   |  0   |  block 1   |  2   |
+  PageblockFlags<SectionConfig> flags{Pfn{4}, 16};
+  CHECK(flags.size() == 3);
+  CHECK(flags.index(Pfn{7}) == 0);
+  CHECK(flags.index(Pfn{8}) == 1);
+  CHECK(flags.index(Pfn{15}) == 1);
+  CHECK(flags.index(Pfn{16}) == 2);
+  flags.set(Pfn{15}, MigrateType::isolate);
+  CHECK(flags.find_other(Pfn{8}, MigrateType::isolate) == Pfn{16});
+}
+
 TEST_CASE("PageblockFlags compares start and types", "[pageblock_flags]") {
   Flags flags{Pfn{0}, 32};
   CHECK(flags == Flags{Pfn{0}, 32});
