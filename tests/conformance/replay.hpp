@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "pageblock/mm/split_page.hpp"
 #include "pageblock/pageblock.hpp"
 
 #include "conformance/geometries.hpp"

@@ -17,6 +17,7 @@
 #include "pageblock/mm/drain.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/split_page.hpp"
 #include "pageblock/mm/zone.hpp"
 
 namespace pageblock {
@@ -49,6 +50,20 @@ std::optional<Pfn> isolate_freepages_range(Zone<Config>& zone, Cpu cpu, Pfn star
   return std::nullopt;
 }
 
+// Returns the first page of the free chunk that a range begins in. v3.6 takes the first head that it
+// finds below, which need not reach start; then the test refuses (a defect). v6.1 takes start then.
+template <ZoneConfig Config>
+std::optional<Pfn> outer_start_of(const Zone<Config>& zone, Pfn start) {
+  if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) {
+    return zone.memmap().free_chunk_of(start).value_or(start);
+  }
+  for (Order order{0}; order <= Zone<Config>::top_order; ++order) {
+    const Pfn pfn = start.align_down(order);
+    if (zone.is_valid(pfn) && zone.memmap().bits(pfn).has(PageBits::buddy)) return pfn;
+  }
+  return std::nullopt;
+}
+
 }  // namespace detail
 
 /// Drops one reference to each of @p nr_pages pages from @p pfn upward, hot, on @p cpu.
@@ -69,40 +84,36 @@ void free_contig_range(Zone<Config>& zone, Cpu cpu, Pfn pfn, std::uint64_t nr_pa
 /// page on the LRU in the range is a refusal. The blocks around the range, rounded to the larger of
 /// the largest chunk and the pageblock, are isolated meanwhile; whether it succeeds or not, those
 /// of them that are isolated at the end get type @p type, also if they had another or somebody else
-/// had isolated them (a v3.6 defect). Throws std::bad_alloc; the blocks are given back, and pages
-/// that were already taken stay in use.
+/// had isolated them (a defect of v3.6, and again of v6.1). v6.1 rounds to pageblocks only, and
+/// splits free chunks that reach across that. Throws std::bad_alloc; the blocks are given back, and
+/// pages that were already taken stay in use.
 /// Requires: start_pfn < end_pfn, both in the zone; cpu < zone.nr_cpus().
 /// Returns:  ok; or -EBUSY: a block is unmovable, a page in use, or the low watermark in danger.
 /// Locking:  takes the locks of the functions it is made of, one after the other.
 template <ZoneConfig Config>
 [[nodiscard]] Status alloc_contig_range(Zone<Config>& zone, Cpu cpu, Pfn start_pfn, Pfn end_pfn,
                                         MigrateType type) {
-  constexpr Order granule = std::max(Zone<Config>::top_order, Zone<Config>::pageblock_order);
+  constexpr bool is_v3_6 = Config::semantics.isolate_rule == IsolateRule::notifiers;
+  constexpr Order granule = is_v3_6
+                                ? std::max(Zone<Config>::top_order, Zone<Config>::pageblock_order)
+                                : Zone<Config>::pageblock_order;
   bug_on(end_pfn <= start_pfn, "the range is empty");
   bug_on(!zone.spans(start_pfn) || !zone.spans(end_pfn - 1), "the range leaves the zone");
   bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
 
   const auto grab = [&]() -> Status {
-    // Kernel: __alloc_contig_migrate_range(), lru_add_drain_all().
-    if (detail::has_lru_pages(zone, start_pfn, end_pfn)) return -Err::busy;
+    // Kernel: __alloc_contig_migrate_range(), lru_add_drain_all(). v6.1 leaves what stays to the
+    // test.
+    if (is_v3_6 && detail::has_lru_pages(zone, start_pfn, end_pfn)) return -Err::busy;
     drain_all_pages(zone);  // what others have freed since the blocks were isolated
 
-    // The chunk that the range begins in. The head that is found need not reach start_pfn; then the
-    // test refuses (a v3.6 defect).
-    Pfn outer_start = start_pfn;
-    const auto is_head = [&](Pfn pfn) {
-      return zone.is_valid(pfn) && zone.memmap().bits(pfn).has(PageBits::buddy);
-    };
-    for (Order order{0}; !is_head(outer_start); outer_start = start_pfn.align_down(order)) {
-      ++order;
-      if (order > Zone<Config>::top_order) return -Err::busy;
-    }
-
-    if (test_pages_isolated(zone, outer_start, end_pfn) != ok) return -Err::busy;
+    const auto outer_start = detail::outer_start_of(zone, start_pfn);
+    if (!outer_start) return -Err::busy;
+    if (test_pages_isolated(zone, *outer_start, end_pfn) != ok) return -Err::busy;
     // Kernel: __reclaim_pages() to make up for what is taken; not modelled.
-    const auto outer_end = detail::isolate_freepages_range(zone, cpu, outer_start, end_pfn);
+    const auto outer_end = detail::isolate_freepages_range(zone, cpu, *outer_start, end_pfn);
     if (!outer_end) return -Err::busy;
-    free_contig_range(zone, cpu, outer_start, start_pfn - outer_start);
+    free_contig_range(zone, cpu, *outer_start, start_pfn - *outer_start);
     free_contig_range(zone, cpu, end_pfn, *outer_end - end_pfn);
     return ok;
   };

@@ -1,34 +1,44 @@
-/// Taking memory offline.
+/// Taking memory offline, and bringing it online.
 ///
 /// Layer:  clients.
-/// Kernel: __offline_isolated_pages() (mm/page_alloc.c, CONFIG_MEMORY_HOTREMOVE).
+/// Kernel: __offline_isolated_pages() (mm/page_alloc.c, CONFIG_MEMORY_HOTREMOVE), offline_pages(),
+///         online_pages() (mm/memory_hotplug.c) of v6.1.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 
 #include "pageblock/base/contract.hpp"
+#include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/base/spinlock.hpp"
+#include "pageblock/base/status.hpp"
+#include "pageblock/isolation/page_isolation.hpp"
+#include "pageblock/isolation/unmovable.hpp"
+#include "pageblock/mm/drain.hpp"
+#include "pageblock/mm/fallback.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/zone.hpp"
 
 namespace pageblock {
 
-/// Takes the free chunks of [start_pfn, end_pfn) off their lists for good: their pages become
-/// reserved, with count 0. A chunk that reaches beyond the end goes as a whole. pfns without memory
-/// are skipped. Throws std::bad_alloc.
-/// Requires: every valid page in the range belongs to a free chunk that begins in it.
+/// Takes the free chunks of [start_pfn, end_pfn) off their lists for good. In v3.6 their pages become
+/// reserved, with count 0; in v6.1 they are holes, and so are pages that a driver has taken
+/// (PageBits::offline), which need not be free. A chunk that reaches beyond the end goes as a whole.
+/// pfns without memory are skipped. Throws std::bad_alloc.
+/// Requires: every other valid page in the range belongs to a free chunk that begins in it.
 /// Locking:  takes zone.lock.
 template <ZoneConfig Config>
 void offline_isolated_pages(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
   const IrqSaveGuard guard{zone.lock()};
   Memmap<Config>& map = zone.memmap();
+  constexpr bool is_v3_6 = Config::semantics.isolate_rule == IsolateRule::notifiers;
   const auto for_each_chunk = [&](auto visit) {
     const Pfn end = std::min(end_pfn, zone.end_pfn());
     for (Pfn pfn = std::max(start_pfn, zone.start_pfn()); pfn < end;) {
       const PageBits bits = map.bits(pfn);
-      pfn += bits.is_valid() ? visit(pfn, bits) : 1;
+      const bool is_skipped = !bits.is_valid() || (!is_v3_6 && bits.has(PageBits::offline));
+      pfn += is_skipped ? 1 : visit(pfn, bits);
     }
   };
   for_each_chunk([&](Pfn pfn, PageBits bits) {
@@ -39,10 +49,104 @@ void offline_isolated_pages(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
   for_each_chunk([&](Pfn pfn, PageBits bits) {
     const std::uint64_t pages = bits.order().nr_pages();
     zone.free_area().del(map, pfn);
-    zone.mod_nr_free_pages(-static_cast<std::int64_t>(pages));
-    map.transform(pfn, pfn + pages, [](PageBits page) { return page.with(PageBits::reserved); });
+    zone.mod_nr_free_pages(-detail::nr_counted<Config>(pages, bits.list_type()));
+    const unsigned state = is_v3_6 ? PageBits::reserved : PageBits::hole;
+    map.transform(pfn, pfn + pages, [=](PageBits page) { return page.with(state); });
     return pages;
   });
+  if constexpr (!is_v3_6) {
+    map.transform(start_pfn, end_pfn, [](PageBits) { return PageBits{PageBits::hole}; });
+  }
+}
+
+namespace detail {
+
+// Counts blocks and pages that come or go with [start, start + nr_pages).
+template <ZoneConfig Config>
+void mod_memory(Zone<Config>& zone, std::uint64_t nr_pages, int sign) {
+  const std::int64_t change = sign * static_cast<std::int64_t>(nr_pages);
+  const IrqSaveGuard guard{zone.lock()};
+  zone.mod_nr_pageblock_isolate(change >> Config::pageblock_order);
+  zone.mod_present_pages(change);
+  zone.mod_managed_pages(change);
+}
+
+// What both directions ask of a range: whole blocks of the zone. Sections are not modelled.
+template <ZoneConfig Config>
+[[nodiscard]] bool is_hotplug_range(const Zone<Config>& zone, Pfn start_pfn,
+                                    std::uint64_t nr_pages) {
+  const Pfn end = start_pfn + nr_pages;
+  return nr_pages != 0 && start_pfn < end && Zone<Config>::is_block_aligned(start_pfn, end) &&
+         zone.spans(start_pfn) && zone.spans(end - 1);
+}
+
+}  // namespace detail
+
+/// Takes the pageblocks of [start_pfn, start_pfn + nr_pages) offline: disables the per-CPU lists,
+/// isolates, tests, takes what is free off the lists; the blocks are holes afterwards, their type
+/// is isolate. Nothing is migrated: the caller does that before. A page in use is a refusal, where
+/// the kernel would try to migrate it until a signal comes. On a refusal all is as before, but for
+/// the types of the blocks (movable) and the order of lists.
+/// Returns:  ok; -EINVAL if the range is empty, not whole blocks, or has holes or pages outside the
+///           zone; -EBUSY. Throws std::bad_alloc.
+/// Locking:  takes the locks of the functions it is made of, one after the other.
+/// Kernel:   offline_pages() of v6.1.
+template <ZoneConfig Config>
+[[nodiscard]] Status offline_pages(
+    Zone<Config>& zone, Pfn start_pfn,
+    std::uint64_t nr_pages) requires(Config::semantics.isolate_rule == IsolateRule::scan) {
+  const Pfn end_pfn = start_pfn + nr_pages;
+  if (!detail::is_hotplug_range(zone, start_pfn, nr_pages)) return -Err::inval;
+  const auto is_hole = [](PageBits bits) { return !bits.is_valid(); };
+  if (zone.memmap().find_if(start_pfn, end_pfn, is_hole) != end_pfn) return -Err::inval;
+
+  constexpr unsigned flags = isolate_flags::memory_offline | isolate_flags::report_failure;
+  zone_pcp_disable(zone);
+  Status ret = start_isolate_page_range(zone, start_pfn, end_pfn, MigrateType::movable, flags);
+  if (ret == ok) {
+    ret = test_pages_isolated(zone, start_pfn, end_pfn, isolate_flags::memory_offline);
+    if (ret == ok) {
+      offline_isolated_pages(zone, start_pfn, end_pfn);
+      detail::mod_memory(zone, nr_pages, -1);
+    } else {
+      static_cast<void>(undo_isolate_page_range(zone, start_pfn, end_pfn, MigrateType::movable));
+    }
+  }
+  zone_pcp_enable(zone);
+  return ret;
+}
+
+/// Brings the pageblocks of [start_pfn, start_pfn + nr_pages), which are holes, online: their pages
+/// are freed in the largest chunks to the tails of the isolate lists, where nobody gets them, and
+/// then given back as movable. Watermarks and the limits of per-CPU lists are the caller's.
+/// Returns:  ok; -EINVAL if the range is empty, not whole blocks of the zone, or has memory already.
+///           Throws std::bad_alloc.
+/// Locking:  takes zone.lock, several times.
+/// Kernel:   online_pages() of v6.1.
+template <ZoneConfig Config>
+[[nodiscard]] Status online_pages(Zone<Config>& zone, Pfn start_pfn,
+                                  std::uint64_t nr_pages) requires(Config::semantics.isolate_rule ==
+                                                                   IsolateRule::scan) {
+  const Pfn end_pfn = start_pfn + nr_pages;
+  if (!detail::is_hotplug_range(zone, start_pfn, nr_pages)) return -Err::inval;
+  const auto is_valid = [](PageBits bits) { return bits.is_valid(); };
+  if (zone.memmap().find_if(start_pfn, end_pfn, is_valid) != end_pfn) return -Err::inval;
+
+  {
+    const IrqSaveGuard guard{zone.lock()};
+    zone.memmap().transform(start_pfn, end_pfn, [](PageBits) { return PageBits{}; });
+    for (Pfn pfn = start_pfn; pfn < end_pfn; pfn += Zone<Config>::pageblock_nr_pages) {
+      set_pageblock_migratetype(zone, pfn, MigrateType::isolate);
+    }
+    for (Pfn pfn = start_pfn; pfn < end_pfn;) {
+      Order order = pfn.max_aligned_order(Zone<Config>::top_order);
+      while (end_pfn - pfn < order.nr_pages()) --order;
+      detail::free_one_page(zone, pfn, order, MigrateType::isolate, ListEnd::tail);
+      pfn += order.nr_pages();
+    }
+  }
+  detail::mod_memory(zone, nr_pages, 1);
+  return undo_isolate_page_range(zone, start_pfn, end_pfn, MigrateType::movable);
 }
 
 }  // namespace pageblock

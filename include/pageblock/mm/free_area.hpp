@@ -14,6 +14,7 @@
 #include "pageblock/base/config.hpp"
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
+#include "pageblock/mm/free_list.hpp"
 #include "pageblock/mm/memmap.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/pageblock_flags.hpp"
@@ -33,44 +34,10 @@ class FreeArea {
   using Index = typename Map::Index;
   using Slot = typename Map::Slot;
 
-  /// Walks a list from its head.
-  class Iterator {
-   public:
-    using value_type = Pfn;
-    using difference_type = std::ptrdiff_t;
-
-    Iterator() = default;
-    Iterator(const Map& map, Pfn pfn, std::uint64_t left) : map_{&map}, pfn_{pfn}, left_{left} {}
-
-    Pfn operator*() const { return pfn_; }
-    Iterator& operator++() {
-      if (--left_ != 0) pfn_ = map_->next(pfn_);
-      return *this;
-    }
-    Iterator operator++(int) {
-      Iterator old = *this;
-      ++*this;
-      return old;
-    }
-    friend bool operator==(const Iterator& a, const Iterator& b) { return a.left_ == b.left_; }
-
-   private:
-    const Map* map_ = nullptr;
-    Pfn pfn_{};
-    std::uint64_t left_ = 0;
-  };
-
   /// The chunks of one order and type, head first.
-  struct ListView {
-    Iterator first;
-    std::uint64_t size;
-    [[nodiscard]] Iterator begin() const { return first; }
-    [[nodiscard]] Iterator end() const { return {}; }
-  };
-
-  [[nodiscard]] ListView list(const Map& map, Order order, MigrateType type) const {
+  [[nodiscard]] FreeList<Config> list(const Map& map, Order order, MigrateType type) const {
     const List& of = list_of(order, type);
-    return {Iterator{map, map.pfn(of.head), of.size}, of.size};
+    return {{map, map.pfn(of.head), of.size}, of.size};
   }
 
   /// Returns the number of chunks of @p order, of all types or of one.

@@ -1,8 +1,8 @@
 /// Allocating, referencing and freeing pages.
 ///
 /// Layer:  mm.
-/// Kernel: buffered_rmqueue(), __free_pages(), free_hot_cold_page(), split_page(),
-///         split_free_page() (mm/page_alloc.c); get_page(), put_page() (mm/swap.c).
+/// Kernel: buffered_rmqueue(), __free_pages(), free_hot_cold_page() (mm/page_alloc.c) of v3.6,
+///         rmqueue(), free_unref_page() of v6.1; get_page(), put_page() (mm/swap.c).
 #pragma once
 
 #include <algorithm>
@@ -415,56 +415,6 @@ void set_page_lru(Zone<Config>& zone, Pfn pfn, bool lru) {
 template <ZoneConfig Config>
 FreeResult put_page(Zone<Config>& zone, Cpu cpu, Pfn pfn) {
   return detail::free_to_pcp(zone, cpu, pfn, Order{0}, Temperature::hot, PageBits::lru);
-}
-
-/// Makes 2^order single pages, each with count 1, of an allocated chunk. Throws std::bad_alloc.
-/// Requires: the chunk is aligned and in the zone; its first page is in use, the others are not.
-/// Locking:  takes zone.lock (the kernel needs none, since the pages are the caller's).
-/// Kernel:   split_page().
-template <ZoneConfig Config>
-void split_page(Zone<Config>& zone, Pfn pfn, Order order) {
-  detail::check_chunk(zone, pfn, order);
-  const IrqSaveGuard guard{zone.lock()};
-  detail::check_no_hole(zone, pfn, order);
-  Memmap<Config>& map = zone.memmap();
-  const Pfn end = pfn + order.nr_pages();
-  bug_on(!map.bits(pfn).has(PageBits::in_use), "the chunk is not allocated");
-  const auto is_taken = [](PageBits bits) { return bits.has(PageBits::in_use | PageBits::buddy); };
-  bug_on(map.find_if(pfn + 1, end, is_taken) != end, "the chunk is smaller than that");
-  map.transform(pfn, end, [](PageBits bits) { return bits.with(PageBits::in_use); });
-}
-
-/// Takes the free chunk at @p pfn and makes it single pages of count 1, unless that would leave the
-/// zone below its low watermark plus the chunk. A chunk of half a block or more turns the blocks it
-/// touches movable, except isolated and CMA ones. Throws std::bad_alloc.
-/// Requires: @p pfn is the head of a free chunk.
-/// Returns:  the number of pages, 0 if the watermark forbids it.
-/// Locking:  takes zone.lock (in the kernel the caller disables interrupts and takes it).
-/// Kernel:   split_free_page().
-template <ZoneConfig Config>
-std::uint64_t split_free_page(Zone<Config>& zone, Pfn pfn) {
-  const IrqSaveGuard guard{zone.lock()};
-  Memmap<Config>& map = zone.memmap();
-  bug_on(!zone.is_valid(pfn) || !map.bits(pfn).has(PageBits::buddy),
-         "pfn is not the head of a free chunk");
-  const Order order = map.bits(pfn).order();
-  const std::uint64_t low = std::min(zone.watermarks().low, detail::most_marked_pages / 2);
-  if (!zone_watermark_ok(zone, Order{0}, low + order.nr_pages(), 0, 0)) return 0;
-  // May throw, so before any change. Whole blocks need no records.
-  if (order < Zone<Config>::pageblock_order) map.make_records(pfn);
-  zone.free_area().del(map, pfn);
-  zone.mod_nr_free_pages(-static_cast<std::int64_t>(order.nr_pages()));
-  const Pfn end = pfn + order.nr_pages();
-  map.transform(pfn, end, [](PageBits bits) { return bits.with(PageBits::in_use); });
-  if (order + 1 >= Zone<Config>::pageblock_order) {
-    for (Pfn block = pfn; block < end - 1; block += Zone<Config>::pageblock_nr_pages) {
-      const MigrateType type = zone.pageblock_flags().get(block);
-      if (type != MigrateType::isolate && type != MigrateType::cma) {
-        set_pageblock_migratetype(zone, block, MigrateType::movable);
-      }
-    }
-  }
-  return order.nr_pages();
 }
 
 }  // namespace pageblock

@@ -42,6 +42,11 @@ class PageblockFlags {
     return static_cast<std::size_t>((pfn - start_pfn_) >> Config::pageblock_order);
   }
 
+  /// Returns the first pfn of a block, which may lie before the zone.
+  [[nodiscard]] Pfn start_of(std::size_t block) const {
+    return start_pfn_ + (std::uint64_t{block} << Config::pageblock_order);
+  }
+
   [[nodiscard]] MigrateType operator[](std::size_t block) const {
     return static_cast<MigrateType>(detail::read_once<is_shared<Config>>(types_[block]) ^
                                     untouched);
@@ -66,7 +71,7 @@ class PageblockFlags {
       while (block + step <= size() && all_equal()) block += step;
     }
     while (block < size() && (*this)[block] == type) ++block;
-    return start_pfn_ + (std::uint64_t{block} << Config::pageblock_order);
+    return start_of(block);
   }
 
   void set(Pfn pfn, MigrateType type) {

@@ -220,6 +220,9 @@ class Zone : public Geometry<Config_> {
   [[nodiscard]] const auto& isolate_notifiers() const { return isolate_notifiers_; }
   [[nodiscard]] ZonePressure& pressure() { return state_.pressure; }
   [[nodiscard]] const ZonePressure& pressure() const { return state_.pressure; }
+  void mod_present_pages(std::int64_t change) {
+    state_.present_pages += static_cast<std::uint64_t>(change);
+  }
   void mod_managed_pages(std::int64_t change) {
     state_.managed_pages += static_cast<std::uint64_t>(change);
   }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "pageblock/lab/verify.hpp"
+#include "pageblock/mm/split_page.hpp"
 
 #include "support/catch.hpp"
 #include "support/recording_tracer.hpp"

@@ -1,4 +1,5 @@
-// The part of page_alloc.hpp that makes single pages of chunks.
+#include "pageblock/mm/split_page.hpp"
+
 #include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 

@@ -1,6 +1,7 @@
 #include "pageblock/mm/watermark.hpp"
 
 #include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/split_page.hpp"
 
 #include "support/catch.hpp"
 #include "support/violation.hpp"

@@ -1,0 +1,81 @@
+/// Making single pages of chunks.
+///
+/// Layer:  mm.
+/// Kernel: split_page(), split_free_page() (mm/page_alloc.c) of v3.6; in v6.1 the latter is
+///         __isolate_free_page() and split_map_pages() (mm/compaction.c).
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "pageblock/base/contract.hpp"
+#include "pageblock/base/migratetype.hpp"
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/base/spinlock.hpp"
+#include "pageblock/mm/drain.hpp"
+#include "pageblock/mm/fallback.hpp"
+#include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/watermark.hpp"
+#include "pageblock/mm/zone.hpp"
+
+namespace pageblock {
+
+/// Makes 2^order single pages, each with count 1, of an allocated chunk. Throws std::bad_alloc.
+/// Requires: the chunk is aligned and in the zone; its first page is in use, the others are not.
+/// Locking:  takes zone.lock (the kernel needs none, since the pages are the caller's).
+/// Kernel:   split_page().
+template <ZoneConfig Config>
+void split_page(Zone<Config>& zone, Pfn pfn, Order order) {
+  detail::check_chunk(zone, pfn, order);
+  const IrqSaveGuard guard{zone.lock()};
+  detail::check_no_hole(zone, pfn, order);
+  Memmap<Config>& map = zone.memmap();
+  const Pfn end = pfn + order.nr_pages();
+  bug_on(!map.bits(pfn).has(PageBits::in_use), "the chunk is not allocated");
+  const auto is_taken = [](PageBits bits) { return bits.has(PageBits::in_use | PageBits::buddy); };
+  bug_on(map.find_if(pfn + 1, end, is_taken) != end, "the chunk is smaller than that");
+  map.transform(pfn, end, [](PageBits bits) { return bits.with(PageBits::in_use); });
+}
+
+/// Takes the free chunk at @p pfn and makes it single pages of count 1, unless that would leave the
+/// zone below its low watermark plus the chunk (v6.1: its min watermark; what is isolated may go in
+/// any case). A chunk of half a block or more turns the blocks it touches movable, except isolated
+/// and CMA ones and those of urgent requests. Throws std::bad_alloc.
+/// Requires: @p pfn is the head of a free chunk.
+/// Returns:  the number of pages, 0 if the watermark forbids it.
+/// Locking:  takes zone.lock (in the kernel the caller disables interrupts and takes it).
+/// Kernel:   split_free_page() of v3.6; __isolate_free_page() and split_map_pages() of v6.1.
+template <ZoneConfig Config>
+std::uint64_t split_free_page(Zone<Config>& zone, Pfn pfn) {
+  const IrqSaveGuard guard{zone.lock()};
+  Memmap<Config>& map = zone.memmap();
+  bug_on(!zone.is_valid(pfn) || !map.bits(pfn).has(PageBits::buddy),
+         "pfn is not the head of a free chunk");
+  const Order order = map.bits(pfn).order();
+  constexpr bool is_v3_6 = Config::semantics.isolate_rule == IsolateRule::notifiers;
+  const MigrateType type = zone.pageblock_flags().get(pfn);
+  if (is_v3_6 || type != MigrateType::isolate) {
+    const std::uint64_t mark = is_v3_6 ? zone.watermarks().low : zone.watermarks().min;
+    const std::uint64_t least = std::min(mark, detail::most_marked_pages / 2) + order.nr_pages();
+    const unsigned flags = is_v3_6 ? 0 : alloc_flags::cma;
+    if (!zone_watermark_ok(zone, Order{0}, least, 0, flags)) return 0;
+  }
+  // May throw, so before any change. Whole blocks need no records.
+  if (order < Zone<Config>::pageblock_order) map.make_records(pfn);
+  zone.free_area().del(map, pfn);
+  zone.mod_nr_free_pages(-detail::nr_counted<Config>(order.nr_pages(), type));
+  const Pfn end = pfn + order.nr_pages();
+  map.transform(pfn, end, [](PageBits bits) { return bits.with(PageBits::in_use); });
+  if (order + 1 >= Zone<Config>::pageblock_order) {
+    for (Pfn block = pfn; block < end - 1; block += Zone<Config>::pageblock_nr_pages) {
+      const MigrateType old = zone.pageblock_flags().get(block);
+      if (is_pcp_type(old) || old == MigrateType::reserve) {
+        set_pageblock_migratetype(zone, block, MigrateType::movable);
+      }
+    }
+  }
+  return order.nr_pages();
+}
+
+}  // namespace pageblock
