@@ -10,8 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
-#include <span>
-#include <utility>
 
 #include "pageblock/base/contract.hpp"
 #include "pageblock/base/cpu.hpp"
@@ -39,55 +37,52 @@ void free_one_page(Zone<Config>& zone, Pfn pfn, Order order, MigrateType type,
   zone.free_area().free_one_page(zone.memmap(), zone.pageblock_flags(), pfn, order, type, to);
 }
 
-// Frees chunks of per-CPU lists one after the other, each to the list that its private names, or in
-// later kernels to that of its block. Single pages that follow each other, as when a program frees
-// what it got, become a chunk at once where they make one up. Returns the pages to count.
-// Locking: the caller holds zone.lock.
+// Frees chunks from the tail of a per-CPU list, @p most or fewer, each to the list that its private
+// names, or in later kernels to that of its block. Of single pages as many as make up a chunk, as
+// when a program frees what it got. Returns how many.
+//
+//     tail of the list -> 8 9 10 11 | 7 6 | 2 | 5   two chunks and two pages: an even pfn can only
+//                                                   begin a chunk, an odd one only end it
+//
+// Locking: the caller holds the CPU's lock and zone.lock.
 template <ZoneConfig Config>
-std::int64_t free_pages_in_order(Zone<Config>& zone,
-                                 std::span<const typename Memmap<Config>::Index> pages,
+inline std::size_t free_pcp_tail(Zone<Config>& zone, PcpList& list, std::size_t most,
                                  Order order_of_list) {
   Memmap<Config>& map = zone.memmap();
-  const auto private_at = [&](std::size_t i) { return map.bits_of(pages[i]).page_private(); };
+  constexpr std::size_t ahead = 8;  // the records of pages that follow soon are fetched
+  if (most > ahead) map.prefetch(map.index(list.from_tail(ahead)));
+
+  const Pfn first = list.from_tail(0);
+  const unsigned number = map.bits(first).page_private();
+  const std::uint64_t is_odd = first.value() & 1;
+  std::size_t nr = 1;
+  if (!is_watched<Config> && order_of_list == Order{0}) {
+    const std::uint64_t step = 1 - 2 * is_odd;  // modulo 2^64
+    const Order limit = (first + is_odd).max_aligned_order(Zone<Config>::pageblock_order);
+    const auto is_next = [&](std::size_t i) {
+      const Pfn pfn = list.from_tail(i);
+      return pfn == first + i * step && map.bits(pfn).page_private() == number;
+    };
+    while (nr < most && nr < limit.nr_pages() && is_next(nr)) ++nr;
+    nr = std::bit_floor(nr);
+  }
+  list.pop_tail(nr);
+
+  const Pfn head = first - is_odd * (nr - 1);
+  // Freed one by one, a page becomes a chunk head, and loses its private when it merges with its
+  // buddy later, but keeps it if it merges at once: odd pages if the order ascends, else the lowest.
+  for (std::uint64_t i = is_odd; nr > 1 && i < nr; i += 2 - is_odd) {
+    map.find_slot(map.index(head + i)).set_bits(PageBits{});
+  }
   const bool rereads_type =
       Config::semantics.drain_rereads_type && zone.nr_pageblock_isolate() != 0;
-  const auto free_chunk = [&](Pfn head, Order order, unsigned number) {
-    const MigrateType type =
-        rereads_type ? zone.pageblock_flags().get(head) : Config::semantics.migratetypes[number];
-    free_one_page(zone, head, order, type);
-    if (order == order_of_list) zone.trace(trace::MmPagePcpuDrain{head, order, type});
-    return nr_counted<Config>(order.nr_pages(), type);
-  };
-  std::int64_t counted = 0;
-  if (order_of_list != Order{0}) {
-    for (std::size_t i = 0; i < pages.size(); ++i) {
-      counted += free_chunk(map.pfn(pages[i]), order_of_list, private_at(i));
-    }
-    return counted;
-  }
-  unsigned number = 0;
-  std::size_t end = 0;  // of the run of pages with this private that i is in
-  for (std::size_t i = 0; i < pages.size();) {
-    if (i == end) {
-      number = private_at(i);
-      for (++end; !is_watched<Config> && end < pages.size(); ++end) {
-        if (pages[end] != pages[end - 1] + 1 || private_at(end) != number) break;
-      }
-    }
-    const Pfn head = map.pfn(pages[i]);
-    const Order most{static_cast<unsigned>(std::bit_width(end - i)) - 1};
-    const Order order = head.max_aligned_order(std::min(most, Zone<Config>::pageblock_order));
-    if (order != Order{0}) {
-      // Freed one by one, a page with an even pfn becomes a chunk head and loses its private when
-      // the odd one behind it merges; the odd page keeps its own.
-      for (std::size_t even = i; even < i + order.nr_pages(); even += 2) {
-        map.find_slot(pages[even]).set_bits(PageBits{});
-      }
-    }
-    counted += free_chunk(head, order, number);
-    i += order.nr_pages();
-  }
-  return counted;
+  const MigrateType type =
+      rereads_type ? zone.pageblock_flags().get(head) : Config::semantics.migratetypes[number];
+  const Order order = order_of_list + static_cast<unsigned>(std::countr_zero(nr));
+  free_one_page(zone, head, order, type);
+  zone.mod_nr_free_pages(nr_counted<Config>(order.nr_pages(), type));
+  zone.trace(trace::MmPagePcpuDrain{head, order, type});
+  return nr;
 }
 
 /// Frees @p nr pages, or a few more of the last chunk, from the tails of a CPU's lists.
@@ -103,12 +98,9 @@ template <ZoneConfig Config>
   constexpr bool in_turn = Config::semantics.drain_order == DrainOrder::in_turn;
   bug_on(nr > pcp.count, "the CPU has fewer pages than that");
   const std::lock_guard guard{zone.lock()};
-  // A few at a time, so that their records are fetched ahead.
-  std::array<typename Memmap<Config>::Index, 32> pages;
   std::size_t index = in_turn ? 0 : (first == 0 ? pcp.nr_lists : first) - 1;
   std::size_t batch_free = 0;
   std::uint32_t freed = 0;
-  std::int64_t counted = 0;
   for (std::size_t to_free = nr; to_free != 0;) {
     PcpList* list = nullptr;
     do {
@@ -122,14 +114,7 @@ template <ZoneConfig Config>
         (std::min(to_free, batch_free) + order.nr_pages() - 1) >> order.value();
     const std::size_t nr_of_list = std::min(chunks, list->size());
     for (std::size_t left = nr_of_list; left != 0;) {
-      const std::size_t nr_now = std::min(left, pages.size());
-      std::size_t i = 0;
-      list->pop_tail(nr_now, [&](Pfn pfn) {
-        pages[i] = zone.memmap().index(pfn);
-        zone.memmap().prefetch(pages[i++]);
-      });
-      counted += free_pages_in_order(zone, std::span{std::as_const(pages)}.first(nr_now), order);
-      left -= nr_now;
+      left -= free_pcp_tail(zone, *list, left, order);
     }
     const std::size_t freed_now = nr_of_list << order.value();
     to_free -= std::min(to_free, freed_now);
@@ -137,7 +122,6 @@ template <ZoneConfig Config>
     freed += static_cast<std::uint32_t>(freed_now);
   }
   pcp.add_to_count(0 - freed);
-  zone.mod_nr_free_pages(counted);
 }
 
 }  // namespace detail

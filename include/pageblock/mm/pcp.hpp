@@ -23,67 +23,52 @@ namespace pageblock {
 /// assigned to.
 class PcpList {
  public:
-  [[nodiscard]] std::size_t size() const { return size_; }
-  [[nodiscard]] bool empty() const { return size_ == 0; }
+  [[nodiscard]] std::size_t size() const { return behind_ - head_; }
+  [[nodiscard]] bool empty() const { return behind_ == head_; }
 
-  /// Returns the page at position @p i from the head.
-  [[nodiscard]] Pfn operator[](std::size_t i) const { return ring_[at(i)]; }
+  /// Returns the page at position @p i from the head, or from the tail.
+  [[nodiscard]] Pfn operator[](std::size_t i) const { return ring_[at(head_ + i)]; }
+  [[nodiscard]] Pfn from_tail(std::size_t i) const { return ring_[at(behind_ - 1 - i)]; }
 
   /// Makes room for @p more pages. Throws std::bad_alloc.
   void reserve(std::size_t more) {
-    if (ring_.size() - size_ < more) [[unlikely]]
+    if (ring_.size() - size() < more) [[unlikely]]
       grow(more);
   }
 
   /// Adds a page. Requires: there is room.
-  void push_head(Pfn pfn) {
-    head_ = at(mask());
-    ring_[head_] = pfn;
-    ++size_;
-  }
-  void push_tail(Pfn pfn) { ring_[at(size_++)] = pfn; }
+  void push_head(Pfn pfn) { ring_[at(--head_)] = pfn; }
+  void push_tail(Pfn pfn) { ring_[at(behind_++)] = pfn; }
 
-  /// Takes a page. Requires: the list is not empty.
-  Pfn pop_head() {
-    const Pfn pfn = ring_[head_];
-    head_ = at(1);
-    --size_;
-    return pfn;
-  }
-  Pfn pop_tail() { return ring_[at(--size_)]; }
-
-  /// Takes @p nr pages from the tail upward, and calls visit(pfn) for each. Requires: the list has
-  /// as many.
-  template <typename Visitor>
-  void pop_tail(std::size_t nr, Visitor visit) {
-    const std::size_t behind = head_ + size_;
-    size_ -= nr;
-    for (std::size_t i = 1; i <= nr; ++i) visit(ring_[(behind - i) & mask()]);
-  }
+  /// Takes a page, or @p nr. Requires: the list has as many.
+  Pfn pop_head() { return ring_[at(head_++)]; }
+  Pfn pop_tail() { return ring_[at(--behind_)]; }
+  void pop_tail(std::size_t nr) { behind_ -= nr; }
 
   friend bool operator==(const PcpList& a, const PcpList& b) {
-    if (a.size_ != b.size_) return false;
-    for (std::size_t i = 0; i < a.size_; ++i) {
+    if (a.size() != b.size()) return false;
+    for (std::size_t i = 0; i < a.size(); ++i) {
       if (a[i] != b[i]) return false;
     }
     return true;
   }
 
  private:
-  [[nodiscard]] std::size_t mask() const { return ring_.size() - 1; }
-  [[nodiscard]] std::size_t at(std::size_t i) const { return (head_ + i) & mask(); }
+  [[nodiscard]] std::size_t at(std::size_t position) const { return position & (ring_.size() - 1); }
 
   [[gnu::noinline, gnu::cold]] void grow(std::size_t more) {
-    detail::ZeroedArray<Pfn> wider(std::bit_ceil(std::max<std::size_t>(size_ + more, 8)));
-    for (std::size_t i = 0; i < size_; ++i) wider[i] = (*this)[i];
+    const std::size_t nr = size();
+    detail::ZeroedArray<Pfn> wider(std::bit_ceil(std::max<std::size_t>(nr + more, 8)));
+    for (std::size_t i = 0; i < nr; ++i) wider[i] = (*this)[i];
     ring_ = std::move(wider);
     head_ = 0;
+    behind_ = nr;
   }
 
-  // Not side by side: written as one vector, the numbers would be slow to read back one by one.
+  // The list is [head_, behind_), positions that wrap at 2^64 and, in the ring, at its size.
   std::size_t head_ = 0;
+  std::size_t behind_ = 0;
   detail::ZeroedArray<Pfn> ring_;  // its size is a power of two, or 0
-  std::size_t size_ = 0;
 };
 
 /// The lists of one CPU. Changed under the CPU's lock. CPUs share no cache line.
