@@ -44,10 +44,10 @@ std::optional<Refusal> explain_from_ends(const Zone<Config>& zone, const PfnRang
                                          const IsolateRequest& request) {
   constexpr std::uint64_t block_pages = Zone<Config>::pageblock_nr_pages;
   const auto ask = [&](Pfn block, PfnRange range) -> std::optional<Refusal> {
-    const auto page = first_valid_page(zone, block, block + block_pages);
-    if (!page) return std::nullopt;
+    const Pfn page = first_valid_page(zone, block, block + block_pages);
+    if (page == block + block_pages) return std::nullopt;
     const IrqSaveGuard guard{zone.lock()};
-    return refuse_isolate(zone, *page, get_pageblock_migratetype(zone, *page),
+    return refuse_isolate(zone, page, get_pageblock_migratetype(zone, page),
                           {range, request.undo_type, request.flags});
   };
   if (blocks.empty()) return std::nullopt;
@@ -80,15 +80,15 @@ template <ZoneConfig Config>
   std::optional<std::size_t> isolated_before;
   const PfnRange blocks = detail::windows_of(zone, start_pfn, end_pfn);
   for (Pfn pfn = blocks.start; pfn < blocks.end; pfn += Zone<Config>::pageblock_nr_pages) {
-    const auto page = detail::first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
-    if (!page) continue;
+    const Pfn page = detail::first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
+    if (page == pfn + Zone<Config>::pageblock_nr_pages) continue;
     // In a zone with an unaligned start, two aligned blocks can share one entry of types: the
     // second would find what isolating the first wrote.
-    const std::size_t entry = zone.pageblock_flags().index(*page);
+    const std::size_t entry = zone.pageblock_flags().index(page);
     const IrqSaveGuard guard{zone.lock()};
     const MigrateType type =
-        entry == isolated_before ? MigrateType::isolate : get_pageblock_migratetype(zone, *page);
-    if (const auto refusal = detail::refuse_isolate(zone, *page, type)) return refusal;
+        entry == isolated_before ? MigrateType::isolate : get_pageblock_migratetype(zone, page);
+    if (const auto refusal = detail::refuse_isolate(zone, page, type)) return refusal;
     isolated_before = entry;
   }
   return std::nullopt;
@@ -128,7 +128,7 @@ bool is_on_pcp_list(const Zone<Config>& zone, Pfn pfn) {
 template <ZoneConfig Config>
 [[nodiscard]] std::optional<Refusal> explain_test(const Zone<Config>& zone, Pfn start_pfn,
                                                   Pfn end_pfn, unsigned flags = 0) {
-  if (!detail::first_valid_page(zone, start_pfn, end_pfn)) {
+  if (!detail::has_memory(zone, start_pfn, end_pfn)) {
     return Refusal{Stage::test, start_pfn, Reason::no_memory};
   }
   const auto blocks = detail::test_blocks(zone, start_pfn, end_pfn);

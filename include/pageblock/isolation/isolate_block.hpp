@@ -73,18 +73,24 @@ std::optional<Refusal> refuse_isolate(const Zone<Config>& zone, Pfn pfn, Migrate
   }
 }
 
-// Kernel: __first_valid_page().
+// The first page of [pfn, end_pfn) that is memory of the zone, or end_pfn if there is none. Kernel:
+// __first_valid_page().
 template <ZoneConfig Config>
-inline std::optional<Pfn> first_valid_page(const Zone<Config>& zone, Pfn pfn, Pfn end_pfn) {
+inline Pfn first_valid_page(const Zone<Config>& zone, Pfn pfn, Pfn end_pfn) {
   const Pfn start = std::max(pfn, zone.start_pfn());
   const Pfn end = std::min(end_pfn, zone.end_pfn());
-  if (start >= end) return std::nullopt;
+  if (start >= end) return end_pfn;
   const auto is_valid = [](PageBits bits) { return bits.is_valid(); };
   if (is_valid(zone.memmap().bits(start))) [[likely]]
     return start;
   const Pfn first = zone.memmap().find_if(start, end, is_valid);
-  if (first == end) return std::nullopt;
-  return first;
+  return first == end ? end_pfn : first;
+}
+
+// Whether a page of the range is memory of the zone.
+template <ZoneConfig Config>
+bool has_memory(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
+  return start_pfn < end_pfn && first_valid_page(zone, start_pfn, end_pfn) != end_pfn;
 }
 
 // The windows of a block's size from start_pfn upward that meet the zone begin in this range: all

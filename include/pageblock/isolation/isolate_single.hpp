@@ -69,11 +69,11 @@ Status isolate_single_pageblock(Zone<Config>& zone, Pfn border, Side side, bool 
                                 const IsolateRequest& request) {
   constexpr std::uint64_t block_pages = Zone<Config>::pageblock_nr_pages;
   const Pfn block = side == Side::before ? border - block_pages : border;
-  const auto page = first_valid_page(zone, block, block + block_pages);
-  if (!page) return ok;
+  const Pfn page = first_valid_page(zone, block, block + block_pages);
+  if (page == block + block_pages) return ok;
   if (!is_isolated) {
-    const Status ret = isolate_block(
-        zone, *page, {{block, block + block_pages}, request.undo_type, request.flags});
+    const Status ret =
+        isolate_block(zone, page, {{block, block + block_pages}, request.undo_type, request.flags});
     if (ret != ok) return ret;
   }
   const Pfn beyond = side == Side::before ? border : border - 1;

@@ -37,8 +37,8 @@ Status isolate_from_ends(Zone<Config>& zone, const PfnRange& blocks,
   if (blocks.empty()) return ok;
   const Pfn last = blocks.end - block_pages;
   const auto unset = [&](Pfn block) {
-    const auto page = first_valid_page(zone, block, block + block_pages);
-    if (page) unset_migratetype_isolate(zone, *page, request.undo_type);
+    const Pfn page = first_valid_page(zone, block, block + block_pages);
+    if (page != block + block_pages) unset_migratetype_isolate(zone, page, request.undo_type);
   };
   const bool is_one = blocks.start == last;
   Status ret = isolate_single_pageblock(zone, blocks.start, Side::behind, false, request);
@@ -49,9 +49,9 @@ Status isolate_from_ends(Zone<Config>& zone, const PfnRange& blocks,
     return ret;
   }
   for (Pfn block = blocks.start + block_pages; block < last; block += block_pages) {
-    const auto page = first_valid_page(zone, block, block + block_pages);
-    if (!page) continue;
-    ret = isolate_block(zone, *page, request);
+    const Pfn page = first_valid_page(zone, block, block + block_pages);
+    if (page == block + block_pages) continue;
+    ret = isolate_block(zone, page, request);
     if (ret == ok) continue;
     for (Pfn undo = blocks.start; undo < block; undo += block_pages) unset(undo);
     unset(last);
@@ -100,9 +100,9 @@ Status start_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
   Status ret = ok;
   try {
     for (; pfn < blocks.end; pfn += Zone<Config>::pageblock_nr_pages) {
-      const auto page = detail::first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
-      if (!page) continue;
-      ret = set_migratetype_isolate(zone, *page);
+      const Pfn page = detail::first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
+      if (page == pfn + Zone<Config>::pageblock_nr_pages) continue;
+      ret = set_migratetype_isolate(zone, page);
       if (ret != ok) break;
     }
   } catch (...) {  // of a notifier
@@ -133,8 +133,10 @@ Status undo_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, M
   const PfnRange blocks = detail::windows_of(zone, start_pfn, end_pfn);
   const auto for_each_isolated = [&](auto visit) {
     for (Pfn pfn = blocks.start; pfn < blocks.end; pfn += Zone<Config>::pageblock_nr_pages) {
-      const auto page = detail::first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
-      if (page && get_pageblock_migratetype(zone, *page) == MigrateType::isolate) visit(*page);
+      const Pfn page = detail::first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
+      if (page != pfn + Zone<Config>::pageblock_nr_pages &&
+          get_pageblock_migratetype(zone, page) == MigrateType::isolate)
+        visit(page);
     }
   };
   // The kernel would stop in the middle; the model looks before it begins, if that can be at all.
@@ -181,12 +183,12 @@ TestResult test_blocks(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
     if (other > pfn) pfn += (other - pfn) & ~(Zone<Config>::pageblock_nr_pages - 1);
     if (pfn >= windows.end) break;
     // Behind an unaligned start, the last window reaches beyond the end.
-    const auto page = first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
-    if (!page) continue;
-    if (get_pageblock_migratetype(zone, *page) == isolate) continue;
-    return {Config::semantics.isolate_rule == IsolateRule::scan ? pfn : *page, false};
+    const Pfn page = first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
+    if (page == pfn + Zone<Config>::pageblock_nr_pages) continue;
+    if (get_pageblock_migratetype(zone, page) == isolate) continue;
+    return {Config::semantics.isolate_rule == IsolateRule::scan ? pfn : page, false};
   }
-  return {end_pfn, first_valid_page(zone, start_pfn, end_pfn).has_value()};
+  return {end_pfn, has_memory(zone, start_pfn, end_pfn)};
 }
 
 // The second pass, under zone.lock: every page must be free, on whichever list. v3.6 lets a page

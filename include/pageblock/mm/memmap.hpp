@@ -72,7 +72,7 @@ class Memmap : public PageRecords<Config> {
   /// Returns the first pfn of [start, end) whose bits satisfy @p predicate, or @p end. Takes the
   /// pages of a block without records in one step.
   template <typename Predicate>
-  [[nodiscard]] Pfn find_if(Pfn start, Pfn end, Predicate predicate) const {
+  [[nodiscard, gnu::noinline]] Pfn find_if(Pfn start, Pfn end, Predicate predicate) const {
     for (Pfn pfn = start; pfn < end;) {
       if (predicate(this->bits(pfn))) return pfn;
       const Index page = index(pfn);
@@ -132,17 +132,15 @@ class Memmap : public PageRecords<Config> {
   /// flags.
   [[nodiscard]] bool tail_has(Index page, Order order, unsigned flags) const {
     if (order == Order{0}) return false;
-    const auto has_flags = [flags](PageBits bits) { return bits.has(flags); };
     if (order > Blocks::pageblock_order) {
+      const auto has_flags = [flags](PageBits bits) { return bits.has(flags); };
       const Pfn end = this->pfn(page) + order.nr_pages();
       return find_if(this->pfn(page) + 1, end, has_flags) != end;
     }
     const Index b = block_of(page);
     const Records* records = records_at(b);
     if (records == nullptr) return cover_of(b).has(flags);
-    const Pfn start = this->pfn(page) + 1;
-    return records->find_if(start, start + (order.nr_pages() - 1), has_flags) !=
-           start + (order.nr_pages() - 1);
+    return records->any_of(offset_of(page) + 1, order.nr_pages() - 1).has(flags);
   }
 
   /// Returns the references to the page: 0 unless it is in use.

@@ -121,6 +121,8 @@ class PageRecords {
   /// map is assigned to or destroyed.
   class Slot {
    public:
+    Slot() = default;
+
     [[nodiscard]] PageBits bits() const { return PageBits{read(*bits_)}; }
     void set_bits(PageBits bits) { write(*bits_, bits.raw()); }
 
@@ -156,7 +158,6 @@ class PageRecords {
     friend class PageRecords;
     template <ZoneConfig>
     friend class Memmap;
-    Slot() = default;
     Slot(std::uint16_t& bits, Links& links) : bits_{&bits}, links_{&links} {}
 
     std::uint16_t* bits_ = nullptr;
@@ -256,6 +257,13 @@ class PageRecords {
     std::array<Links, Blocks::pageblock_nr_pages> links;
     std::array<std::uint16_t, Blocks::pageblock_nr_pages> bits;
     Index block;
+
+    // The bits that any of @p nr pages has, from this offset on.
+    [[nodiscard, gnu::noinline]] PageBits any_of(std::size_t at, std::size_t nr) const {
+      std::uint16_t any = 0;
+      for (std::size_t i = at; i < at + nr; ++i) any |= read(bits[i]);
+      return PageBits{any};
+    }
 
     // The pages [start, end) are all in this block, and the first page is not among them.
     template <typename Predicate>

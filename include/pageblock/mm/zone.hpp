@@ -98,7 +98,7 @@ class Zone : public Geometry<Config_> {
   [[nodiscard]] bool mobility_grouping() const { return state_.mobility_grouping; }
 
   /// Returns whether @p pfn lies between the zone's ends; it may be in a hole.
-  [[nodiscard]] bool spans(Pfn pfn) const { return start_pfn() <= pfn && pfn < end_pfn(); }
+  [[nodiscard]] bool spans(Pfn pfn) const { return pfn - start_pfn() < spanned_pages(); }
 
   /// Returns whether @p pfn is memory of this zone.
   [[nodiscard]] bool is_valid(Pfn pfn) const { return spans(pfn) && memmap().bits(pfn).is_valid(); }
