@@ -103,14 +103,15 @@ class FreeArea {
       const PageBits bits = chunk.bits();
       if (bits != chain.bits || !extend(map, chain, page, chunk)) [[unlikely]] {
         moved += splice(map, chain, type);
-        chain = {bits, page, page, 0, bits.order().nr_pages(), {}};
+        chain = {bits, PageBits::chunk(bits.order(), type), page, page, 0, bits.order().nr_pages(),
+                 {}};
         if constexpr (Config::semantics.move_to == ListEnd::tail) {
           chain.anew = {page, page, chunk.prev(), chunk.next()};
         }
       }
-      chunk.set_bits(PageBits::chunk(bits.order(), type));
+      // What follows from bits is known of the chain without waiting for their load.
+      chunk.set_bits(chain.moved_bits);
       ++chain.nr;
-      // The same as bits.order().nr_pages(), but known without waiting for the load of bits.
       return chain.pages_each;
     };
     map.for_each_chunk(start, end, visit);
@@ -253,9 +254,10 @@ class FreeArea {
     return bits.order();
   }
 
-  // Chunks that follow each other on a list, with the bits that they have there.
+  // Chunks that follow each other on a list, with the bits that they have there and will have.
   struct Chain {
     PageBits bits{};
+    PageBits moved_bits{};
     Index front = 0;
     Index back = 0;
     std::uint64_t nr = 0;
