@@ -272,7 +272,7 @@ class PageRecords {
       const auto nr = static_cast<std::size_t>(end - start);
       std::size_t i = 0;
       if constexpr (!is_shared<Config>) {  // many pages in one instruction
-        constexpr std::size_t step = 64;
+        constexpr std::size_t step = 128;
         const auto has_none = [&](std::size_t at) {
           std::uint16_t found = 0;
           for (std::size_t k = at; k < at + step; ++k) {
