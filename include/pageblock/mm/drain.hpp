@@ -56,7 +56,7 @@ inline std::size_t free_pcp_tail(Zone<Config>& zone, PcpList& list, std::size_t 
   const unsigned number = map.bits(first).page_private();
   const std::uint64_t is_odd = first.value() & 1;
   std::size_t nr = 1;
-  if (!is_watched<Config> && order_of_list == Order{0}) {
+  if (!is_watched<Config> && order_of_list == Order{0} && most > 1) {
     const std::uint64_t step = 1 - 2 * is_odd;  // modulo 2^64
     const Order limit = (first + is_odd).max_aligned_order(Zone<Config>::pageblock_order);
     const auto is_next = [&](std::size_t i) {

@@ -94,6 +94,7 @@ struct alignas(64) PerCpuPages {
   }
   /// Kernel: pindex_to_order().
   [[nodiscard]] static constexpr Order order_of_list(std::size_t index) {
+    if (nr_lists == nr_pcp_types) return Order{0};  // known to the compiler
     if (index >= nr_small_lists) return Geometry<Config>::pageblock_order;
     return Order{static_cast<unsigned>(index / nr_pcp_types)};
   }
