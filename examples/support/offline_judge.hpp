@@ -21,6 +21,7 @@
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/mm/drain.hpp"
 #include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/page_ref.hpp"
 #include "pageblock/mm/zone.hpp"
 
 namespace example {

@@ -51,7 +51,7 @@ std::vector<std::uint64_t> answers(std::uint64_t seed) {
     const Pfn end{
         std::min(first + (1 + random.below(3)) * Zone::pageblock_nr_pages, zone.end_pfn())};
     const auto type = static_cast<MigrateType>(random.below(nr_pcp_types));
-    const auto block_type = static_cast<MigrateType>(random.below(nr_migratetypes - 1));
+    const auto block_type = static_cast<MigrateType>(random.below(index_of(MigrateType::isolate)));
     const std::uint64_t call = random.below(100);
     if (call < 50) {
       const std::uint64_t largest = random.below(12);
@@ -120,12 +120,15 @@ TEST_CASE("the library and the reference get the same pages in every workload", 
     if (workload.needs_program) continue;
     CAPTURE(workload.name);
     std::vector<Measurement> measured;
-    for (const Run run : workload.run) {
-      if (run != nullptr) measured.push_back(run(sizes));
+    for (std::size_t subject = 0; subject < nr_subjects; ++subject) {
+      if (workload.run[subject] == nullptr) continue;
+      const Measurement now = workload.run[subject](sizes);
+      CHECK(now.values.size() == workload.figures.size());
+      // Another kernel gets other pages.
+      if (subject != static_cast<std::size_t>(Subject::library_v6_1)) measured.push_back(now);
     }
     CHECK(measured.size() >= 2);
     for (const Measurement& measurement : measured) {
-      CHECK(measurement.values.size() == workload.figures.size());
       CHECK(measurement.pages == measured.front().pages);
       CHECK(measurement.digest == measured.front().digest);
     }

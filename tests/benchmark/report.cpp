@@ -15,8 +15,8 @@
 namespace pageblock::benchmark {
 namespace {
 
-constexpr std::array<std::string_view, nr_subjects> subjects{"library", "library_spinlock",
-                                                             "reference", "reference_spinlock"};
+constexpr std::array<std::string_view, nr_subjects> subjects{
+    "library", "library_spinlock", "reference", "reference_spinlock", "library_v6_1"};
 
 std::string verdict(const Row& row) {
   const auto met = row.meets_target();
@@ -61,12 +61,13 @@ std::string to_json(const Row& row) {
   for (std::size_t i = 0; i < nr_subjects; ++i) {
     text += fmt::format(", \"{}\": {}", subjects[i], json_number(row.medians[i]));
   }
-  return text + fmt::format(
-                    ", \"ratio\": {}, \"target\": {}, \"met\": {}, \"kernel\": {}, "
-                    "\"beaten\": {}}}",
-                    json_number(row.ratio()), json_number(row.figure->target),
-                    json_truth(row.meets_target()), json_number(row.figure->kernel),
-                    json_truth(row.beats_kernel()));
+  return text +
+         fmt::format(
+             ", \"ratio\": {}, \"v6_1_ratio\": {}, \"target\": {}, \"met\": {}, \"kernel\": {}, "
+             "\"beaten\": {}}}",
+             json_number(row.ratio()), json_number(row.v6_1_ratio()),
+             json_number(row.figure->target), json_truth(row.meets_target()),
+             json_number(row.figure->kernel), json_truth(row.beats_kernel()));
 }
 
 std::string to_json(const GrowthRow& row) {
@@ -118,8 +119,9 @@ std::string legend(const Sizes& sizes) {
   std::string text =
       "Medians. Targets are for the library with NullLock, of I1 and W5 with Spinlock; the ratio "
       "is "
-      "to the\nreference with the same lock. The kernel is its own code in user space with real "
-      "locks.\n";
+      "to the\nreference with the same lock. v6.1 is the library with that kernel's rules and "
+      "NullLock, as many\ntimes its figure for v3.6. The kernel is its own code in user space with "
+      "real locks.\n";
   if (sizes.largest_reference < sizes.huge_zone) {
     text += fmt::format("The reference's figures for larger zones than {} GiB are scaled.\n",
                         sizes.largest_reference / pages_of_gib);
@@ -133,14 +135,15 @@ std::string to_table(const Results& results) {
   for (const Row& row : results.rows) {
     if (row.workload != last) {
       last = row.workload;
-      text += fmt::format("\n{:<63} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7} {:>8}\n",
+      text += fmt::format("\n{:<63} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7} {:>9} {:>6} {:>8}\n",
                           fmt::format("{}  {}", last->name, last->what), "", "library", "+Spinlock",
-                          "reference", "+Spinlock", "ratio", "target");
+                          "reference", "+Spinlock", "ratio", "v6.1", "times", "target");
     }
-    text += fmt::format("    {:<59} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7} {:>8} {:<6}",
+    text += fmt::format("    {:<59} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7} {:>9} {:>6} {:>8} {:<6}",
                         row.figure->what, row.figure->unit, to_text(row.medians[0]),
                         to_text(row.medians[1]), to_text(row.medians[2]), to_text(row.medians[3]),
-                        to_text(row.ratio()), target(row), verdict(row));
+                        to_text(row.ratio()), to_text(row.medians[4]), to_text(row.v6_1_ratio()),
+                        target(row), verdict(row));
     if (row.beats_kernel()) text += "  kernel " + against_kernel(row);
     text.erase(text.find_last_not_of(' ') + 1);
     text += '\n';
@@ -153,18 +156,21 @@ std::string to_table(const Results& results) {
 
 std::string to_markdown(const Results& results) {
   std::string text =
-      "| | | library | with Spinlock | reference | with Spinlock | ratio | target | | kernel |\n"
-      "|-|-|-:|-:|-:|-:|-:|-:|-|-|\n";
+      "| | | library | with Spinlock | reference | with Spinlock | ratio | v6.1 | times | target | "
+      "| "
+      "kernel |\n|-|-|-:|-:|-:|-:|-:|-:|-:|-:|-|-|\n";
   const Workload* last = nullptr;
   for (const Row& row : results.rows) {
     if (row.workload != last) {
       last = row.workload;
-      text += fmt::format("| **{}** | **{}** | | | | | | | | |\n", last->name, last->what);
+      text += fmt::format("| **{}** | **{}** | | | | | | | | | | |\n", last->name, last->what);
     }
     text += fmt::format("| | {}, {} |", row.figure->what, row.figure->unit);
-    for (const auto& value : row.medians) text += fmt::format(" {} |", value ? to_text(value) : "");
-    text += fmt::format(" {} | {} | {} | {} |\n", row.ratio() ? to_text(row.ratio()) : "",
-                        row.figure->target ? target(row) : "", verdict(row), against_kernel(row));
+    const auto cell = [](std::optional<double> value) { return value ? to_text(value) : ""; };
+    for (std::size_t i = 0; i < 4; ++i) text += fmt::format(" {} |", cell(row.medians[i]));
+    text += fmt::format(" {} | {} | {} | {} | {} | {} |\n", cell(row.ratio()), cell(row.medians[4]),
+                        cell(row.v6_1_ratio()), row.figure->target ? target(row) : "", verdict(row),
+                        against_kernel(row));
   }
   for (const std::string& note : results.notes) text += fmt::format("\n{}\n", note);
   return text;

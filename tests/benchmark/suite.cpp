@@ -16,6 +16,7 @@ using Samples = std::vector<std::vector<double>>;
 struct State {
   std::array<Samples, nr_subjects> samples{};
   std::vector<Measurement> firsts{};
+  std::vector<Measurement> firsts_v6_1{};
 };
 
 // Whoever simulates the same zone must have given the same answers, in every round.
@@ -49,6 +50,13 @@ std::optional<bool> Row::reaches(std::optional<double> limit) const {
 }
 std::optional<bool> Row::meets_target() const { return reaches(figure->target); }
 std::optional<bool> Row::beats_kernel() const { return reaches(figure->kernel); }
+
+std::optional<double> Row::v6_1_ratio() const {
+  const auto& library = medians[static_cast<std::size_t>(Subject::library)];
+  const auto& later = medians[static_cast<std::size_t>(Subject::library_v6_1)];
+  if (!library || !later || *library <= 0) return std::nullopt;
+  return *later / *library;
+}
 
 bool is_workload(std::string_view name) {
   const auto all = workloads({});
@@ -87,7 +95,8 @@ Results run(const std::vector<Workload>& workloads, Sizes sizes, unsigned rounds
           std::fflush(stderr);
         }
         const Measurement now = workload.run[subject](sizes);
-        require_agreement(workload, now, states[w].firsts);
+        const bool is_later = subject == static_cast<std::size_t>(Subject::library_v6_1);
+        require_agreement(workload, now, is_later ? states[w].firsts_v6_1 : states[w].firsts);
         if (round == 0) {
           if (subject == 0 && !now.note.empty()) {
             results.notes.push_back(

@@ -20,6 +20,8 @@ struct Row {
   [[nodiscard]] double judged() const;
   /// Returns how many times better that is than the reference with the same lock.
   [[nodiscard]] std::optional<double> ratio() const;
+  /// Returns how many times the library's figure its figure for v6.1 is.
+  [[nodiscard]] std::optional<double> v6_1_ratio() const;
   /// Returns whether the target is met, or the kernel's figure beaten; nothing without.
   [[nodiscard]] std::optional<bool> meets_target() const;
   [[nodiscard]] std::optional<bool> beats_kernel() const;

@@ -34,16 +34,24 @@ struct LockConfig : DefaultConfig {
 };
 
 /// Who is measured, in the order of the columns.
-enum class Subject { library, library_locked, reference, reference_locked };
-inline constexpr std::size_t nr_subjects = 4;
+enum class Subject { library, library_locked, reference, reference_locked, library_v6_1 };
+inline constexpr std::size_t nr_subjects = 5;
+
+struct V6_1Config : LockConfig<NullLock> {
+  static constexpr Semantics semantics = kernel::without_cma(kernel::v6_1);
+};
 
 using Library = Zone<LockConfig<NullLock>>;
 using LibraryLocked = Zone<LockConfig<Spinlock>>;
+using LibraryV6_1 = Zone<V6_1Config>;
 using Reference = ReferenceZone<NullLock>;
 using ReferenceLocked = ReferenceZone<Spinlock>;
 
 template <typename Zone>
 inline constexpr bool is_reference = std::is_base_of_v<ReferenceBuddy, Zone>;
+
+template <typename Zone>
+inline constexpr bool is_v6_1 = std::is_same_v<Zone, LibraryV6_1>;
 
 inline constexpr std::uint64_t pages_of_gib = std::uint64_t{1} << 18;
 inline constexpr std::uint64_t pages_of_tib = pages_of_gib << 10;
@@ -83,7 +91,7 @@ struct Sizes {
 struct Measurement {
   /// One for each Figure, in its unit.
   std::vector<double> values{};
-  /// Of all answers. Subjects with zones of the same size must agree.
+  /// Of all answers. Subjects with zones of the same size and kernel must agree.
   std::uint64_t digest = 0;
   /// The pages of the zone; 0 if the digest says nothing.
   std::uint64_t pages = 0;
@@ -120,7 +128,7 @@ struct Workload {
 template <typename W>
 [[nodiscard]] std::array<Run, nr_subjects> all_subjects() {
   return {&W::template run<Library>, &W::template run<LibraryLocked>, &W::template run<Reference>,
-          &W::template run<ReferenceLocked>};
+          &W::template run<ReferenceLocked>, &W::template run<LibraryV6_1>};
 }
 
 /// Something is wrong with a zone or the benchmark: no figure can be trusted.

@@ -15,6 +15,7 @@
 #include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/drain.hpp"
 #include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/page_ref.hpp"
 
 #include "support/catch.hpp"
 #include "support/zones.hpp"

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "pageblock/mm/page_ref.hpp"
 #include "pageblock/mm/split_page.hpp"
 #include "pageblock/pageblock.hpp"
 

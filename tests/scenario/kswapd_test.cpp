@@ -3,6 +3,7 @@
 
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/page_ref.hpp"
 #include "pageblock/mm/watermark.hpp"
 
 #include "support/catch.hpp"

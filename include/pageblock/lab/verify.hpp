@@ -252,7 +252,7 @@ class Verifier {
   [[nodiscard]] bool is_offline(std::size_t block) const {
     if (Config::semantics.isolate_rule == IsolateRule::notifiers) return false;
     const Pfn start = zone_.pageblock_flags().start_of(block);
-    return !first_valid_page(zone_, start, start + Zone<Config>::pageblock_nr_pages);
+    return !has_memory(zone_, start, start + Zone<Config>::pageblock_nr_pages);
   }
 
   const Zone<Config>& zone_;

@@ -2,7 +2,7 @@
 ///
 /// Layer:  mm.
 /// Kernel: buffered_rmqueue(), __free_pages(), free_hot_cold_page() (mm/page_alloc.c) of v3.6,
-///         rmqueue(), free_unref_page() of v6.1; get_page(), put_page() (mm/swap.c).
+///         rmqueue(), free_unref_page() of v6.1.
 #pragma once
 
 #include <algorithm>
@@ -378,43 +378,6 @@ inline FreeResult free_pages(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
   return PerCpuPages<Config>::has_lists(order)
              ? detail::free_to_pcp(zone, cpu, pfn, order, temperature)
              : detail::free_to_buddy(zone, cpu, pfn, order);
-}
-
-/// Takes a reference to a page. Throws std::bad_alloc.
-/// Requires: the page is valid and in use.
-/// Locking:  takes zone.lock.
-/// Kernel:   get_page().
-template <ZoneConfig Config>
-void get_page(Zone<Config>& zone, Pfn pfn) {
-  const IrqSaveGuard guard{zone.lock()};
-  bug_on(!zone.is_valid(pfn), "the zone has no such page");
-  bug_on(zone.memmap().count(pfn) == 0, "nobody holds the page");
-  bug_on(zone.memmap().count(pfn) == ~std::uint32_t{0}, "the page has too many references");
-  zone.memmap().slot(zone.memmap().index(pfn)).get();
-}
-
-/// Puts a page on the LRU lists or takes it off: pages there are movable, and must be taken off
-/// before they are freed.
-/// Throws std::bad_alloc.
-/// Requires: the page is valid and in no free chunk. (That it is on a per-CPU list is not noticed.)
-/// Locking:  takes zone.lock.
-/// Kernel:   SetPageLRU(), ClearPageLRU().
-template <ZoneConfig Config>
-void set_page_lru(Zone<Config>& zone, Pfn pfn, bool lru) {
-  const IrqSaveGuard guard{zone.lock()};
-  bug_on(!zone.is_valid(pfn), "the zone has no such page");
-  const PageBits bits = zone.memmap().bits(pfn);
-  bug_on(zone.memmap().free_chunk_of(pfn).has_value(), "the page is free");
-  zone.memmap().set_bits(pfn, lru ? bits.with(PageBits::lru) : bits.without(PageBits::lru));
-}
-
-/// Drops a reference to a single page; the last one takes it off the LRU and frees it, hot.
-/// Requires: the page is valid and in use; cpu < zone.nr_cpus(). Throws std::bad_alloc.
-/// Locking:  as free_pages() of order 0.
-/// Kernel:   put_page().
-template <ZoneConfig Config>
-FreeResult put_page(Zone<Config>& zone, Cpu cpu, Pfn pfn) {
-  return detail::free_to_pcp(zone, cpu, pfn, Order{0}, Temperature::hot, PageBits::lru);
 }
 
 }  // namespace pageblock

@@ -1,6 +1,7 @@
 // The part of page_alloc.hpp that frees pages and counts references.
 #include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/page_ref.hpp"
 #include "pageblock/mm/split_page.hpp"
 
 #include "support/catch.hpp"

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "pageblock/lab/verify.hpp"
+#include "pageblock/mm/page_ref.hpp"
 #include "pageblock/mm/split_page.hpp"
 
 #include "support/catch.hpp"

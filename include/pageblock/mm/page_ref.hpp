@@ -1,0 +1,56 @@
+/// References to pages, and whether they are on an LRU list.
+///
+/// Layer:  mm.
+/// Kernel: get_page(), put_page() (mm/swap.c), SetPageLRU().
+#pragma once
+
+#include <cstdint>
+
+#include "pageblock/base/contract.hpp"
+#include "pageblock/base/cpu.hpp"
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/base/spinlock.hpp"
+#include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/zone.hpp"
+
+namespace pageblock {
+
+/// Takes a reference to a page. Throws std::bad_alloc.
+/// Requires: the page is valid and in use.
+/// Locking:  takes zone.lock.
+/// Kernel:   get_page().
+template <ZoneConfig Config>
+void get_page(Zone<Config>& zone, Pfn pfn) {
+  const IrqSaveGuard guard{zone.lock()};
+  bug_on(!zone.is_valid(pfn), "the zone has no such page");
+  bug_on(zone.memmap().count(pfn) == 0, "nobody holds the page");
+  bug_on(zone.memmap().count(pfn) == ~std::uint32_t{0}, "the page has too many references");
+  zone.memmap().slot(zone.memmap().index(pfn)).get();
+}
+
+/// Puts a page on the LRU lists or takes it off: pages there are movable, and must be taken off
+/// before they are freed.
+/// Throws std::bad_alloc.
+/// Requires: the page is valid and in no free chunk. (That it is on a per-CPU list is not noticed.)
+/// Locking:  takes zone.lock.
+/// Kernel:   SetPageLRU(), ClearPageLRU().
+template <ZoneConfig Config>
+void set_page_lru(Zone<Config>& zone, Pfn pfn, bool lru) {
+  const IrqSaveGuard guard{zone.lock()};
+  bug_on(!zone.is_valid(pfn), "the zone has no such page");
+  const PageBits bits = zone.memmap().bits(pfn);
+  bug_on(zone.memmap().free_chunk_of(pfn).has_value(), "the page is free");
+  zone.memmap().set_bits(pfn, lru ? bits.with(PageBits::lru) : bits.without(PageBits::lru));
+}
+
+/// Drops a reference to a single page; the last one takes it off the LRU and frees it, hot.
+/// Requires: the page is valid and in use; cpu < zone.nr_cpus(). Throws std::bad_alloc.
+/// Locking:  as free_pages() of order 0.
+/// Kernel:   put_page().
+template <ZoneConfig Config>
+FreeResult put_page(Zone<Config>& zone, Cpu cpu, Pfn pfn) {
+  return detail::free_to_pcp(zone, cpu, pfn, Order{0}, Temperature::hot, PageBits::lru);
+}
+
+}  // namespace pageblock
