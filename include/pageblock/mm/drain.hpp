@@ -121,7 +121,7 @@ template <ZoneConfig Config>
     batch_free -= std::min(batch_free, freed_now);
     freed += static_cast<std::uint32_t>(freed_now);
   }
-  pcp.add_to_count(0 - freed);
+  pcp.take_from_count(freed);
 }
 
 }  // namespace detail

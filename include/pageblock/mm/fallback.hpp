@@ -31,7 +31,7 @@ template <ZoneConfig Config>
 
 /// Writes the type of the pageblock that holds @p pfn; moves nothing, counts nothing. With mobility
 /// grouping off it writes unmovable, whatever @p type is.
-/// Requires: @p zone spans @p pfn.
+/// Requires: @p zone spans @p pfn; the kernel has @p type.
 /// Locking:  the caller holds zone.lock, or nobody else uses the zone.
 template <ZoneConfig Config>
 void set_pageblock_migratetype(Zone<Config>& zone, Pfn pfn, MigrateType type) {
@@ -46,7 +46,7 @@ void set_pageblock_migratetype(Zone<Config>& zone, Pfn pfn, MigrateType type) {
 /// Returns:  the pages in moved chunks; 0 if the block is cut by the zone's end (a defect of both).
 ///           A chunk that begins in an earlier block is not seen, even if it covers this one
 ///           (another).
-/// Requires: @p zone spans @p pfn.
+/// Requires: @p zone spans @p pfn; the kernel has @p type.
 /// Locking:  the caller holds zone.lock.
 template <ZoneConfig Config>
 std::uint64_t move_freepages_block(Zone<Config>& zone, Pfn pfn, MigrateType type) {

@@ -248,7 +248,7 @@ class FreeArea {
     const PageBits bits = chunk.bits();
     List& from = list_of(bits.order(), bits.list_type());
     unlink(map, from, page, chunk.prev(), page, chunk.next());
-    add_to_size(from, ~std::uint64_t{0});
+    take_from_size(from, 1);
     if (from.size == 0) unmark(bits.order(), bits.list_type());
     chunk.set_bits(PageBits{});
     return bits.order();
@@ -305,7 +305,7 @@ class FreeArea {
     } else {
       unlink(map, from, chain.front, chain.anew.before, chain.back, chain.anew.behind);
     }
-    add_to_size(from, 0 - chain.nr);
+    take_from_size(from, chain.nr);
     if (from.size == 0) unmark(order, chain.bits.list_type());
     if constexpr (Config::semantics.move_to == ListEnd::head) {
       add_chain(map, to, chain.front, chain.back);
@@ -362,15 +362,18 @@ class FreeArea {
     }
   }
 
-  static void add_to_size(List& list, std::uint64_t change) {
-    detail::write_once<is_shared<Config>>(list.size, list.size + change);
+  static void add_to_size(List& list, std::uint64_t nr) {
+    detail::write_once<is_shared<Config>>(list.size, list.size + nr);
+  }
+  static void take_from_size(List& list, std::uint64_t nr) {
+    detail::write_once<is_shared<Config>>(list.size, list.size - nr);
   }
 
   void pop_head(Map& map, Order order, MigrateType type) {
     List& from = list_of(order, type);
     auto chunk = map.slot(from.head);
     chunk.set_bits(PageBits{});
-    add_to_size(from, ~std::uint64_t{0});
+    take_from_size(from, 1);
     if (from.size == 0) return unmark(order, type);
     from.head = chunk.next();
     map.slot(from.head).set_prev(from.head);

@@ -169,7 +169,7 @@ inline std::optional<Pfn> take_from_pcp(Zone<Config>& zone, PerCpuPages<Config>&
     if (list.empty()) return std::nullopt;
   }
   const Pfn pfn = temperature == Temperature::hot ? list.pop_head() : list.pop_tail();
-  pcp.add_to_count(0U - static_cast<std::uint32_t>(order.nr_pages()));
+  pcp.take_from_count(static_cast<std::uint32_t>(order.nr_pages()));
   prep_new_page(zone, pfn);
   return pfn;
 }

@@ -173,7 +173,7 @@ class PageRecords {
         return {};
       return {first_bits_[b], first_links_[b]};
     }
-    auto* records = const_cast<Records*>(records_at(b));
+    Records* const records = detail::read_acquire<is_shared<Config>>(records_[b]);
     if (records == nullptr) [[unlikely]]
       return {};
     return {records->bits[offset_of(page)], records->links[offset_of(page)]};
@@ -325,10 +325,7 @@ class PageRecords {
   }
 
   [[nodiscard]] bool is_written(Index b) const {
-    auto& cover = const_cast<std::uint16_t&>(covers_[b]);
-    const std::uint16_t now =
-        is_shared<Config> ? std::atomic_ref{cover}.load(std::memory_order_acquire) : cover;
-    return (now & first_is_written) != 0;
+    return (detail::read_acquire<is_shared<Config>>(covers_[b]) & first_is_written) != 0;
   }
   [[nodiscard]] PageBits cover_of(Index b) const {
     return PageBits{read(covers_[b])}.without(first_is_written);
@@ -339,22 +336,21 @@ class PageRecords {
   [[gnu::noinline]] void write_down(Index b) {
     first_links_[b] = populated(b).links;
     write(first_bits_[b], populated(b).bits);
-    std::atomic_ref{covers_[b]}.store(covers_[b] | first_is_written, std::memory_order_release);
+    detail::write_release<is_shared<Config>>(
+        covers_[b], static_cast<std::uint16_t>(covers_[b] | first_is_written));
   }
 
   // Pairs with the publication in make_records_of(): a page may be read while its neighbour's first
   // difference makes their records.
   [[nodiscard]] const Records* records_at(Index b) const {
-    auto& records = const_cast<Records*&>(records_[b]);  // atomic_ref<const T> is C++26
-    if constexpr (!is_shared<Config>) return records;
-    return std::atomic_ref{records}.load(std::memory_order_acquire);
+    return detail::read_acquire<is_shared<Config>>(records_[b]);
   }
 
   [[gnu::noinline, gnu::cold]] void make_records_of(Index b) {
     Records& records = *owned_.emplace_back(std::make_unique<Records>());
     records.block = b;
     records.bits.fill(cover_of(b).raw());
-    std::atomic_ref{records_[b]}.store(&records, std::memory_order_release);
+    detail::write_release<is_shared<Config>>(records_[b], &records);
   }
 
   // What a shared page has for its count: may be asked without a lock.

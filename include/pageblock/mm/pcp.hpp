@@ -109,8 +109,9 @@ struct alignas(64) PerCpuPages {
   /// One list for each order and type that has one.
   std::array<PcpList, nr_lists> lists;
 
-  void add_to_count(std::uint32_t change) {
-    detail::write_once<is_shared<Config>>(count, count + change);
+  void add_to_count(std::uint32_t nr) { detail::write_once<is_shared<Config>>(count, count + nr); }
+  void take_from_count(std::uint32_t nr) {
+    detail::write_once<is_shared<Config>>(count, count - nr);
   }
 
   [[nodiscard]] PcpList& list(MigrateType type, Order order = Order{0}) {

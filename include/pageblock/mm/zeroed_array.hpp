@@ -19,20 +19,36 @@ namespace pageblock::detail {
 
 /// Reads what another thread may be writing, if threads share it: the kernel's lockless reads,
 /// without a data race.
-template <bool is_shared = true, typename T>
+template <bool shared = true, typename T>
 [[nodiscard]] T read_once(const T& from) {
-  if constexpr (!is_shared) return from;
+  if constexpr (!shared) return from;
   // atomic_ref<const T> comes with C++26; a load does not write.
   return std::atomic_ref<T>{const_cast<T&>(from)}.load(std::memory_order_relaxed);
 }
 
 /// Writes what another thread may be reading, if threads share it.
-template <bool is_shared = true, typename T>
+template <bool shared = true, typename T>
 void write_once(T& to, std::type_identity_t<T> value) {
-  if constexpr (!is_shared) {
+  if constexpr (!shared) {
     to = value;
   } else {
     std::atomic_ref<T>{to}.store(value, std::memory_order_relaxed);
+  }
+}
+
+/// Reads what write_release() wrote, and may then read what was written before that: the kernel's
+/// smp_load_acquire() and smp_store_release().
+template <bool shared = true, typename T>
+[[nodiscard]] T read_acquire(const T& from) {
+  if constexpr (!shared) return from;
+  return std::atomic_ref<T>{const_cast<T&>(from)}.load(std::memory_order_acquire);
+}
+template <bool shared = true, typename T>
+void write_release(T& to, std::type_identity_t<T> value) {
+  if constexpr (!shared) {
+    to = value;
+  } else {
+    std::atomic_ref<T>{to}.store(value, std::memory_order_release);
   }
 }
 
