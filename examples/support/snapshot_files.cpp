@@ -2,8 +2,6 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
-#include <system_error>
 
 #include <unistd.h>
 
@@ -20,21 +18,6 @@ namespace fs = std::filesystem;
 using pageblock::InputFile;
 using pageblock::ParseError;
 using pageblock::SnapshotFiles;
-
-std::optional<InputFile> read_one_of(const fs::path& folder, std::string_view stem) {
-  for (const std::string_view ending : {"", ".xz", ".txt", ".txt.xz"}) {
-    const fs::path path = folder / fmt::format("{}{}", stem, ending);
-    std::error_code error;
-    if (fs::exists(path, error) || error) return read_file(path);
-  }
-  return std::nullopt;
-}
-
-InputFile demand_one_of(const fs::path& folder, std::string_view stem) {
-  if (auto file = read_one_of(folder, stem)) return std::move(*file);
-  throw ParseError{fmt::format("{}: there is no {} (nor {}.xz, {}.txt, {}.txt.xz)", folder.string(),
-                               stem, stem, stem, stem)};
-}
 
 std::string first_line_of(const fs::path& path) {
   const std::string content = read_file(path).content;
@@ -65,11 +48,7 @@ std::optional<InputFile> read_if_there(const fs::path& path) {
 }  // namespace
 
 SnapshotFiles read_folder(const fs::path& folder) {
-  std::error_code error;
-  if (!fs::is_directory(folder, error)) {
-    throw ParseError{
-        fmt::format("{}: {}", folder.string(), error ? error.message() : "this is no folder")};
-  }
+  demand_folder(folder);
   SnapshotFiles files;
   files.zoneinfo = demand_one_of(folder, "zoneinfo");
   files.kpageflags = demand_one_of(folder, "kpageflags");
