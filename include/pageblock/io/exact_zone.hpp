@@ -44,6 +44,9 @@ namespace detail {
   if ((run.flags & page_flag::reserved) != 0) {
     return PageBits{PageBits::reserved | PageBits::in_use};
   }
+  if (run.type == PageType::offline) {  // a driver has it
+    return PageBits{PageBits::offline}.with(run.refcount > 0 ? PageBits::in_use : 0U);
+  }
   if (run.refcount <= 0 || run.mapping == PageMapping::tail) return PageBits{};
   const bool movable = (run.flags & page_flag::lru) != 0 || run.mapping == PageMapping::movable;
   return PageBits{PageBits::in_use}.with(movable ? PageBits::lru : 0U);
@@ -108,6 +111,10 @@ template <ZoneConfig Config>
       check(pfn, list.order);
       zone.free_area().add_tail(map, pfn, list.order, type);
     }
+  }
+  if (from.pageset_batch != 0) {
+    zone.set_pageset(static_cast<std::uint32_t>(from.pageset_batch),
+                     static_cast<std::uint32_t>(from.pageset_high));
   }
   for (const ExactPcp& from_pcp : from.pcps) {
     if (from_pcp.cpu.id() >= zone.nr_cpus()) {

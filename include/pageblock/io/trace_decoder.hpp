@@ -237,7 +237,10 @@ inline void TraceDecoder::on(const ftrace::Probe& event) {
          if (d.has_drain_probes_) return;  // they have shown the drain before
          here.drainer = d.add(recorded::DrainAll{Pfn{d.number<std::uint64_t>("start")}, {}});
        }},
-      {"alloc_contig_ret", [](TraceDecoder& d, OfCpu&) { d.add(recorded::ContigEnd{d.ret()}); }},
+      {"alloc_contig_ret",
+       [](TraceDecoder& d, OfCpu&) {
+         d.add(recorded::ContigEnd{d.ret(), d.probe().caller()});
+       }},
   };
   if (const auto found = handlers.find(event.name); found != handlers.end()) {
     found->second(*this, cpu());

@@ -179,6 +179,7 @@ struct ContigBegin {
 };
 struct ContigEnd {
   std::int64_t ret = 0;
+  std::string_view caller{};  ///< the kernel's function that asked
 };
 
 /// What a program wrote to the trace.

@@ -1,0 +1,230 @@
+#include "support/replay_run.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "pageblock/io/exact_state_reader.hpp"
+#include "pageblock/io/memory_blocks.hpp"
+#include "pageblock/io/page_runs.hpp"
+#include "pageblock/io/recording.hpp"
+#include "pageblock/io/trace_decoder.hpp"
+
+#include "support/read_file.hpp"
+#include "support/replay_engine.hpp"
+#include "support/replay_machine.hpp"
+#include "support/replay_plain.hpp"
+
+namespace example {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace pageblock;
+
+class Stopwatch {
+ public:
+  /// Returns the seconds since it was made or asked last.
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    return std::chrono::duration<double>{now - std::exchange(start_, now)}.count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+std::string_view name_of(const ftrace::Event& event) {
+  return std::visit(
+      [](const auto& of) -> std::string_view {
+        using T = std::remove_cvref_t<decltype(of)>;
+        if constexpr (std::is_same_v<T, ftrace::MmPageAlloc>) return "mm_page_alloc";
+        if constexpr (std::is_same_v<T, ftrace::MmPageFree>) return "mm_page_free";
+        if constexpr (std::is_same_v<T, ftrace::MmPageFreeBatched>) return "mm_page_free_batched";
+        if constexpr (std::is_same_v<T, ftrace::MmPageAllocZoneLocked>) {
+          return "mm_page_alloc_zone_locked";
+        }
+        if constexpr (std::is_same_v<T, ftrace::MmPagePcpuDrain>) return "mm_page_pcpu_drain";
+        if constexpr (std::is_same_v<T, ftrace::MmPageAllocExtfrag>) return "mm_page_alloc_extfrag";
+        if constexpr (std::is_same_v<T, ftrace::TestPagesIsolated>) return "test_pages_isolated";
+        if constexpr (std::is_same_v<T, ftrace::TracingMarkWrite>) return "tracing_mark_write";
+        if constexpr (requires { of.name; }) return of.name.empty() ? "others" : of.name;
+        return {};
+      },
+      event);
+}
+
+// Takes in the lines that wanted() says, and counts them by kind.
+template <typename Wanted>
+std::vector<recorded::Operation> decode(TraceDecoder& decoder, ReplayResult& result,
+                                        std::optional<std::size_t> until, Wanted wanted) {
+  std::map<std::string_view, std::uint64_t> events;
+  while (decoder.next_line()) {
+    const FtraceReader& reader = decoder.reader();
+    if (until && reader.number() > *until) break;
+    if (const auto* lost = std::get_if<ftrace::LostEvents>(&reader.line().event)) {
+      static_cast<void>(lost);
+      ++events["LOST EVENTS"];
+    }
+    if (!reader.line().is_event() || !wanted(reader.line())) continue;
+    ++events[name_of(reader.line().event)];
+    decoder.decode();
+  }
+  for (const auto& [name, count] : events) result.events[std::string{name}] = count;
+  return decoder.finish();
+}
+
+// What the model refuses, and what names a place that is not there, is wrong with the line.
+template <typename Apply>
+void apply_all(const InputFile& trace, const std::vector<recorded::Operation>& operations,
+               Apply apply) {
+  const ViolationHandler handler =
+      set_violation_handler([](const Violation& violation) { throw ParseError{violation.reason}; });
+  try {
+    for (const recorded::Operation& operation : operations) {
+      try {
+        apply(operation);
+      } catch (const ParseError& error) {
+        throw trace.error_at_line(operation.line, error.what());
+      }
+    }
+  } catch (...) {
+    set_violation_handler(handler);
+    throw;
+  }
+  set_violation_handler(handler);
+}
+
+// The pages that the kernel's log names as the ones in the way, in this order.
+std::vector<Pfn> refusing_pages(const fs::path& folder) {
+  std::vector<Pfn> pages;
+  const auto log = read_one_of(folder, "dmesg");
+  if (!log) return pages;
+  LineReader reader{*log};
+  std::optional<Pfn> last;
+  while (reader.next_line()) {
+    constexpr std::string_view pfn = " pfn:0x";
+    if (const auto at = reader.line().find(pfn); at != std::string_view::npos) {
+      const std::string_view digits = reader.line().substr(at + pfn.size());
+      last = Pfn{reader.to_number(digits.substr(0, digits.find(' ')), "pfn:", 16)};
+    }
+    if (last && reader.line().ends_with("page dumped because: unmovable page")) {
+      pages.push_back(*std::exchange(last, std::nullopt));
+    }
+  }
+  return pages;
+}
+
+// The log ends with the refusals of the recording; earlier ones may stand before.
+void name_refusing_pages(std::vector<Attempt>& attempts, const std::vector<Pfn>& pages) {
+  auto page = pages.rbegin();
+  for (auto attempt = attempts.rbegin(); attempt != attempts.rend(); ++attempt) {
+    if (!attempt->reports || attempt->isolate_ret.value_or(0) == 0) continue;
+    if (page == pages.rend()) return;
+    attempt->page = *page++;
+  }
+}
+
+void compare_types(ReplayMachine& machine, const ExactState& t1, Score& score) {
+  for (const ExactSection& section : t1.sections) {
+    Pfn block = section.start_pfn;
+    for (const std::uint8_t number : section.migratetypes) {
+      if (const ReplayMachine::Part* part = machine.find(block)) {
+        const Pfn pfn = std::max(block, part->zone.start_pfn());
+        score.count(ReplayConfig::semantics.number_of(part->zone.pageblock_flags().get(pfn)) ==
+                    number);
+      }
+      block += ReplayZone::pageblock_nr_pages;
+    }
+  }
+}
+
+}  // namespace
+
+bool ReplayReport::agrees() const {
+  return result.allocations.is_perfect() && result.refills.is_perfect() &&
+         result.drained.is_perfect() && result.isolated.is_perfect() &&
+         result.tested.is_perfect() && result.block_types.is_perfect() &&
+         std::ranges::all_of(result.attempts, &Attempt::agrees) &&
+         (!result.differences || result.differences->empty());
+}
+
+std::uint64_t ReplayReport::operations_per_second() const {
+  return static_cast<std::uint64_t>(static_cast<double>(result.nr_operations) /
+                                    std::max(replaying, 1e-6));
+}
+
+ReplayReport replay_recording(const fs::path& folder, std::optional<std::size_t> until) {
+  Stopwatch watch;
+  demand_folder(folder);
+  ReplayReport report{.source = folder.string(), .until = until};
+  const InputFile meta_file = demand_one_of(folder, "meta.json");
+  const RecordingMeta meta = parse_recording_meta(meta_file);
+  const ExactState t0 = parse_exact_state(demand_one_of(folder, "T0.state"));
+  const ExactState t1 = parse_exact_state(demand_one_of(folder, "T1.state"));
+  const PageRuns pages = parse_page_runs(demand_one_of(folder, "T0.pages"));
+  const InputFile trace = demand_one_of(folder, "trace");
+  ReplayEngine::Settings settings;
+  if (const auto blocks = read_one_of(folder / "before", "memory_blocks")) {
+    settings.memory_block_pages = parse_memory_blocks(*blocks).nr_pages;
+  }
+  report.machine =
+      fmt::format("{}, {} CPU{}, {} MiB, probes {}", meta.kernel.substr(0, meta.kernel.find(" (")),
+                  meta.nr_cpus(), meta.nr_cpus() == 1 ? "" : "s", meta.memory_mib, meta.probes);
+  TraceDecoder decoder{trace};
+  settings.learns_high = !decoder.has_pcp_probes();
+  const auto operations = decode(decoder, report.result, until,
+                                 [&](const ftrace::Line& line) { return meta.is_between(line); });
+  ReplayMachine machine{t0, pages, t1, operations};
+  report.reading = watch.lap();
+
+  ReplayEngine engine{machine, report.result, settings};
+  apply_all(trace, operations,
+            [&](const recorded::Operation& operation) { engine.apply(operation); });
+  report.replaying = watch.lap();
+  name_refusing_pages(report.result.attempts, refusing_pages(folder));
+  if (until) return report;
+  report.result.differences.emplace();
+  for (const ReplayMachine::Part& part : machine.parts()) {
+    auto differences = compare_lists(part.zone, t1.zone_at(part.address));
+    report.result.differences->insert(report.result.differences->end(), differences.begin(),
+                                      differences.end());
+  }
+  compare_types(machine, t1, report.result.block_types);
+  return report;
+}
+
+ReplayReport replay_trace(const fs::path& path, std::uint64_t nr_pages,
+                          std::optional<std::size_t> until) {
+  Stopwatch watch;
+  ReplayReport report{.source = path.string(), .until = until};
+  const InputFile trace = read_file(path);
+  TraceDecoder decoder{trace};
+  unsigned nr_cpus = 1;
+  const auto operations = decode(decoder, report.result, until, [&](const ftrace::Line& line) {
+    nr_cpus = std::max(nr_cpus, line.cpu.id() + 1);
+    return true;
+  });
+  if (nr_cpus > ReplayConfig::nr_cpus) {
+    throw trace.error(fmt::format("{} CPUs are more than {}", nr_cpus, ReplayConfig::nr_cpus));
+  }
+  PlainReplay replay{nr_pages, nr_cpus, report.result};
+  report.machine = fmt::format("{} pages of 4096 bytes, {} CPU{}, all free at first", nr_pages,
+                               nr_cpus, nr_cpus == 1 ? "" : "s");
+  report.reading = watch.lap();
+  apply_all(trace, operations,
+            [&](const recorded::Operation& operation) { replay.apply(operation); });
+  replay.finish();
+  report.replaying = watch.lap();
+  return report;
+}
+
+}  // namespace example
