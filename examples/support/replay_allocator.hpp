@@ -77,12 +77,4 @@ inline void isolate_free_page(ReplayZone& zone, Pfn pfn) {
   }
 }
 
-/// Says why a pageblock cannot be isolated now, if it cannot.
-inline std::optional<pageblock::Refusal> refusal_of(const ReplayZone& zone, Pfn pfn,
-                                                    const pageblock::IsolateRequest& request) {
-  const pageblock::IrqSaveGuard guard{zone.lock()};
-  return pageblock::detail::refuse_isolate(zone, pfn, get_pageblock_migratetype(zone, pfn),
-                                           request);
-}
-
 }  // namespace example::allocator

@@ -34,6 +34,7 @@ void ReplayEngine::on(const recorded::Allocation& request) {
   const MigrateType type = type_of(request.migratetype);
   if (!is_pcp_type(type)) throw ParseError{fmt::format("no request has type {}", type)};
   demand_chunk(zone, request.pfn.value_or(zone.start_pfn().align_up(request.order)), request.order);
+  skip_unseen(zone, type, request.order);
   watch(zone);
   std::optional<Pfn> got;
   {
@@ -124,37 +125,62 @@ void ReplayEngine::on(const recorded::Free& free) {
     take("busy per-CPU locks");
   }
   watch(zone);
-  if (settings_.learns_high) learn_high(machine_.part_of(free.pfn), free);
+  if (!free.past_pcp) expect_drain(machine_.part_of(free.pfn), free);
   allocator::free(zone, operation_->cpu, free.pfn, free.order, free.past_pcp,
                   free.to_tail ? ListEnd::tail : ListEnd::head);
   compare_drained(zone, free.drained);
 }
 
-// A free drains as soon as the lists hold as much as they may.
-void ReplayEngine::learn_high(Part& part, const recorded::Free& free) {
+// A free drains as soon as the lists hold as much as they may. Where the trace shows a drain that
+// the limits known do not explain, or none where there should be one, kswapd has begun or ended to
+// reclaim unseen; or, where no probe shows the limits either, they have changed.
+void ReplayEngine::expect_drain(Part& part, const recorded::Free& free) {
   using Pcp = PerCpuPages<ReplayConfig>;
   if (part.pcp_disabled || !Pcp::has_lists(free.order)) return;
   if (part.zone.pageblock_flags().get(free.pfn) == MigrateType::isolate) return;
   const Pcp& pcp = part.zone.pcp(operation_->cpu);
+  if (pcp.free_factor != 0 && free.order != Order{0} && free.order <= Pcp::top_order) return;
   const auto count = static_cast<std::uint32_t>(pcp.count + free.order.nr_pages());
-  const bool drains_anyway =
-      pcp.free_factor != 0 && free.order != Order{0} && free.order <= Pcp::top_order;
-  if (drains_anyway || (count >= pcp.high) == !free.drained.empty()) return;
-  part.zone.set_pageset(pcp.batch, free.drained.empty() ? count + 1 : count);
-  take("limits of per-CPU lists, from the drains");
+  bool& reclaims = part.zone.pressure().reclaim_active;
+  const auto drains = [&](bool while_reclaiming) {
+    return count >= (while_reclaiming ? std::min(4 * pcp.batch, pcp.high) : pcp.high);
+  };
+  const bool drained = !free.drained.empty();
+  if (drains(reclaims) == drained) return;
+  const bool is_near_high = settings_.history != nullptr && count > pcp.high / 2;
+  if (drains(!reclaims) == drained && (reclaims || !is_near_high)) {
+    reclaims = !reclaims;
+    take("beginnings and ends of reclaim, from the drains");
+  } else if (settings_.history != nullptr) {
+    part.zone.set_pageset(pcp.batch, std::max(pcp.batch, drained ? count : count + 1));
+    take("limits of per-CPU lists, from the drains");
+  }
+}
+
+// Takes the pages off a list's head that the next request cannot get, since they leave unseen.
+void ReplayEngine::skip_unseen(ReplayZone& zone, MigrateType type, Order order) {
+  using Pcp = PerCpuPages<ReplayConfig>;
+  if (settings_.history == nullptr || !Pcp::has_lists(order)) return;
+  Pcp& pcp = zone.pcp(operation_->cpu);
+  PcpList& list = pcp.list(type, order);
+  while (!list.empty() && settings_.history->leaves_unseen(list[0], operation_->line - 1)) {
+    mark_in_use(zone, list.pop_head(), order, false);
+    pcp.add_to_count(0U - static_cast<std::uint32_t>(order.nr_pages()));
+    take("pages that leave without an event");
+  }
 }
 
 void ReplayEngine::on(const recorded::SetIsolate& set) {
   ReplayZone& zone = machine_.zone_of(set.pfn);
   const IsolateRequest request{set.range, undo_type_, set.flags};
-  auto refusal = allocator::refusal_of(zone, set.pfn, request);
+  auto refusal = explain_isolate(zone, set.pfn, request);
   result_.isolated.count(refusal.has_value() == (set.ret != 0));
   if (set.ret != 0) return;
   // What stood in the way is movable after all.
   while (refusal && refusal->reason == Reason::not_lru) {
     zone.memmap().set_bits(refusal->pfn, zone.memmap().bits(refusal->pfn).with(PageBits::lru));
     take("pages that can be migrated");
-    refusal = allocator::refusal_of(zone, set.pfn, request);
+    refusal = explain_isolate(zone, set.pfn, request);
   }
   static_cast<void>(set_migratetype_isolate(zone, set.pfn, request));
   if (is_attempting_) ++result_.attempts.back().blocks;
@@ -175,7 +201,7 @@ void ReplayEngine::on(const recorded::IsolateRange& range) {
     if (set.ret == ok) {
       ++attempt.predicted_blocks;
     } else if (const auto refusal =
-                   allocator::refusal_of(copy, set.pfn, {range.range, undo_type_, range.flags})) {
+                   explain_isolate(copy, set.pfn, {range.range, undo_type_, range.flags})) {
       attempt.predicted_page = refusal->pfn;
     }
   }
@@ -191,6 +217,34 @@ void ReplayEngine::on(const recorded::TestIsolated& test) {
   const bool passes = test_pages_isolated(zone, test.range.start, test.range.end,
                                           offlines ? isolate_flags::memory_offline : 0U) == ok;
   result_.tested.count(passes == test.success && zone.tracer().tested->fin_pfn == test.fin_pfn);
+  if (test.success && contig_ && settings_.history != nullptr) {
+    take_contig(zone, {test.range.start, test.fin_pfn});
+  }
+}
+
+// Where no probe shows the split, the chunk that reaches across the border is split now.
+void ReplayEngine::on(const recorded::IsolateSingle& single) {
+  if (settings_.history == nullptr || machine_.find(single.border) == nullptr) return;
+  ReplayZone& zone = machine_.zone_of(single.border);
+  if (!zone.is_valid(single.border)) return;
+  const auto chunk = zone.memmap().free_chunk_of(single.border);
+  if (chunk && *chunk < single.border) split_free_page_at(zone, *chunk, single.border);
+}
+
+// Takes the free chunks of a contiguous range, which no probe shows.
+void ReplayEngine::take_contig(ReplayZone& zone, PfnRange range) {
+  for (Pfn pfn = range.start; pfn < std::min(range.end, zone.end_pfn());) {
+    const PageBits bits = zone.memmap().bits(pfn);
+    if (!bits.has(PageBits::buddy)) {
+      ++pfn;
+      continue;
+    }
+    allocator::isolate_free_page(zone, pfn);
+    for (const Pfn end = pfn + bits.order().nr_pages(); pfn < end; ++pfn) {
+      mark_in_use(zone, pfn, Order{0}, false);
+    }
+    take("free chunks for compaction and contiguous ranges");
+  }
 }
 
 // Changes whether the pages that a driver has are held by it: while memory goes offline they are
@@ -220,11 +274,13 @@ void ReplayEngine::on(const recorded::ContigBegin& begin) {
   if (!is_attempting_) begin_attempt("contiguous", begin.range);
 }
 void ReplayEngine::on(const recorded::ContigEnd& end) {
-  if (end.ret == 0 && end.caller.starts_with("virtio_mem")) {  // a driver gives them to the host
-    machine_.zone_of(contig_.start).memmap().transform(contig_.start, contig_.end, [](PageBits) {
+  if (contig_ && end.ret == 0 &&
+      end.caller.starts_with("virtio_mem")) {  // a driver gives them to the host
+    machine_.zone_of(contig_->start).memmap().transform(contig_->start, contig_->end, [](PageBits) {
       return PageBits{PageBits::offline | PageBits::in_use};
     });
   }
+  contig_.reset();
   if (is_attempting_ && !has_mark_) end_attempt(end.ret);
 }
 

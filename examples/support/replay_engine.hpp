@@ -17,6 +17,7 @@
 #include "pageblock/pageblock.hpp"
 
 #include "support/replay_allocator.hpp"
+#include "support/replay_history.hpp"
 #include "support/replay_machine.hpp"
 #include "support/replay_repair.hpp"
 #include "support/replay_result.hpp"
@@ -30,8 +31,9 @@ class ReplayEngine {
   struct Settings {
     /// What "memory1" in a mark of the trace is.
     std::uint64_t memory_block_pages = 0x8000;
-    /// No probe shows changes of the per-CPU lists' limits, but drains show where they are.
-    bool learns_high = false;
+    /// Where probes do not show all (null: they do), what the whole trace says of each page. The
+    /// limits of the per-CPU lists are learned from the drains then.
+    const PageHistory* history = nullptr;
   };
 
   ReplayEngine(ReplayMachine& machine, ReplayResult& result, Settings settings)
@@ -120,6 +122,7 @@ class ReplayEngine {
     if (split.ret != 0 || !zone.memmap().bits(split.pfn).is_chunk(split.order)) return;
     split_free_page_at(zone, split.pfn, split.pfn + split.offset);
   }
+  void on(const pageblock::recorded::IsolateSingle& single);
   void on(const pageblock::recorded::IsolateFree& taken) {
     if (taken.nr_pages == 0) return;
     take("free chunks for compaction and contiguous ranges");
@@ -201,16 +204,19 @@ class ReplayEngine {
   void forget_use(ReplayZone& zone, Pfn pfn, Order order) {
     if (!zone.memmap().bits(pfn).has(PageBits::in_use) &&
         (is_listed_free(zone, pfn) || take_from_pcp(zone, pfn))) {
-      take("pages taken without an event");
+      take("pages that left without an event");
       take_observed(zone, pfn, order);
     }
     mark_in_use(zone, pfn, order, false);
   }
 
-  void learn_high(Part& part, const pageblock::recorded::Free& free);
+  void expect_drain(Part& part, const pageblock::recorded::Free& free);
+  void skip_unseen(ReplayZone& zone, MigrateType type, Order order);
   void give_back(ReplayZone& zone, const pageblock::recorded::Allocation& request, Pfn pfn);
   void note_miss(const ReplayZone& zone, const pageblock::recorded::Allocation& request,
                  std::optional<Pfn> predicted);
+
+  void take_contig(ReplayZone& zone, pageblock::PfnRange range);
 
   // Attempts to take memory offline, or to get a contiguous range.
   void hold_offline(pageblock::PfnRange range, bool held);
@@ -225,7 +231,7 @@ class ReplayEngine {
   bool is_attempting_ = false;  // the last attempt of the result
   MigrateType undo_type_ = MigrateType::movable;
   std::optional<pageblock::PfnRange> offlining_;
-  pageblock::PfnRange contig_;
+  std::optional<pageblock::PfnRange> contig_;
   bool has_mark_ = false;  // which also says when it ends
 };
 

@@ -106,8 +106,9 @@ class TextReport {
   void write_scores() {
     line("\nPredicted exactly");
     write_score("pages handed out", result_.allocations);
-    write_score("pages to per-CPU lists, in order", result_.refills);
-    write_score("pages from per-CPU lists, in order", result_.drained);
+    const std::string_view judged = report_.judges_lists ? "in order" : "not judged";
+    write_score(fmt::format("pages to per-CPU lists, {}", judged), result_.refills);
+    write_score(fmt::format("pages from per-CPU lists, {}", judged), result_.drained);
     write_score("claims of stolen blocks, where users decide", result_.claims);
     write_score("pageblocks that can be isolated or not", result_.isolated);
     write_score("tests of isolated ranges", result_.tested);
@@ -321,6 +322,7 @@ std::string as_json(const ReplayReport& report) {
     write_plain(json, *report.result.plain);
   } else {
     write_predictions(json, report.result);
+    json.member("judges_lists", report.judges_lists);
     json.member("agrees", report.agrees());
   }
   const auto microseconds = [](double seconds) {

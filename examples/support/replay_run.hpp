@@ -17,7 +17,10 @@ struct ReplayReport {
   std::string machine{};  ///< what was recorded, in a line
   ReplayResult result{};
   std::optional<std::size_t> until{};  ///< the last line that was replayed, if not all were
-  double reading = 0;                  ///< seconds
+  /// Whether pages that come to per-CPU lists and leave them are judged; not where no probe shows what
+  /// changes their limits and goes past them, and the trace tells when they are drained.
+  bool judges_lists = true;
+  double reading = 0;  ///< seconds
   double replaying = 0;
 
   /// Returns whether all that is predicted came true.

@@ -99,6 +99,15 @@ class TraceDecoder : private detail::RequestDecoder {
     const Pfn start{reader_.number_of(probe(), "start")};
     return {start, start + reader_.number_of(probe(), "nr")};
   }
+  // Who wants a contiguous range drains the per-CPU lists next.
+  void end_isolate_range(OfCpu& here) {
+    if (!here.ranging) return;
+    const Pfn start = as<recorded::IsolateRange>(*here.ranging).range.start;
+    set_ret<recorded::IsolateRange>(here.ranging);
+    if (has_drain_probes_ || ret() != 0 || probe().caller() != "alloc_contig_range") return;
+    here.drainer = add(recorded::DrainAll{start, {}});
+  }
+
   template <typename What>
   void set_ret(std::optional<Index>& open) {
     if (open) as<What>(*open).ret = ret();
@@ -177,8 +186,7 @@ inline void TraceDecoder::on(const ftrace::Probe& event) {
          here.ranging = d.add(recorded::IsolateRange{
              d.range("start", "end"), d.number<unsigned>("mt"), d.number<std::uint32_t>("flags")});
        }},
-      {"start_isolate_ret",
-       [](TraceDecoder& d, OfCpu& here) { d.set_ret<recorded::IsolateRange>(here.ranging); }},
+      {"start_isolate_ret", [](TraceDecoder& d, OfCpu& here) { d.end_isolate_range(here); }},
       {"set_isolate",
        [](TraceDecoder& d, OfCpu& here) {
          here.isolating = d.add(
@@ -186,6 +194,15 @@ inline void TraceDecoder::on(const ftrace::Probe& event) {
        }},
       {"set_isolate_ret",
        [](TraceDecoder& d, OfCpu& here) { d.set_ret<recorded::SetIsolate>(here.isolating); }},
+      {"isolate_single",
+       [](TraceDecoder& d, OfCpu& here) {
+         here.border = Pfn{d.number<std::uint64_t>("boundary")};
+       }},
+      {"isolate_single_ret",
+       [](TraceDecoder& d, OfCpu& here) {
+         if (here.border && d.ret() == 0) d.add(recorded::IsolateSingle{*here.border});
+         here.border.reset();
+       }},
       {"unset_isolate",
        [](TraceDecoder& d, OfCpu& here) {
          here.unsetting = d.add(recorded::UnsetIsolate{d.page(), d.number<unsigned>("mt")});
@@ -231,11 +248,6 @@ inline void TraceDecoder::on(const ftrace::Probe& event) {
       {"alloc_contig",
        [](TraceDecoder& d, OfCpu&) {
          d.add(recorded::ContigBegin{d.range("start", "end"), d.number<unsigned>("mt")});
-       }},
-      {"contig_migrate",
-       [](TraceDecoder& d, OfCpu& here) {
-         if (d.has_drain_probes_) return;  // they have shown the drain before
-         here.drainer = d.add(recorded::DrainAll{Pfn{d.number<std::uint64_t>("start")}, {}});
        }},
       {"alloc_contig_ret",
        [](TraceDecoder& d, OfCpu&) {

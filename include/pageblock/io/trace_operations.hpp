@@ -135,6 +135,11 @@ struct SplitFree {
   std::int64_t ret = 0;
 };
 
+/// The pageblock at one end of a range was isolated; no free chunk reaches across the border now.
+struct IsolateSingle {
+  Pfn border;
+};
+
 /// A free chunk was taken off the lists, for compaction or a contiguous range. 0 pages: refused.
 struct IsolateFree {
   Pfn pfn{};
@@ -193,8 +198,8 @@ struct Operation {
   Cpu cpu{};
   std::variant<Allocation, FailedRequest, Free, Drain, DrainAll, PcpDisable, PcpEnable, PcpSettings,
                Reclaim, SetIsolate, UnsetIsolate, IsolateRange, TestIsolated, SplitFree,
-               IsolateFree, PutBack, SplitPage, Retype, OfflineBegin, OfflineIsolated, OfflineEnd,
-               OnlineBegin, ContigBegin, ContigEnd, Mark>
+               IsolateSingle, IsolateFree, PutBack, SplitPage, Retype, OfflineBegin,
+               OfflineIsolated, OfflineEnd, OnlineBegin, ContigBegin, ContigEnd, Mark>
       what;
 };
 

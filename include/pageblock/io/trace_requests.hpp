@@ -64,6 +64,7 @@ class RequestDecoder {
     std::optional<Index> splitting;
     std::optional<Index> taking;
     std::optional<Index> onlining;
+    std::optional<Pfn> border;
     std::optional<Pfn> freed_to_tail;
   };
 
