@@ -17,6 +17,7 @@
 
 #include "pageblock/io/parse_error.hpp"
 
+#include "support/read_file.hpp"
 #include "support/replay_report.hpp"
 #include "support/replay_run.hpp"
 
@@ -118,9 +119,9 @@ Options parse(const std::vector<std::string_view>& args) {
 /// Returns whether all that is predicted came true.
 bool replay(const Options& options) {
   const example::ReplayReport report =
-      options.memory_pages
-          ? example::replay_trace(*options.path, *options.memory_pages, options.until)
-          : example::replay_recording(*options.path, options.until);
+      options.memory_pages ? example::replay_trace(example::read_file(*options.path),
+                                                   *options.memory_pages, options.until)
+                           : example::replay_recording(*options.path, options.until);
   const std::string text = options.json ? example::as_json(report) : example::as_text(report);
   std::fwrite(text.data(), 1, text.size(), stdout);
   return report.agrees();

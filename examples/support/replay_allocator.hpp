@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "pageblock/io/trace_operations.hpp"
@@ -43,6 +44,17 @@ inline std::optional<Pfn> request_from_pcp(ReplayZone& zone, Cpu cpu, Order orde
                                            unsigned flags) {
   return pageblock::detail::alloc_from_pcp(zone, cpu, order, type, pageblock::Temperature::hot,
                                            flags);
+}
+
+/// Returns whether the page will be on an LRU list soon, judged by the request. Memory of programs and the
+/// page cache come as folios, which are compound even if they are a single page; slabs and others
+/// that take single pages do not ask for that. (Of larger chunks, only programs' are told apart.)
+[[nodiscard]] inline bool looks_movable(const pageblock::recorded::Allocation& request) {
+  if (ReplayConfig::semantics.type_of(request.migratetype) == MigrateType::movable) return true;
+  const auto has = [&](std::string_view flag) {
+    return request.gfp_flags.find(flag) != std::string_view::npos;
+  };
+  return has("__GFP_COMP") && (request.order == Order{0} || has("GFP_HIGHUSER"));
 }
 
 /// Frees a chunk. Kernel: free_unref_page(), __free_pages_ok(), free_one_page().

@@ -11,17 +11,6 @@ using namespace pageblock;
 
 namespace {
 
-// Whether the page will be on an LRU list soon, judged by the request. Memory of programs and the
-// page cache come as folios, which are compound even if they are a single page; slabs and others
-// that take single pages do not ask for that. (Of larger chunks, only programs' are told apart.)
-bool looks_movable(const recorded::Allocation& request) {
-  if (ReplayConfig::semantics.type_of(request.migratetype) == MigrateType::movable) return true;
-  const auto has = [&](std::string_view flag) {
-    return request.gfp_flags.find(flag) != std::string_view::npos;
-  };
-  return has("__GFP_COMP") && (request.order == Order{0} || has("GFP_HIGHUSER"));
-}
-
 std::int64_t nr_blocks(PfnRange range) {
   return static_cast<std::int64_t>(range.nr_pages() >> ReplayConfig::pageblock_order);
 }
@@ -61,7 +50,7 @@ void ReplayEngine::on(const recorded::Allocation& request) {
     if (got) give_back(zone, request, *got);
     take_observed(zone, *request.pfn, request.order);
   }
-  mark_in_use(zone, *request.pfn, request.order, looks_movable(request));
+  mark_in_use(zone, *request.pfn, request.order, allocator::looks_movable(request));
 }
 
 void ReplayEngine::give_back(ReplayZone& zone, const recorded::Allocation& request, Pfn pfn) {

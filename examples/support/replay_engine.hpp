@@ -151,6 +151,7 @@ class ReplayEngine {
     }
   }
   void on(const pageblock::recorded::Retype& retype) {
+    if (machine_.find(retype.pfn) == nullptr) return;  // memory that is being added
     ReplayZone& zone = machine_.zone_of(retype.pfn);
     const MigrateType type = type_of(retype.migratetype);
     if (zone.pageblock_flags().get(retype.pfn) == type) return;

@@ -29,7 +29,7 @@ struct ReplayTracer : pageblock::trace::NullTracer {
   }
   void operator()(const pageblock::trace::MmPagePcpuDrain& event) { drained.push_back(event.pfn); }
   void operator()(const pageblock::trace::MmPageAllocExtfrag& event) {
-    steals.push_back({event.pfn, event.change_ownership});
+    steals.push_back({event.pfn, event.change_ownership, 0});
   }
   void operator()(const pageblock::trace::SetMigratetypeIsolate& event) { set.push_back(event); }
   void operator()(const pageblock::trace::TestPagesIsolated& event) { tested = event; }

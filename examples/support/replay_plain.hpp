@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -14,7 +15,9 @@
 #include "pageblock/io/trace_operations.hpp"
 #include "pageblock/pageblock.hpp"
 
+#include "support/replay_allocator.hpp"
 #include "support/replay_machine.hpp"
+#include "support/replay_repair.hpp"
 #include "support/replay_result.hpp"
 
 namespace example {
@@ -75,18 +78,26 @@ class PlainReplay {
       throw pageblock::ParseError{fmt::format("no request is of order {} and migratetype {}",
                                               request.order, request.migratetype)};
     }
-    if (const auto known = chunk_with(*request.pfn); known != chunks_.end()) {
-      ++result_.plain->nr_unseen_frees;  // it was given back where no event shows it
-      free_chunk(known->second.pfn, known->second.order);
-      chunks_.erase(known);
-    }
+    forget(*request.pfn, request.order);
     const auto page = alloc_pages(zone_, cpu_, request.order, *type, request.alloc_flags);
     zone_.tracer().refilled.clear();
     ++result_.plain->nr_requests;
     if (page) {
+      mark_in_use(zone_, page->pfn(), request.order, allocator::looks_movable(request));
       chunks_[*request.pfn] = {page->pfn(), request.order};
     } else {
       ++result_.plain->nr_refused;
+    }
+  }
+
+  // What is requested now was given back where no event shows it.
+  void forget(Pfn pfn, Order order) {
+    auto known = chunk_with(pfn);
+    if (known == chunks_.end()) known = chunks_.lower_bound(pfn);
+    while (known != chunks_.end() && known->first < pfn + order.nr_pages()) {
+      ++result_.plain->nr_unseen_frees;
+      free_chunk(known->second.pfn, known->second.order);
+      known = chunks_.erase(known);
     }
   }
 
@@ -99,6 +110,9 @@ class PlainReplay {
   }
 
   void give_back(const pageblock::recorded::Free& free) {
+    if (free.order > ReplayZone::top_order) {
+      throw pageblock::ParseError{fmt::format("no chunk has order {}", free.order)};
+    }
     ++result_.plain->nr_frees;
     const auto found = chunk_with(free.pfn);
     if (found == chunks_.end()) {
@@ -121,7 +135,8 @@ class PlainReplay {
   }
 
   void free_chunk(Pfn pfn, Order order) {
-    static_cast<void>(pageblock::free_pages(zone_, cpu_, pfn, order));
+    mark_in_use(zone_, pfn, order, false);  // it is on no LRU list any more
+    static_cast<void>(free_pages(zone_, cpu_, pfn, order));
     zone_.tracer().drained.clear();
   }
 

@@ -66,7 +66,7 @@ struct PlainResult {
   std::uint64_t nr_requests = 0;
   std::uint64_t nr_refused = 0;  ///< there was no chunk
   std::uint64_t nr_frees = 0;
-  std::uint64_t nr_unknown_frees = 0;        ///< of pages that were in use before the trace
+  std::uint64_t nr_unknown_frees = 0;  ///< of pages that no request got here
   std::uint64_t nr_unseen_frees = 0;         ///< of pages that were requested again
   std::uint64_t nr_steals = 0;               ///< of memory of another type
   std::uint64_t nr_claims = 0;               ///< with its pageblock

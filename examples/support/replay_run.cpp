@@ -205,11 +205,10 @@ ReplayReport replay_recording(const fs::path& folder, std::optional<std::size_t>
   return report;
 }
 
-ReplayReport replay_trace(const fs::path& path, std::uint64_t nr_pages,
+ReplayReport replay_trace(const InputFile& trace, std::uint64_t nr_pages,
                           std::optional<std::size_t> until) {
   Stopwatch watch;
-  ReplayReport report{.source = path.string(), .until = until};
-  const InputFile trace = read_file(path);
+  ReplayReport report{.source = trace.name, .until = until};
   TraceDecoder decoder{trace};
   unsigned nr_cpus = 1;
   const auto operations = decode(decoder, report.result, until, [&](const ftrace::Line& line) {

@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "pageblock/io/parse_error.hpp"
+
 #include "support/replay_result.hpp"
 
 namespace example {
@@ -34,7 +36,7 @@ struct ReplayReport {
                                             std::optional<std::size_t> until);
 
 /// Replays the requests and frees of a trace in a zone of @p nr_pages free pages. Throws ParseError.
-[[nodiscard]] ReplayReport replay_trace(const std::filesystem::path& trace, std::uint64_t nr_pages,
+[[nodiscard]] ReplayReport replay_trace(const pageblock::InputFile& trace, std::uint64_t nr_pages,
                                         std::optional<std::size_t> until);
 
 }  // namespace example

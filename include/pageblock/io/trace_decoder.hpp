@@ -129,7 +129,7 @@ inline void TraceDecoder::on(const ftrace::Probe& event) {
       {"pcp_refill_ret", [](TraceDecoder& d, OfCpu&) { d.end_refill(d.ret()); }},
       {"steal",
        [](TraceDecoder& d, OfCpu&) {
-         d.add_steal({d.page(), false});
+         d.add_steal({d.page(), false, d.number<std::uint32_t>("flags")});
        }},
       {"bulk",
        [](TraceDecoder& d, OfCpu& here) {

@@ -25,6 +25,7 @@ namespace pageblock::recorded {
 struct Steal {
   Pfn pfn{};
   bool claimed = false;
+  std::uint32_t alloc_flags = 0;  ///< of the request; 0 where no probe says them
 };
 
 /// Where a request takes its page from.

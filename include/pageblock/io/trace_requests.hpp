@@ -123,8 +123,9 @@ class RequestDecoder {
   void give_steals(Index index) {
     OfCpu& here = cpu();
     if (here.steals.empty()) return;
-    auto& steals = as<recorded::Allocation>(index).steals;
-    steals.insert(steals.end(), here.steals.begin(), here.steals.end());
+    auto& request = as<recorded::Allocation>(index);
+    request.steals.insert(request.steals.end(), here.steals.begin(), here.steals.end());
+    request.alloc_flags |= here.steals.back().alloc_flags;
     here.steals.clear();
     operations_[index].line = std::min(operations_[index].line, here.first_steal);
   }
@@ -135,7 +136,7 @@ class RequestDecoder {
       here.in_steal = false;
       return;
     }
-    add_steal({event.pfn, event.change_ownership});
+    add_steal({event.pfn, event.change_ownership, 0});
     here.in_steal = false;
   }
 
@@ -153,9 +154,10 @@ class RequestDecoder {
       add(recorded::FailedRequest{event.order, event.migratetype});
       return;
     }
-    if (const auto found = unanswered_.find(*event.pfn); found != unanswered_.end()) {
+    const auto found = unanswered_.find(*event.pfn);
+    if (found != unanswered_.end() &&
+        as<recorded::Allocation>(found->second).order == event.order) {
       auto& request = as<recorded::Allocation>(found->second);
-      if (request.order != event.order) reader_.fail("the request had another order");
       request.gfp_flags = event.gfp_flags;
       // The bulk allocator turns to the usual way when it gets nothing.
       if (request.source == recorded::Source::bulk) request.source = recorded::Source::any;
