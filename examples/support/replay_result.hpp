@@ -55,6 +55,7 @@ struct Attempt {
 
   /// Whether what is predicted of it came true. Whether pages can be migrated is not.
   [[nodiscard]] bool agrees() const {
+    if (!ret) return true;  // it is not over
     if (!isolate_ret) return !predicted;
     return predicted == (*isolate_ret == 0) && predicted_blocks == blocks &&
            (predicted || !page || page == predicted_page) && predicted_types == types;
@@ -66,7 +67,7 @@ struct PlainResult {
   std::uint64_t nr_requests = 0;
   std::uint64_t nr_refused = 0;  ///< there was no chunk
   std::uint64_t nr_frees = 0;
-  std::uint64_t nr_unknown_frees = 0;  ///< of pages that no request got here
+  std::uint64_t nr_unknown_frees = 0;        ///< of pages that no request got here
   std::uint64_t nr_unseen_frees = 0;         ///< of pages that were requested again
   std::uint64_t nr_steals = 0;               ///< of memory of another type
   std::uint64_t nr_claims = 0;               ///< with its pageblock

@@ -63,24 +63,25 @@ std::string_view name_of(const ftrace::Event& event) {
       event);
 }
 
-// Takes in the lines that wanted() says, and counts them by kind.
+// Takes in the lines that wanted() says, and counts by kind those up to line until. What begins
+// there is returned, with what belongs to it behind that line.
 template <typename Wanted>
 std::vector<recorded::Operation> decode(TraceDecoder& decoder, ReplayResult& result,
                                         std::optional<std::size_t> until, Wanted wanted) {
   std::map<std::string_view, std::uint64_t> events;
   while (decoder.next_line()) {
     const FtraceReader& reader = decoder.reader();
-    if (until && reader.number() > *until) break;
-    if (const auto* lost = std::get_if<ftrace::LostEvents>(&reader.line().event)) {
-      static_cast<void>(lost);
-      ++events["LOST EVENTS"];
-    }
+    if (std::holds_alternative<ftrace::LostEvents>(reader.line().event)) ++events["LOST EVENTS"];
     if (!reader.line().is_event() || !wanted(reader.line())) continue;
-    ++events[name_of(reader.line().event)];
+    if (!until || reader.number() <= *until) ++events[name_of(reader.line().event)];
     decoder.decode();
   }
   for (const auto& [name, count] : events) result.events[std::string{name}] = count;
-  return decoder.finish();
+  std::vector<recorded::Operation> operations = decoder.finish();
+  if (until) {
+    std::erase_if(operations, [&](const recorded::Operation& of) { return of.line > *until; });
+  }
+  return operations;
 }
 
 // What the model refuses, and what names a place that is not there, is wrong with the line.
@@ -184,6 +185,9 @@ ReplayReport replay_recording(const fs::path& folder, std::optional<std::size_t>
   report.judges_lists = decoder.has_pcp_probes();
   const auto operations = decode(decoder, report.result, until,
                                  [&](const ftrace::Line& line) { return meta.is_between(line); });
+  if (report.result.events.contains("LOST EVENTS")) {
+    throw trace.error("events were lost, so what happened is not known");
+  }
   ReplayMachine machine{t0, pages, t1, operations};
   std::optional<PageHistory> history;
   if (!decoder.has_pcp_probes()) settings.history = &history.emplace(operations, t1);
