@@ -9,14 +9,6 @@ namespace example {
 
 using namespace pageblock;
 
-namespace {
-
-std::int64_t nr_blocks(PfnRange range) {
-  return static_cast<std::int64_t>(range.nr_pages() >> ReplayConfig::pageblock_order);
-}
-
-}  // namespace
-
 void ReplayEngine::on(const recorded::Allocation& request) {
   Part& part = request.pfn ? machine_.part_of(*request.pfn) : machine_.part_at(*request.zone);
   ReplayZone& zone = part.zone;
@@ -323,17 +315,17 @@ std::vector<MigrateType> ReplayEngine::types_in(PfnRange range) {
 }
 
 void ReplayEngine::on(const recorded::OfflineIsolated& offline) {
-  ReplayZone& zone = machine_.zone_of(offline.range.start);
   if (!machine_.is_whole(offline.range)) throw ParseError{"the range is not in one zone"};
+  ReplayZone& zone = machine_.zone_of(offline.range.start);
   Memmap<ReplayConfig>& map = zone.memmap();
-  const auto is_head = [](PageBits bits) { return bits.has(PageBits::buddy); };
-  Pfn pfn = offline.range.start;
-  while ((pfn = map.find_if(pfn, offline.range.end, is_head)) < offline.range.end) {
-    pfn += zone.free_area().del(map, pfn).nr_pages();
+  for (Pfn pfn = offline.range.start; pfn < offline.range.end;) {
+    const PageBits bits = map.bits(pfn);
+    // The kernel has seen that all is free, or a driver's.
+    if (!bits.has(PageBits::buddy)) map.set_bits(pfn, PageBits{PageBits::offline});
+    pfn += bits.has(PageBits::buddy) ? bits.order().nr_pages() : 1;
   }
-  map.transform(offline.range.start, offline.range.end,
-                [](PageBits) { return PageBits{PageBits::hole}; });
-  zone.mod_nr_pageblock_isolate(-nr_blocks(offline.range));
+  offline_isolated_pages(zone, offline.range.start, offline.range.end);
+  detail::mod_memory(zone, offline.range.nr_pages(), -1);
 }
 
 void ReplayEngine::on(const recorded::OnlineBegin& online) {
@@ -350,7 +342,7 @@ void ReplayEngine::on(const recorded::OnlineBegin& online) {
        pfn += ReplayZone::pageblock_nr_pages) {
     zone.pageblock_flags().set(pfn, MigrateType::isolate);
   }
-  zone.mod_nr_pageblock_isolate(nr_blocks(online.range));
+  detail::mod_memory(zone, online.range.nr_pages(), 1);
 }
 
 }  // namespace example
