@@ -14,7 +14,11 @@ void ReplayEngine::on(const recorded::Allocation& request) {
   ReplayZone& zone = part.zone;
   const MigrateType type = type_of(request.migratetype);
   if (!is_pcp_type(type)) throw ParseError{fmt::format("no request has type {}", type)};
-  demand_chunk(zone, request.pfn.value_or(zone.start_pfn().align_up(request.order)), request.order);
+  if (request.pfn) {
+    demand_chunk(zone, *request.pfn, request.order);
+  } else if (!PerCpuPages<ReplayConfig>::has_lists(request.order)) {
+    throw ParseError{fmt::format("order {} has no per-CPU lists", request.order)};
+  }
   skip_unseen(zone, type, request.order);
   watch(zone);
   std::optional<Pfn> got;
@@ -147,7 +151,7 @@ void ReplayEngine::skip_unseen(ReplayZone& zone, MigrateType type, Order order) 
   while (!list.empty() && settings_.history->leaves_unseen(list[0], operation_->line - 1)) {
     mark_in_use(zone, list.pop_head(), order, false);
     pcp.add_to_count(0U - static_cast<std::uint32_t>(order.nr_pages()));
-    take("pages that leave without an event");
+    take("pages that nobody saw leave");
   }
 }
 

@@ -189,8 +189,8 @@ class ReplayEngine {
       score.count(i < observed.size() && i < predicted.size() && observed[i] == predicted[i]);
     }
   }
-  void compare_drained(const ReplayZone& zone, const std::vector<Pfn>& observed) {
-    compare(observed, const_cast<ReplayZone&>(zone).tracer().drained, result_.drained);
+  void compare_drained(ReplayZone& zone, const std::vector<Pfn>& observed) {
+    compare(observed, zone.tracer().drained, result_.drained);
   }
 
   static void demand_chunk(const ReplayZone& zone, Pfn pfn, Order order) {
@@ -205,7 +205,7 @@ class ReplayEngine {
   void forget_use(ReplayZone& zone, Pfn pfn, Order order) {
     if (!zone.memmap().bits(pfn).has(PageBits::in_use) &&
         (is_listed_free(zone, pfn) || take_from_pcp(zone, pfn))) {
-      take("pages that left without an event");
+      take("pages that nobody saw leave");
       take_observed(zone, pfn, order);
     }
     mark_in_use(zone, pfn, order, false);

@@ -216,12 +216,12 @@ ReplayReport replay_trace(const InputFile& trace, std::uint64_t nr_pages,
   TraceDecoder decoder{trace};
   unsigned nr_cpus = 1;
   const auto operations = decode(decoder, report.result, until, [&](const ftrace::Line& line) {
+    if (line.cpu.id() >= ReplayConfig::nr_cpus) {
+      decoder.reader().fail(fmt::format("CPU {} is above {}", line.cpu, ReplayConfig::nr_cpus - 1));
+    }
     nr_cpus = std::max(nr_cpus, line.cpu.id() + 1);
     return true;
   });
-  if (nr_cpus > ReplayConfig::nr_cpus) {
-    throw trace.error(fmt::format("{} CPUs are more than {}", nr_cpus, ReplayConfig::nr_cpus));
-  }
   PlainReplay replay{nr_pages, nr_cpus, report.result};
   report.machine = fmt::format("{} pages of 4096 bytes, {} CPU{}, all free at first", nr_pages,
                                nr_cpus, nr_cpus == 1 ? "" : "s");

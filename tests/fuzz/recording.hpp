@@ -11,9 +11,19 @@
 #include "pageblock/io/page_runs.hpp"
 #include "pageblock/io/recording.hpp"
 
+#include "fuzz/json.hpp"
 #include "fuzz/target.hpp"
+#include "support/replay_report.hpp"
+#include "support/replay_run.hpp"
 
 namespace pageblock::test {
+
+/// Its requests and frees are served from other memory, or a line is refused.
+inline void replay_trace(const InputFile& file) {
+  const example::ReplayReport report = example::replay_trace(file, 4096, {});
+  require(!example::as_text(report).empty(), "nothing to say");
+  require(is_json(example::as_json(report)), "the report is no JSON");
+}
 
 /// What is accepted is written again byte for byte, and read as a zone's events it can be written
 /// as a zone's.
@@ -29,12 +39,13 @@ inline void read_trace(const InputFile& file) {
   FtraceEvents source{kernel::v3_6};
   FtraceReader from_start{file};
   while (from_start.next_line()) source.give(from_start, tracer);
-  if (events.empty()) return;
+  if (events.empty()) return replay_trace(file);
   const InputFile written{file.name, events};
   FtraceReader reads_written{written};
   while (reads_written.next_line()) {
     require(reads_written.line().is_event(), "a written event is none");
   }
+  replay_trace(file);
 }
 
 inline void read_state(const InputFile& file) {
