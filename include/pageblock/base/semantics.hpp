@@ -43,6 +43,12 @@ enum class StealRule : std::uint8_t {
   claim_or_small,  ///< The largest to claim its block, or the smallest; then it asks again.
 };
 
+/// What a watermark check wants for a request of several pages, besides enough free pages.
+enum class WatermarkRule : std::uint8_t {
+  by_order,  ///< Enough of them in chunks that are large enough: half the mark for each order.
+  any_chunk  ///< One chunk that is large enough, where the request may look (v4.4).
+};
+
 /// How pageblocks are isolated.
 enum class IsolateRule : std::uint8_t {
   notifiers,  ///< Notifiers are asked, movable blocks trusted; isolating twice succeeds; drains.
@@ -109,6 +115,10 @@ struct Semantics {
   bool counts_isolated;
 
   IsolateRule isolate_rule;
+  WatermarkRule watermark_rule;
+
+  /// Whether a request rather takes memory of a lower zone than of another type (v5.0).
+  bool avoids_fragmentation;
 
   /// Returns the kernel's number for @p type; nr_migratetypes if it has no such type.
   [[nodiscard]] constexpr unsigned number_of(MigrateType type) const {
@@ -161,6 +171,8 @@ inline constexpr Semantics v3_6{
     .move_to = ListEnd::head,
     .counts_isolated = true,
     .isolate_rule = IsolateRule::notifiers,
+    .watermark_rule = WatermarkRule::by_order,
+    .avoids_fragmentation = false,
 };
 
 /// Linux v6.1 (2022, long-term), with its stable updates until 6.1.192, built with CMA.
@@ -185,6 +197,8 @@ inline constexpr Semantics v6_1{
     .move_to = ListEnd::tail,
     .counts_isolated = false,
     .isolate_rule = IsolateRule::scan,
+    .watermark_rule = WatermarkRule::any_chunk,
+    .avoids_fragmentation = true,
 };
 
 /// Returns @p semantics as built without CMA (since v4.4), as Debian builds it: isolate gets cma's

@@ -114,7 +114,7 @@ bool boost_watermark(Zone<Config>& zone) {
   const std::uint64_t most = high + high / 2;  // vm.watermark_boost_factor 15000
   if (most == 0) return false;
   std::uint64_t& boost = zone.pressure().watermark_boost;
-  boost = std::min(boost + block, std::max(most, block));
+  write_once<is_shared<Config>>(boost, std::min(boost + block, std::max(most, block)));
   return true;
 }
 
@@ -156,7 +156,9 @@ void steal_suitable_fallback(Zone<Config>& zone, Pfn pfn, MigrateType start_type
     }
     return move_single_page();
   }
-  if (boost_watermark(zone) && (flags & alloc_flags::kswapd) != 0) zone.pressure().boosted = true;
+  if (boost_watermark(zone) && (flags & alloc_flags::kswapd) != 0) {
+    write_once<is_shared<Config>>(zone.pressure().boosted, true);
+  }
   if (!may_claim) return move_single_page();
 
   const Pfn block = pfn.align_down(Zone<Config>::pageblock_order);
@@ -217,16 +219,6 @@ template <ZoneConfig Config>
 [[nodiscard]] bool has_free_cma_for(const Zone<Config>& zone, MigrateType type) {
   return Config::semantics.steal_rule == StealRule::claim_or_small &&
          type == MigrateType::movable && zone.free_area().orders(MigrateType::cma) != 0;
-}
-
-// Returns the free pages of CMA blocks. Kernel: NR_FREE_CMA_PAGES.
-template <ZoneConfig Config>
-[[nodiscard]] std::int64_t nr_free_cma_pages(const Zone<Config>& zone) {
-  std::uint64_t pages = 0;
-  for (Order order{0}; order <= Zone<Config>::top_order; ++order) {
-    pages += zone.free_area().nr_free(order, MigrateType::cma) << order.value();
-  }
-  return static_cast<std::int64_t>(pages);
 }
 
 /// Takes 2^order pages off the buddy lists for a request of @p type, one of pcp_types. The pages

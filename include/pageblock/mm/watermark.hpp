@@ -2,7 +2,7 @@
 ///
 /// Layer:  mm.
 /// Kernel: zone_watermark_ok(), zone_watermark_ok_safe(), nr_zone_isolate_freepages()
-///         (mm/page_alloc.c).
+///         (mm/page_alloc.c); min_wmark_pages() and its like (include/linux/mmzone.h).
 #pragma once
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "pageblock/base/contract.hpp"
+#include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/mm/zone.hpp"
 
@@ -17,6 +18,11 @@ namespace pageblock {
 
 /// How deep a request may dig, and how it may be met: the kernel's ALLOC_ flags and numbers.
 namespace alloc_flags {
+// The two lowest bits say which watermark counts.
+inline constexpr unsigned wmark_min = 0x00;
+inline constexpr unsigned wmark_low = 0x01;
+inline constexpr unsigned wmark_high = 0x02;
+inline constexpr unsigned wmark_mask = 0x03;
 // v3.6
 inline constexpr unsigned harder = 0x10;  ///< The mark counts three quarters.
 inline constexpr unsigned high = 0x20;    ///< The mark counts half.
@@ -36,33 +42,119 @@ namespace detail {
 // Marks and reserves above this are all the same: no zone has so many pages, and sums do not overflow.
 inline constexpr std::uint64_t most_marked_pages = std::uint64_t{1} << 60;
 
-// Kernel: __zone_watermark_ok().
+[[nodiscard]] constexpr std::int64_t marked_pages(std::uint64_t count) {
+  return static_cast<std::int64_t>(std::min(count, most_marked_pages));
+}
+
+// Returns the free pages of CMA blocks. Kernel: NR_FREE_CMA_PAGES.
 template <ZoneConfig Config>
-[[nodiscard]] bool watermark_ok(const Zone<Config>& zone, Order order, std::uint64_t mark,
+[[nodiscard]] std::int64_t nr_free_cma_pages(const Zone<Config>& zone) {
+  if constexpr (!Config::semantics.has(MigrateType::cma)) return 0;
+  std::uint64_t pages = 0;
+  for (Order order{0}; order <= Zone<Config>::top_order; ++order) {
+    pages += zone.free_area().nr_free(order, MigrateType::cma) << order.value();
+  }
+  return static_cast<std::int64_t>(pages);
+}
+
+// Returns the pages that are free, but not for a request with these flags: those reserved for
+// urgent requests, whether they are free or not, and those of CMA blocks.
+// Kernel: __zone_watermark_unusable_free() (v5.9).
+template <ZoneConfig Config>
+[[nodiscard]] std::int64_t nr_unusable_free(const Zone<Config>& zone, unsigned flags) {
+  using namespace alloc_flags;
+  if constexpr (Config::semantics.watermark_rule == WatermarkRule::by_order) return 0;
+  std::int64_t pages = 0;
+  if ((flags & (non_block | min_reserve | highatomic | oom)) == 0) {
+    pages += marked_pages(read_once<is_shared<Config>>(zone.pressure().nr_reserved_highatomic));
+  }
+  if ((flags & cma) == 0) pages += nr_free_cma_pages(zone);
+  return pages;
+}
+
+// Returns whether more than the mark stays free, of free_pages.
+// Kernel: __zone_watermark_ok() of v3.6, what it asks of every order in v6.1.
+template <ZoneConfig Config>
+[[nodiscard]] bool exceeds_mark(const Zone<Config>& zone, Order order, std::uint64_t mark,
                                 std::size_t classzone_idx, unsigned flags,
                                 std::int64_t free_pages) {
+  constexpr bool by_order = Config::semantics.watermark_rule == WatermarkRule::by_order;
   bug_on(order > Zone<Config>::top_order, "order is above the largest");
-  const auto pages = [](std::uint64_t count) {
-    return static_cast<std::int64_t>(std::min(count, most_marked_pages));
-  };
-  std::int64_t min = pages(mark);
-  free_pages -= pages(order.nr_pages()) - 1;
-  if ((flags & alloc_flags::high) != 0) min -= min / 2;
-  if ((flags & alloc_flags::harder) != 0) min -= min / 4;
-  if (free_pages <= min + pages(zone.lowmem_reserve(classzone_idx))) return false;
+  std::int64_t min = marked_pages(mark);
+  free_pages -= marked_pages(order.nr_pages()) - 1 + nr_unusable_free(zone, flags);
+  const bool is_high = (flags & alloc_flags::high) != 0;  // in v6.1 called min_reserve
+  if (is_high) min -= min / 2;
+  if ((by_order || is_high) && (flags & alloc_flags::harder) != 0) min -= min / 4;  // non_block
+  if (!by_order && (flags & alloc_flags::oom) != 0) min -= min / 2;
+  if (free_pages <= min + marked_pages(zone.lowmem_reserve(classzone_idx))) return false;
+  if constexpr (!by_order) return true;
   for (Order smaller{0}; smaller < order; ++smaller) {
     // Smaller chunks do not help, so each order demands half as much of what is left.
-    free_pages -= pages(zone.nr_free(smaller) << smaller.value());
+    free_pages -= marked_pages(zone.nr_free(smaller) << smaller.value());
     min >>= 1;
     if (free_pages <= min) return false;
   }
   return true;
 }
 
+// Returns whether a chunk of the order or above is on a list where a request with these flags may
+// look. Requests for one page are not asked, nor any in v3.6.
+// Kernel: the end of __zone_watermark_ok() of v6.1.
+template <ZoneConfig Config>
+[[nodiscard]] bool has_chunk_for(const Zone<Config>& zone, Order order, unsigned flags) {
+  using namespace alloc_flags;
+  if constexpr (Config::semantics.watermark_rule == WatermarkRule::by_order) return true;
+  const auto may_look_at = [flags](MigrateType type) {
+    if (type == MigrateType::cma) return (flags & cma) != 0;
+    if (type == MigrateType::highatomic) return (flags & (highatomic | oom)) != 0;
+    return is_pcp_type(type);
+  };
+  if (order == Order{0}) return true;
+  for (; order <= Zone<Config>::top_order; ++order) {
+    for (const MigrateType type : Config::semantics.migratetypes) {
+      if (may_look_at(type) && zone.free_area().nr_free(order, type) != 0) return true;
+    }
+  }
+  return false;
+}
+
+template <ZoneConfig Config>
+[[nodiscard]] bool watermark_ok(const Zone<Config>& zone, Order order, std::uint64_t mark,
+                                std::size_t classzone_idx, unsigned flags,
+                                std::int64_t free_pages) {
+  return exceeds_mark(zone, order, mark, classzone_idx, flags, free_pages) &&
+         has_chunk_for(zone, order, flags);
+}
+
+// A watermark with what steals have added to it.
+template <ZoneConfig Config>
+[[nodiscard]] std::uint64_t boosted(const Zone<Config>& zone, std::uint64_t mark) {
+  return std::min(mark, most_marked_pages) +
+         std::min(read_once<is_shared<Config>>(zone.pressure().watermark_boost), most_marked_pages);
+}
+
 }  // namespace detail
 
-/// Returns whether @p zone would keep @p mark pages free after a request of @p order. v3.6 counts
-/// isolated free pages as available here.
+/// Returns a watermark of @p zone as requests are held to it, in pages: with what steals have
+/// added, which is nothing in v3.6.
+/// Locking:  none.
+template <ZoneConfig Config>
+[[nodiscard]] std::uint64_t min_wmark_pages(const Zone<Config>& zone) {
+  return detail::boosted(zone, zone.watermarks().min);
+}
+template <ZoneConfig Config>
+[[nodiscard]] std::uint64_t low_wmark_pages(const Zone<Config>& zone) {
+  return detail::boosted(zone, zone.watermarks().low);
+}
+template <ZoneConfig Config>
+[[nodiscard]] std::uint64_t high_wmark_pages(const Zone<Config>& zone) {
+  return detail::boosted(zone, zone.watermarks().high);
+}
+
+/// Returns whether @p zone would keep @p mark pages free after a request of @p order, and the pages
+/// that are reserved for lower zones. v3.6 counts isolated free pages as available here, and wants
+/// half the mark in chunks above each order below. v6.1 counts neither isolated pages nor, unless
+/// @p flags allow them, CMA pages and the blocks of urgent requests; it wants one chunk of the order.
 /// Requires: order < max_order; classzone_idx < max_nr_zones; flags of alloc_flags, other bits
 ///           are ignored.
 /// Locking:  none; counters are read as they are.
@@ -73,16 +165,19 @@ template <ZoneConfig Config>
 }
 
 /// Returns how many pages zone_watermark_ok_safe() subtracts for isolated blocks. v3.6 counts every
-/// isolated block as if all its pages were free, used ones and holes too.
+/// isolated block as if all its pages were free, used ones and holes too. Later kernels need not
+/// subtract what NR_FREE_PAGES leaves out.
 /// Locking:  none.
 template <ZoneConfig Config>
 [[nodiscard]] std::int64_t nr_zone_isolate_freepages(const Zone<Config>& zone) {
+  if constexpr (!Config::semantics.counts_isolated) return 0;
   return zone.nr_pageblock_isolate() * static_cast<std::int64_t>(Zone<Config>::pageblock_nr_pages);
 }
 
 /// The same question as kswapd asks it: isolated blocks do not count as free. Chunks of small
-/// orders in them are subtracted twice (v3.6).
-/// Requires: as zone_watermark_ok().
+/// orders in them are subtracted twice (v3.6). In v6.1, where it reads the per-CPU differences of
+/// the counters too, it is the same as zone_watermark_ok(): the counters here are exact.
+/// Requires: as zone_watermark_ok(). v6.1 has no flags there, which is 0.
 /// Locking:  none.
 template <ZoneConfig Config>
 [[nodiscard]] bool zone_watermark_ok_safe(const Zone<Config>& zone, Order order, std::uint64_t mark,
