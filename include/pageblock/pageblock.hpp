@@ -25,6 +25,7 @@
 #include "pageblock/isolation/unmovable.hpp"
 #include "pageblock/mm/drain.hpp"
 #include "pageblock/mm/fallback.hpp"
+#include "pageblock/mm/highatomic.hpp"
 #include "pageblock/mm/node.hpp"
 #include "pageblock/mm/page.hpp"
 #include "pageblock/mm/page_alloc.hpp"
