@@ -27,6 +27,7 @@
 #include "pageblock/mm/fallback.hpp"
 #include "pageblock/mm/highatomic.hpp"
 #include "pageblock/mm/node.hpp"
+#include "pageblock/mm/node_watermarks.hpp"
 #include "pageblock/mm/page.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/page_ref.hpp"

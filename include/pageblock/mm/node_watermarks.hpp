@@ -1,0 +1,116 @@
+/// How a node's watermarks, reserves and per-CPU limits follow from its memory.
+///
+/// Layer:  mm.
+/// Kernel: calculate_min_free_kbytes(), setup_per_zone_wmarks(), setup_per_zone_lowmem_reserve(),
+///         init_per_zone_wmark_min() (mm/page_alloc.c), set_recommended_min_free_kbytes()
+///         (mm/khugepaged.c), all of v6.1.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "pageblock/base/contract.hpp"
+#include "pageblock/mm/node.hpp"
+#include "pageblock/mm/pcp.hpp"
+#include "pageblock/mm/watermark.hpp"
+#include "pageblock/mm/zone.hpp"
+#include "pageblock/mm/zone_layout.hpp"
+
+namespace pageblock {
+
+/// A kernel page in kB, as on x86-64.
+inline constexpr std::uint64_t kbytes_per_page = 4;
+
+/// vm.lowmem_reserve_ratio: for each zone, by number, what part of the memory above it a request
+/// for that memory must leave free here; 0: none.
+inline constexpr std::array<std::uint64_t, max_nr_zones> lowmem_reserve_ratio{256, 256, 32, 0};
+
+/// Returns the pages that requests for Normal can have above the high watermarks as they are now.
+/// Kernel: nr_free_buffer_pages().
+template <ZoneConfig Config>
+[[nodiscard]] std::uint64_t nr_free_buffer_pages(const Node<Config>& node) {
+  std::uint64_t pages = 0;
+  for (const Zone<Config>& zone : node.zonelist(ZoneType::normal)) {
+    pages += zone.managed_pages() - std::min(zone.managed_pages(), high_wmark_pages(zone));
+  }
+  return pages;
+}
+
+/// Returns the vm.min_free_kbytes of a node, in kB: 128 to 262144. It grows with the square root of
+/// the memory, and depends on the watermarks that are in force.
+template <ZoneConfig Config>
+[[nodiscard]] std::uint64_t calculate_min_free_kbytes(const Node<Config>& node) {
+  const std::uint64_t kbytes = nr_free_buffer_pages(node) * kbytes_per_page;
+  // Exact: below 2^45 no rounding makes a root reach the next integer.
+  const double root = std::sqrt(static_cast<double>(kbytes * 16));
+  return std::clamp<std::uint64_t>(static_cast<std::uint64_t>(root), 128, 262144);
+}
+
+/// Returns what a kernel with transparent huge pages raises vm.min_free_kbytes to, in kB, if that is
+/// more: some pageblocks of each type in every zone up to Normal, a twentieth of the memory at most.
+/// Kernel: set_recommended_min_free_kbytes().
+template <ZoneConfig Config>
+[[nodiscard]] std::uint64_t recommended_min_free_kbytes(const Node<Config>& node) {
+  constexpr std::uint64_t blocks_per_zone = 2 + nr_pcp_types * nr_pcp_types;
+  std::uint64_t pages = 0;
+  for (const Zone<Config>& zone : node.zonelist(ZoneType::normal)) {
+    if (zone.present_pages() != 0) pages += blocks_per_zone * Zone<Config>::pageblock_nr_pages;
+  }
+  return std::min(pages, nr_free_buffer_pages(node) / 20) * kbytes_per_page;
+}
+
+/// Shares @p min_free_kbytes among the zones by size, and sets what follows from it: watermarks,
+/// batch and high of the per-CPU lists. What steals have added to the watermarks is forgotten.
+/// Requires: min_free_kbytes < 2^31.
+/// Locking:  each CPU's lock in turn; watermarks are set before threads share the zones.
+/// Kernel:   setup_per_zone_wmarks(), with vm.watermark_scale_factor 10.
+template <ZoneConfig Config>
+void setup_per_zone_wmarks(Node<Config>& node,
+                           std::uint64_t min_free_kbytes) requires(Config::semantics.pcp_scales) {
+  bug_on(min_free_kbytes > std::numeric_limits<std::int32_t>::max(),
+         "vm.min_free_kbytes is below 2^31");
+  std::uint64_t all = 0;
+  for (const Zone<Config>& zone : node.zones()) all += zone.managed_pages();
+  for (Zone<Config>& zone : node.zones()) {
+    const std::uint64_t managed = zone.managed_pages();
+    const std::uint64_t pages = min_free_kbytes / kbytes_per_page * managed;
+    const std::uint64_t min = pages / std::max<std::uint64_t>(all, 1);
+    const std::uint64_t step = std::max(min / 4, managed / 1000);
+    zone.set_watermarks({.min = min, .low = min + step, .high = min + 2 * step});
+    zone.pressure().watermark_boost = 0;
+    const Pageset limits = zone_pageset(managed, min + step, zone.nr_cpus());
+    zone.set_pageset(limits.batch, limits.high);
+  }
+}
+
+/// Sets what requests for higher zones must leave free in each zone: the memory above, up to the
+/// zone that they are for, divided by the zone's lowmem_reserve_ratio.
+template <ZoneConfig Config>
+void setup_per_zone_lowmem_reserve(Node<Config>& node) {
+  for (Zone<Config>& zone : node.zones()) {
+    const auto number = static_cast<std::size_t>(zone.type());
+    const std::uint64_t ratio = zone.managed_pages() == 0 ? 0 : lowmem_reserve_ratio[number];
+    std::uint64_t above = 0;
+    for (std::size_t higher = number + 1; higher < max_nr_zones; ++higher) {
+      const Zone<Config>* const found = node.find(static_cast<ZoneType>(higher));
+      if (found != nullptr) above += found->managed_pages();
+      zone.set_lowmem_reserve(higher, ratio == 0 ? 0 : above / ratio);
+    }
+  }
+}
+
+/// Sets all that depends on how much memory the zones manage, as a kernel does at boot and whenever
+/// memory came online or went. (With transparent huge pages it then calls setup_per_zone_wmarks()
+/// with recommended_min_free_kbytes(), if that is more.)
+/// Locking: as setup_per_zone_wmarks().
+template <ZoneConfig Config>
+void init_per_zone_wmark_min(Node<Config>& node) requires(Config::semantics.pcp_scales) {
+  setup_per_zone_wmarks(node, calculate_min_free_kbytes(node));
+  setup_per_zone_lowmem_reserve(node);
+}
+
+}  // namespace pageblock
