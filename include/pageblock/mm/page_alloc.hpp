@@ -294,10 +294,11 @@ FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
   return {};
 }
 
+// Takes a chunk for a request from the lists that its order has; the caller writes MmPageAlloc.
 // Kernel: buffered_rmqueue() of v3.6, rmqueue() of v6.1.
 template <ZoneConfig Config>
-inline std::optional<Page<Config>> alloc(Zone<Config>& zone, Cpu cpu, Order order, MigrateType type,
-                                         Temperature temperature, unsigned flags) {
+inline std::optional<Pfn> serve(Zone<Config>& zone, Cpu cpu, Order order, MigrateType type,
+                                Temperature temperature, unsigned flags) {
   bug_on(order > Zone<Config>::top_order, "order is above the largest");
   bug_on(!is_pcp_type(type), "requests are unmovable, reclaimable or movable");
   bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
@@ -309,8 +310,16 @@ inline std::optional<Page<Config>> alloc(Zone<Config>& zone, Cpu cpu, Order orde
     pfn = alloc_from_buddy(zone, order, type, flags);
   }
   if constexpr (Config::semantics.steal_rule == StealRule::claim_or_small) {
-    zone.pressure().boosted = false;  // kswapd is woken
+    bool& boosted = zone.pressure().boosted;
+    if (read_once<is_shared<Config>>(boosted)) write_once<is_shared<Config>>(boosted, false);
   }
+  return pfn;
+}
+
+template <ZoneConfig Config>
+inline std::optional<Page<Config>> alloc(Zone<Config>& zone, Cpu cpu, Order order, MigrateType type,
+                                         Temperature temperature, unsigned flags) {
+  const auto pfn = serve(zone, cpu, order, type, temperature, flags);
   zone.trace(trace::MmPageAlloc{pfn, order, type, cpu});
   if (!pfn) return std::nullopt;
   return Page<Config>{zone, *pfn};

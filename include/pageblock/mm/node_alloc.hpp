@@ -1,0 +1,219 @@
+/// Requests to a node: which zone serves them.
+///
+/// Layer:  mm.
+/// Kernel: __alloc_pages(), get_page_from_freelist(), zone_watermark_fast(),
+///         alloc_flags_nofragment(), the beginning of __alloc_pages_slowpath() (mm/page_alloc.c).
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "pageblock/base/contract.hpp"
+#include "pageblock/base/cpu.hpp"
+#include "pageblock/base/format.hpp"
+#include "pageblock/base/migratetype.hpp"
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/base/tracepoint.hpp"
+#include "pageblock/mm/gfp.hpp"
+#include "pageblock/mm/highatomic.hpp"
+#include "pageblock/mm/node.hpp"
+#include "pageblock/mm/page.hpp"
+#include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/watermark.hpp"
+#include "pageblock/mm/zone.hpp"
+#include "pageblock/mm/zone_layout.hpp"
+
+namespace pageblock {
+
+/// What became of a zone when a node was asked for pages.
+enum class ZoneAnswer : std::uint8_t {
+  not_asked,  ///< It is above the highest zone of the request, or another has served.
+  no_memory,  ///< The node has no such zone, or it manages no pages.
+  watermark,  ///< Too little would stay free.
+  no_chunk,   ///< Enough is free, but nothing of that order that the request may take.
+  served,
+};
+
+[[nodiscard]] constexpr std::string_view to_string(ZoneAnswer answer) {
+  constexpr std::array<std::string_view, 5> names{"not asked", "no memory", "below its watermark",
+                                                  "no chunk of that order", "served"};
+  return names[static_cast<std::size_t>(answer)];
+}
+
+/// A node's answer to a request.
+template <ZoneConfig Config>
+struct NodeAllocation {
+  /// The page, which knows its zone; nothing if no zone served.
+  std::optional<Page<Config>> page{};
+  /// What each zone said when it was asked last.
+  std::array<ZoneAnswer, max_nr_zones> answers{};
+
+  [[nodiscard]] ZoneAnswer answer_of(ZoneType zone) const {
+    return answers[static_cast<std::size_t>(zone)];
+  }
+};
+
+/// What a request that can wait does when no zone serves it. Called with the node, the order and
+/// the gfp flags, it makes memory free, as reclaim and compaction do, and returns whether to ask the
+/// zones again. It is called as long as it says so and they refuse.
+template <typename F, typename Config>
+concept SlowPath = std::predicate < F&,
+        Node<Config>
+&, Order, const Gfp& > ;
+
+/// Makes no memory free.
+struct NoReclaim {
+  bool operator()(const auto&...) const { return false; }
+};
+
+namespace detail {
+
+// Returns the mark that a request with these flags is held to. An urgent request for one page need
+// not heed what steals have added to the lowest.
+template <ZoneConfig Config>
+[[nodiscard]] std::uint64_t mark_for(const Zone<Config>& zone, Order order, unsigned flags) {
+  constexpr unsigned atomic = alloc_flags::min_reserve | alloc_flags::non_block;
+  switch (flags & alloc_flags::wmark_mask) {
+    case alloc_flags::wmark_min:
+      if (order == Order{0} && (flags & atomic) == atomic) return zone.watermarks().min;
+      return min_wmark_pages(zone);
+    case alloc_flags::wmark_low:
+      return low_wmark_pages(zone);
+    default:
+      return high_wmark_pages(zone);
+  }
+}
+
+// Returns the type that a request has in a zone. Kernel: gfp_migratetype().
+template <ZoneConfig Config>
+[[nodiscard]] MigrateType type_in(const Zone<Config>& zone, const Gfp& gfp) {
+  return zone.mobility_grouping() ? gfp.migratetype : MigrateType::unmovable;
+}
+
+// Asks one zone. Kernel: the body of the loop of get_page_from_freelist().
+template <ZoneConfig Config>
+[[nodiscard]] ZoneAnswer ask_zone(Zone<Config>& zone, Cpu cpu, Order order, const Gfp& gfp,
+                                  unsigned flags, std::optional<Page<Config>>& page) {
+  if (zone.managed_pages() == 0) return ZoneAnswer::no_memory;
+  if ((flags & alloc_flags::no_watermarks) == 0) {
+    const std::uint64_t mark = mark_for(zone, order, flags);
+    const auto highest = static_cast<std::size_t>(gfp.highest_zone);
+    if (!exceeds_mark(zone, order, mark, highest, flags, zone.nr_free_pages())) {
+      return ZoneAnswer::watermark;
+    }
+    if (!has_chunk_for(zone, order, flags)) return ZoneAnswer::no_chunk;
+  }
+  const auto pfn = serve(zone, cpu, order, type_in(zone, gfp), Temperature::hot, flags);
+  if (!pfn) return ZoneAnswer::no_chunk;
+  if constexpr (Config::semantics.has(MigrateType::highatomic)) {
+    if ((flags & alloc_flags::highatomic) != 0) reserve_highatomic_pageblock(zone, *pfn);
+  }
+  page.emplace(zone, *pfn);
+  return ZoneAnswer::served;
+}
+
+// Where there is a lower zone for it, requests to Normal rather go there than take another type's
+// memory. Kernel: alloc_flags_nofragment().
+template <ZoneConfig Config>
+[[nodiscard]] unsigned nofragment_flag(const Node<Config>& node, ZoneType highest) {
+  if constexpr (!Config::semantics.avoids_fragmentation) return 0;
+  const Zone<Config>* preferred = node.preferred_zone(highest);
+  const bool is_normal = preferred != nullptr && preferred->type() == ZoneType::normal;
+  return is_normal ? alloc_flags::no_fragment : 0;
+}
+
+}  // namespace detail
+
+/// Asks the zones of @p node, from the highest that @p gfp allows downward, for 2^order pages; those
+/// that would fall below the watermark that @p flags name are passed over. If none serves without
+/// taking another type's memory, as no_fragment demands, all are asked again without it.
+/// It is one try of alloc_pages(), with the flags that the kernel's probes show, and no event.
+/// Requires: order < max_order; gfp.migratetype is one of pcp_types; cpu < nr_cpus of the zones;
+///           flags of alloc_flags, other bits are ignored; wmark_mask is no watermark.
+/// Locking:  as alloc_pages() of a zone, for each that is asked; watermarks are read without.
+/// Throws std::bad_alloc.
+/// Kernel:   get_page_from_freelist().
+template <ZoneConfig Config>
+[[nodiscard]] NodeAllocation<Config> get_page_from_freelist(Node<Config>& node, Cpu cpu,
+                                                            Order order, const Gfp& gfp,
+                                                            unsigned flags) {
+  const auto highest = static_cast<std::size_t>(gfp.highest_zone);
+  bug_on(highest >= max_nr_zones, "no such zone index");
+  bug_on((flags & alloc_flags::wmark_mask) == alloc_flags::wmark_mask, "no such watermark");
+  bug_on(order > Zone<Config>::top_order, "order is above the largest");
+  bug_on(!is_pcp_type(gfp.migratetype), "requests are unmovable, reclaimable or movable");
+  NodeAllocation<Config> result;
+  for (std::size_t zone = 0; zone <= highest; ++zone) result.answers[zone] = ZoneAnswer::no_memory;
+  for (Zone<Config>& zone : node.zonelist(gfp.highest_zone)) {
+    ZoneAnswer& answer = result.answers[static_cast<std::size_t>(zone.type())];
+    if (result.page) {
+      if (zone.managed_pages() != 0) answer = ZoneAnswer::not_asked;
+    } else {
+      answer = detail::ask_zone(zone, cpu, order, gfp, flags, result.page);
+    }
+  }
+  if (result.page || (flags & alloc_flags::no_fragment) == 0) return result;
+  return get_page_from_freelist(node, cpu, order, gfp, flags & ~alloc_flags::no_fragment);
+}
+
+/// Allocates 2^order pages on @p cpu from the zones that @p gfp allows: first down to their low
+/// watermarks, for Normal without taking another type's memory as long as a lower zone has some;
+/// then with it; then down to the lowest watermarks, urgent requests deeper. What the kernel does
+/// next for a request that can wait is @p slow_path: by default it fails.
+/// Requires: as get_page_from_freelist().
+/// Returns:  the page, and what each zone said at the last try.
+/// Locking:  as get_page_from_freelist().
+/// Throws what slow_path throws, and std::bad_alloc.
+/// Kernel:   __alloc_pages(), where who asks makes no difference: no cpusets, no OOM victims.
+template <ZoneConfig Config, SlowPath<Config> Reclaim = NoReclaim>
+[[nodiscard]] NodeAllocation<Config> alloc_pages(Node<Config>& node, Cpu cpu, Order order,
+                                                 const Gfp& gfp, Reclaim&& slow_path = {}) {
+  const unsigned slow = gfp_to_alloc_flags(gfp, order);
+  constexpr unsigned always = alloc_flags::cma | alloc_flags::kswapd;
+  const unsigned fast =
+      (slow & always) | alloc_flags::wmark_low | detail::nofragment_flag(node, gfp.highest_zone);
+  auto result = get_page_from_freelist(node, cpu, order, gfp, fast);
+  if (!result.page) result = get_page_from_freelist(node, cpu, order, gfp, slow);
+  while (!result.page && gfp.direct_reclaim && slow_path(node, order, gfp)) {
+    result = get_page_from_freelist(node, cpu, order, gfp, slow);
+  }
+  Zone<Config>* const zone =
+      result.page ? node.find(result.page->zone().type()) : node.preferred_zone(gfp.highest_zone);
+  if (zone != nullptr) {
+    const auto pfn = result.page ? std::optional{result.page->pfn()} : std::nullopt;
+    zone->trace(trace::MmPageAlloc{pfn, order, detail::type_in(*zone, gfp), cpu});
+  }
+  return result;
+}
+
+/// Drops a reference to the chunk of @p order at @p pfn, in whichever zone it is.
+/// Requires: a zone of @p node has memory there; else as free_pages() of a zone.
+/// Returns, locks, throws: as free_pages() of a zone.
+template <ZoneConfig Config>
+FreeResult free_pages(Node<Config>& node, Cpu cpu, Pfn pfn, Order order) {
+  Zone<Config>* const zone = node.zone_of(pfn);
+  bug_on(zone == nullptr, "no zone has such a page");
+  return free_pages(*zone, cpu, pfn, order);
+}
+
+/// Gives a reserved pageblock to requests like @p gfp: of the first zone that they may use and that
+/// has one to spare, or with @p force one at all. A slow path may do so before it gives up.
+/// Returns:  whether free pages changed lists.
+/// Locking:  as unreserve_highatomic_pageblock() of a zone.
+template <ZoneConfig Config>
+bool unreserve_highatomic_pageblock(Node<Config>& node, const Gfp& gfp, bool force) requires(
+    Config::semantics.has(MigrateType::highatomic)) {
+  for (Zone<Config>& zone : node.zonelist(gfp.highest_zone)) {
+    if (unreserve_highatomic_pageblock(zone, detail::type_in(zone, gfp), force)) return true;
+  }
+  return false;
+}
+
+}  // namespace pageblock
+
+template <>
+struct fmt::formatter<pageblock::ZoneAnswer> : pageblock::detail::ToStringFormatter {};
