@@ -16,6 +16,7 @@
 #include "pageblock/clients/cma.hpp"
 #include "pageblock/clients/contig.hpp"
 #include "pageblock/clients/memory_hotplug.hpp"
+#include "pageblock/clients/offline_forecast.hpp"
 #include "pageblock/isolation/explain.hpp"
 #include "pageblock/isolation/isolate_block.hpp"
 #include "pageblock/isolation/isolate_notifier.hpp"

@@ -23,6 +23,7 @@ enum class Stage : std::uint8_t {
   mark,             ///< The pageblock could not be marked (v6.1).
   unmovable_check,  ///< has_unmovable_pages() found more than the notifiers account for.
   test,             ///< test_pages_isolated().
+  range,            ///< The range itself is wrong: -EINVAL (offline_pages()).
 };
 
 /// What is in the way.
@@ -37,7 +38,8 @@ enum class Reason : std::uint8_t {
   block_not_isolated,  ///< Its pageblock does not have type isolate.
   block_isolated,      ///< Its pageblock has it already: somebody else isolates it.
   cma,                 ///< Its pageblock is for CMA, and the caller is not.
-  no_memory,           ///< The range has no valid page.
+  no_memory,           ///< The range has no valid page; for offline_pages(), one that is not.
+  unaligned,           ///< The range is not whole pageblocks.
 };
 
 /// A refusal of one block or range.
@@ -59,12 +61,13 @@ struct Refusal {
 }
 
 [[nodiscard]] constexpr std::string_view to_string(Stage stage) {
-  constexpr std::array<std::string_view, 4> names{"notifier", "mark", "unmovable check", "test"};
+  constexpr std::array<std::string_view, 5> names{"notifier", "mark", "unmovable check", "test",
+                                                  "range"};
   return names[static_cast<std::size_t>(stage)];
 }
 
 [[nodiscard]] constexpr std::string_view to_string(Reason reason) {
-  constexpr std::array<std::string_view, 11> names{
+  constexpr std::array<std::string_view, 12> names{
       "a notifier objects",
       "reserved",
       "in use and on no LRU list",
@@ -76,6 +79,7 @@ struct Refusal {
       "in a pageblock that is isolated already",
       "in a pageblock for CMA",
       "no memory in the range",
+      "not on the border of a pageblock",
   };
   return names[static_cast<std::size_t>(reason)];
 }

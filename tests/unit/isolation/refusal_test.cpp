@@ -25,8 +25,10 @@ TEST_CASE("waiting_could_help is true where the owner of the page need not give 
 
 TEST_CASE("to_string names every stage", "[refusal]") {
   CHECK(to_string(Stage::notifier) == "notifier");
+  CHECK(to_string(Stage::mark) == "mark");
   CHECK(to_string(Stage::unmovable_check) == "unmovable check");
   CHECK(to_string(Stage::test) == "test");
+  CHECK(to_string(Stage::range) == "range");
 }
 
 TEST_CASE("to_string names every reason", "[refusal]") {
@@ -38,7 +40,10 @@ TEST_CASE("to_string names every reason", "[refusal]") {
   CHECK(to_string(Reason::inside_chunk) == "inside a free chunk that begins before");
   CHECK(to_string(Reason::on_no_list) == "count 0 but on no list");
   CHECK(to_string(Reason::block_not_isolated) == "in a pageblock that is not isolated");
+  CHECK(to_string(Reason::block_isolated) == "in a pageblock that is isolated already");
+  CHECK(to_string(Reason::cma) == "in a pageblock for CMA");
   CHECK(to_string(Reason::no_memory) == "no memory in the range");
+  CHECK(to_string(Reason::unaligned) == "not on the border of a pageblock");
 }
 
 TEST_CASE("a Refusal prints as one line", "[refusal]") {
