@@ -120,8 +120,8 @@ class JsonReader {
   JsonValue read_value() {
     skip_blanks();
     const std::size_t line = line_;
-    const auto value = [&](JsonValue::Content content) {
-      return JsonValue{file_, line, std::move(content)};
+    const auto value = [&](auto content) {
+      return JsonValue{file_, line, JsonValue::Content{std::move(content)}};
     };
     if (take("null")) return value(nullptr);
     if (take("true")) return value(true);
