@@ -114,6 +114,9 @@ enum class PageKind : std::uint8_t {
   kernel,
   off_lru,
   unknown,
+  // What v6.1 makes of some of these: apply_v6_1_rules().
+  huge_movable,
+  passed_over,
 };
 
 /// Whether memory without the page can be had.
@@ -121,7 +124,7 @@ enum class Movability : std::uint8_t { hole, free, movable, unmovable, unknown }
 inline constexpr std::size_t nr_movabilities = 5;
 
 [[nodiscard]] constexpr std::string_view to_string(PageKind kind) {
-  constexpr std::array<std::string_view, 17> names{"hole",
+  constexpr std::array<std::string_view, 19> names{"hole",
                                                    "free",
                                                    "free, on a per-CPU list",
                                                    "page cache",
@@ -137,7 +140,9 @@ inline constexpr std::size_t nr_movabilities = 5;
                                                    "zero page",
                                                    "kernel page",
                                                    "unknown: kernel or off its LRU",
-                                                   "unknown: kernel or per-CPU list"};
+                                                   "unknown: kernel or per-CPU list",
+                                                   "hugetlb, can move",
+                                                   "offline or poisoned: passed over"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -151,6 +156,8 @@ inline constexpr std::size_t nr_movabilities = 5;
     case PageKind::page_cache:
     case PageKind::anonymous:
     case PageKind::mapped:
+    case PageKind::huge_movable:
+    case PageKind::passed_over:
       return Movability::movable;
     case PageKind::off_lru:
     case PageKind::unknown:

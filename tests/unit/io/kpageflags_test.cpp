@@ -81,7 +81,10 @@ TEST_CASE("movability says of each kind whether memory without it can be had", "
   CHECK(movability(PageKind::mapped) == Movability::movable);
   CHECK(movability(PageKind::hugetlb) == Movability::unmovable);
   CHECK(movability(PageKind::off_lru) == Movability::unknown);
+  CHECK(movability(PageKind::huge_movable) == Movability::movable);
+  CHECK(movability(PageKind::passed_over) == Movability::movable);
   CHECK(to_string(PageKind::unknown) == "unknown: kernel or per-CPU list");
+  CHECK(to_string(PageKind::passed_over) == "offline or poisoned: passed over");
 }
 
 TEST_CASE("PageWords reads one word for each page", "[kpageflags]") {
