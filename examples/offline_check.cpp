@@ -17,11 +17,14 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
+#include <pageblock/io/json.hpp>
 #include <pageblock/io/snapshot_reader.hpp>
 #include <pageblock/pageblock.hpp>
 
+#include "support/kernel_release.hpp"
 #include "support/offline_judge.hpp"
 #include "support/offline_report.hpp"
+#include "support/recorded_attempts.hpp"
 #include "support/snapshot_files.hpp"
 
 namespace {
@@ -31,6 +34,7 @@ using namespace pageblock;
 constexpr std::string_view usage =
     R"(Usage: offline_check DIR [--json] [--kernel VERSION] [--color WHEN]
        offline_check --live [--json] [--kernel VERSION] [--color WHEN]
+       offline_check --compare RECORDING... [--json] [--kernel VERSION]
        offline_check --help
 
 Says for each memory block of a machine whether it could be taken offline, and
@@ -38,11 +42,16 @@ if not which page is in the way, what it is, and whether waiting could help.
 
 DIR holds what the machine reports: kpageflags, kpagecount, zoneinfo, and where
 present buddyinfo, pagetypeinfo, memory_blocks and iomem. Texts may end in .txt,
-and every file may be compressed with xz (kpageflags.xz, zoneinfo.txt.xz).
+and every file may be compressed with xz (kpageflags.xz, zoneinfo.txt.xz). Of a
+recording (a folder with meta.json and before/) it is before/, and what the
+kernel answered to attempts to take blocks offline is shown beside.
 
   --live            look at this machine, in /proc and /sys; needs root
   --json            one JSON document instead of text
-  --kernel VERSION  judge by the rules of this kernel; known: v3.6 (the default)
+  --kernel VERSION  judge by the rules of this kernel: v3.6 or v6.1. Without it,
+                    v6.1 from Linux 4.15 on: by "version" (of /proc) in DIR,
+                    meta.json, the kernel that runs, or the look of pagetypeinfo
+  --compare         only what the kernel answered, for each recording and in all
   --color WHEN      auto (the default: on a terminal), always, never
 
 Exit status: 0 if the check ran, 1 if a file is missing, damaged or contradicts
@@ -57,20 +66,27 @@ struct Judge : DefaultConfig {
   using Lock = NullLock;
 };
 
-/// The kernels whose rules can be asked for. A further version is a further line.
+/// The kernels whose rules can be asked for, oldest first. A further version is a further line.
 struct KernelRules {
   std::string_view name;
-  example::Judgement (*judge)(const Snapshot&, const SnapshotFiles&);
+  /// The first version that is judged by these rules if no others are asked for.
+  example::KernelVersion since;
+  example::Judgement (*judge)(Snapshot&, const SnapshotFiles&);
 };
-constexpr std::array kernels{KernelRules{"v3.6", &example::judge<Judge<kernel::v3_6>>}};
+// Since v4.15 isolation looks at every page, as it does in v6.1.
+constexpr std::array kernels{
+    KernelRules{"v3.6", {0, 0}, &example::judge<Judge<kernel::v3_6>>},
+    KernelRules{"v6.1", {4, 15}, &example::judge<Judge<kernel::v6_1>>},
+};
 
 struct Options {
-  std::optional<std::string> folder;
+  std::vector<std::string> folders;
   bool live = false;
+  bool compare = false;
   bool json = false;
   bool help = false;
   std::string_view color = "auto";
-  const KernelRules* kernel = &kernels.front();
+  const KernelRules* kernel = nullptr;  // that of the files
 };
 
 /// Why the arguments make no sense.
@@ -97,6 +113,8 @@ Options parse(const std::vector<std::string_view>& args) {
       options.live = true;
     } else if (arg == "--json") {
       options.json = true;
+    } else if (arg == "--compare") {
+      options.compare = true;
     } else if (const auto version = value_of("--kernel")) {
       const auto* found = std::ranges::find(kernels, *version, &KernelRules::name);
       if (found == kernels.end()) {
@@ -112,15 +130,18 @@ Options parse(const std::vector<std::string_view>& args) {
       options.color = *when;
     } else if (arg.starts_with('-') && arg.size() > 1) {
       throw UsageError{fmt::format("unknown option '{}'", arg)};
-    } else if (options.folder) {
-      throw UsageError{fmt::format("one folder at a time, not '{}' as well", arg)};
     } else {
-      options.folder = arg;
+      options.folders.emplace_back(arg);
     }
   }
-  if (!options.help && options.folder.has_value() == options.live) {
+  if (options.help) return options;
+  if (options.folders.empty() != options.live) {
     throw UsageError{options.live ? "either a folder or --live" : "a folder or --live is needed"};
   }
+  if (options.folders.size() > 1 && !options.compare) {
+    throw UsageError{fmt::format("one folder at a time, not '{}' as well", options.folders[1])};
+  }
+  if (options.live && options.compare) throw UsageError{"--compare needs recordings"};
   return options;
 }
 
@@ -132,28 +153,96 @@ bool wants_color(std::string_view when) {
          term != nullptr && std::string_view{term} != "dumb";
 }
 
-void check(const Options& options) {
-  using Clock = std::chrono::steady_clock;
-  const auto seconds = [](Clock::duration time) {
-    return std::chrono::duration<double>{time}.count();
-  };
-  const auto start = Clock::now();
-  const SnapshotFiles files =
-      options.live ? example::read_live() : example::read_folder(*options.folder);
-  const Snapshot snapshot = read_snapshot(files);
-  const auto read = Clock::now();
-  const example::Judgement judgement = options.kernel->judge(snapshot, files);
-  const auto judged = Clock::now();
+/// Rules, and why they are followed; nothing if they were asked for.
+struct ChosenRules {
+  const KernelRules* rules = nullptr;
+  std::string because{};
+  /// Whether they are those of the kernel that the files are of.
+  bool are_its_own = true;
+};
 
-  example::OfflineReport report{options.live ? "this machine" : std::string_view{*options.folder},
-                                options.kernel->name, files, snapshot, judgement};
-  if (options.live) {  // what comes from a folder is the same each time, so it says no times
-    report.reading = seconds(read - start);
-    report.judging = seconds(judged - read);
+ChosenRules choose_rules(const Options& options, std::optional<example::KernelRelease> release,
+                         const Snapshot& snapshot) {
+  if (!release) release = example::guess_release(snapshot);
+  const KernelRules* own = &kernels.back();
+  while (release && release->version < own->since) --own;
+  if (options.kernel != nullptr) return {options.kernel, {}, options.kernel == own};
+  return {own, release ? release->evidence : "nothing says which kernel it was"};
+}
+
+/// One folder or machine, read and judged.
+struct Check {
+  explicit Check(const Options& options, const std::string& folder)
+      : files{options.live ? example::read_live()
+                           : example::read_folder(example::snapshot_folder(folder))},
+        snapshot{read_snapshot(files)},
+        rules{choose_rules(options,
+                           options.live ? example::live_release()
+                                        : example::find_release(example::snapshot_folder(folder)),
+                           snapshot)},
+        read_at{Clock::now()},
+        judgement{rules.rules->judge(snapshot, files)} {
+    if (options.live) return;
+    const auto recording = example::recording_behind(folder);
+    if (options.compare && !recording) {
+      throw ParseError{fmt::format("{}: this is no recording, or was taken behind it", folder)};
+    }
+    if (recording && (options.compare || rules.are_its_own)) {
+      attempts = example::compare_attempts(*recording, snapshot, judgement);
+    }
   }
-  const std::string text = options.json ? example::as_json(report)
-                                        : example::as_text(report, wants_color(options.color));
-  std::fwrite(text.data(), 1, text.size(), stdout);
+
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point began_at = Clock::now();
+  SnapshotFiles files;
+  Snapshot snapshot;
+  ChosenRules rules;
+  Clock::time_point read_at;
+  example::Judgement judgement;
+  std::optional<std::vector<example::Attempt>> attempts{};
+};
+
+std::string check(const Options& options) {
+  const std::string source = options.live ? "this machine" : options.folders.front();
+  const Check check{options, source};
+  const auto judged_at = Check::Clock::now();
+  example::OfflineReport report{source, check.rules.rules->name, check.files, check.snapshot,
+                                check.judgement};
+  report.because = check.rules.because;
+  report.attempts = check.attempts;
+  if (options.live) {  // what comes from a folder is the same each time, so it says no times
+    const auto seconds = [](Check::Clock::duration time) {
+      return std::chrono::duration<double>{time}.count();
+    };
+    report.reading = seconds(check.read_at - check.began_at);
+    report.judging = seconds(judged_at - check.read_at);
+  }
+  return options.json ? example::as_json(report)
+                      : example::as_text(report, wants_color(options.color));
+}
+
+std::string compare(const Options& options) {
+  std::string text;
+  JsonWriter json;
+  json.begin_object().key("recordings").begin_array();
+  example::AgreementCounts counts;
+  for (const std::string& folder : options.folders) {
+    const Check check{options, folder};
+    const std::string because =
+        check.rules.because.empty() ? "" : fmt::format(" ({})", check.rules.because);
+    text += fmt::format("{}: judged by the rules of Linux {}{}\n", folder, check.rules.rules->name,
+                        because);
+    text += example::as_text(*check.attempts);
+    text += example::as_text(example::counts_of(*check.attempts)) + "\n\n";
+    json.begin_object().member("source", folder).member("kernel", check.rules.rules->name);
+    example::write(json, *check.attempts);
+    json.end();
+    counts.add(*check.attempts);
+  }
+  example::write(json.end(), counts);
+  if (options.json) return json.end().finish();
+  return text + fmt::format("All {} recordings: ", options.folders.size()) +
+         example::as_text(counts) + '\n';
 }
 
 }  // namespace
@@ -164,7 +253,8 @@ int main(int argc, char** argv) {
     if (options.help) {
       fmt::print("{}", usage);
     } else {
-      check(options);
+      const std::string text = options.compare ? compare(options) : check(options);
+      std::fwrite(text.data(), 1, text.size(), stdout);
     }
     if (std::fflush(stdout) == 0) return 0;
     fmt::print(stderr, "offline_check: the output cannot be written\n");

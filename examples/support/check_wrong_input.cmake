@@ -29,7 +29,9 @@ expect(2 "a folder or --live is needed")
 expect(2 "unknown option '--frobnicate'" ${SAMPLE} --frobnicate)
 expect(2 "either a folder or --live" ${SAMPLE} --live)
 expect(2 "one folder at a time" ${SAMPLE} ${SAMPLE})
-expect(2 "unknown kernel 'v9.9'; known: v3.6" ${SAMPLE} --kernel v9.9)
+expect(2 "unknown kernel 'v9.9'; known: v3.6 v6.1" ${SAMPLE} --kernel v9.9)
+expect(2 "--compare needs recordings" --live --compare)
+expect(2 "a folder or --live is needed" --compare)
 expect(2 "--kernel needs a value" ${SAMPLE} --kernel)
 expect(2 "auto, always or never, not 'sometimes'" ${SAMPLE} --color=sometimes)
 
@@ -39,6 +41,25 @@ file(REMOVE_RECURSE ${SCRATCH}/empty)
 file(MAKE_DIRECTORY ${SCRATCH}/empty)
 expect(1 "empty: there is no zoneinfo" ${SCRATCH}/empty)
 expect(1 "README.md: this is no folder" ${SAMPLE}/README.md)
+
+expect(1 "sample: this is no recording, or was taken behind it" --compare ${SAMPLE})
+
+# Whose rules.
+with(version "Windows 3.11\n" "version: 'Windows' is no version of Linux")
+with(version "Linux version 6\n" "version: '6' is no version of Linux")
+function(rules version regex)
+  file(WRITE ${SCRATCH}/sample/version "Linux version ${version} (somebody@somewhere)\n")
+  expect(0 "${regex}" ${SCRATCH}/sample)
+endfunction()
+rules(4.14.336 "rules of Linux v3.6 .version says Linux[ \n]4.14.336.\\.")
+rules(4.15.0-213-generic "rules of Linux v6.1 .version says Linux[ \n]4.15.0-213-generic.\\.")
+rules(2.6.32 "rules of Linux v3.6 .version")
+rules(7.0 "rules of Linux v6.1 .version")
+file(REMOVE ${SCRATCH}/sample/version ${SCRATCH}/sample/pagetypeinfo.txt.xz)
+expect(0 "rules of Linux v6.1 .nothing says which[ \n]kernel it was.\\." ${SCRATCH}/sample)
+file(WRITE ${SCRATCH}/sample/pagetypeinfo "Page block order: 9\nPages per block: 512\nNumber of blocks type Movable Reserve\n"
+     "Node 0, zone DMA32 1 2\n")
+expect(0 "rules of Linux v3.6 .pagetypeinfo has type[ \n]Reserve, as until v4.3.\\." ${SCRATCH}/sample)
 
 # Words of 64 bits.
 with(kpageflags "" "kpageflags: byte 0: the file is empty")

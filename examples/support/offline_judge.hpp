@@ -1,13 +1,16 @@
-/// Tries to take every memory block of a snapshot offline, on a copy of its zone.
+/// Judges for every memory block of a snapshot whether it could be taken offline.
 ///
 /// Whether a range can be isolated, whether it is empty then and why not is the library's to say;
 /// here is only the order of the questions.
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,8 +18,11 @@
 
 #include "pageblock/base/config.hpp"
 #include "pageblock/base/contract.hpp"
+#include "pageblock/base/semantics.hpp"
+#include "pageblock/clients/offline_forecast.hpp"
 #include "pageblock/io/kpageflags.hpp"
 #include "pageblock/io/snapshot.hpp"
+#include "pageblock/io/snapshot_rules.hpp"
 #include "pageblock/isolation/explain.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/mm/drain.hpp"
@@ -32,6 +38,11 @@ enum class Verdict {
   invalid,     ///< Two zones, or holes: -EINVAL before anything is tried.
   not_online,  ///< There is nothing to take offline.
 };
+
+[[nodiscard]] constexpr std::string_view to_string(Verdict verdict) {
+  constexpr std::array<std::string_view, 4> names{"can_go", "refused", "invalid", "not_online"};
+  return names[static_cast<std::size_t>(verdict)];
+}
 
 /// The answer for one memory block.
 struct BlockJudgement {
@@ -50,11 +61,14 @@ struct BlockJudgement {
 /// The answers for a whole machine.
 struct Judgement {
   std::vector<BlockJudgement> blocks;
+  /// How the kernel isolates whose rules were followed.
+  pageblock::IsolateRule rule = pageblock::IsolateRule::notifiers;
   std::vector<std::string> notes;
 };
 
 /// Takes @p range of @p zone offline as far as it goes, and gives it back. Returns why it does not
 /// go, or nothing. What moves is gone afterwards, and per-CPU lists are empty.
+/// (v6.1's answer can be had without trying: forecast_offline().)
 template <pageblock::ZoneConfig Config>
 std::optional<pageblock::Refusal> try_offline(pageblock::Zone<Config>& zone,
                                               pageblock::PfnRange range) {
@@ -86,6 +100,12 @@ pageblock::Zone<Config> rebuild(const pageblock::Snapshot& snapshot,
                                 const pageblock::PageWords& kpagecount) {
   using namespace pageblock;
   Zone<Config> zone{layout_of(snapshot, from, kpagecount)};
+  if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) {
+    for (Pfn pfn = zone.start_pfn(); pfn < zone.end_pfn(); ++pfn) {
+      if (snapshot.kind(pfn) != PageKind::passed_over) continue;
+      zone.memmap().set_bits(pfn, PageBits{PageBits::offline});
+    }
+  }
   zone.set_watermarks(from.info.watermarks);
   const std::size_t nr_reserves = std::min(from.info.protection.size(), max_nr_zones);
   for (std::size_t i = 0; i < nr_reserves; ++i) {
@@ -186,15 +206,19 @@ inline BlockJudgement locate(const pageblock::Snapshot& snapshot,
   return result;
 }
 
-/// Tries every memory block. Each zone is rebuilt once, and its blocks are tried and undone on one
+/// Judges every memory block. Each zone is rebuilt once, and its blocks are tried and undone on one
 /// copy: what a try leaves behind (free pages, empty per-CPU lists) cannot change the answer for
 /// another block, since no free chunk reaches from one memory block into another and isolation asks
-/// only for the block's own pages. Throws ParseError.
+/// only for the block's own pages. Says again what the pages are, if the kernel sees them otherwise.
+/// Throws ParseError.
 template <pageblock::ZoneConfig Config>
-Judgement judge(const pageblock::Snapshot& snapshot, const pageblock::SnapshotFiles& files) {
+Judgement judge(pageblock::Snapshot& snapshot, const pageblock::SnapshotFiles& files) {
   using namespace pageblock;
+  constexpr bool scans = Config::semantics.isolate_rule == IsolateRule::scan;
   check_geometry<Config>(snapshot, files);
+  if constexpr (scans) apply_v6_1_rules(snapshot, PageWords{files.kpageflags});
   Judgement result;
+  result.rule = Config::semantics.isolate_rule;
   for (const MemoryBlock& block : snapshot.memory.blocks) {
     result.blocks.push_back(locate(snapshot, block));
   }
@@ -204,10 +228,14 @@ Judgement judge(const pageblock::Snapshot& snapshot, const pageblock::SnapshotFi
     if (files.buddyinfo && snapshot.zones[i].buddyinfo) {
       compare_chunks(zone, snapshot.zones[i], *files.buddyinfo, result.notes);
     }
-    Zone<Config> copy = zone;
+    [[maybe_unused]] Zone<Config> copy = zone;
     for (BlockJudgement& block : result.blocks) {
       if (!block.not_tried.empty() || block.zones.front() != i) continue;
-      block.refusal = try_offline(copy, block.block.range);
+      if constexpr (scans) {
+        block.refusal = forecast_offline(zone, block.block.range).refusal;
+      } else {
+        block.refusal = try_offline(copy, block.block.range);
+      }
       block.verdict = block.refusal ? Verdict::refused : Verdict::can_go;
     }
   }

@@ -76,6 +76,20 @@ std::string block_types_of(const SnapshotZone& zone) {
   return text;
 }
 
+bool scans(const OfflineReport& report) { return report.judgement.rule == IsolateRule::scan; }
+
+// What kernels demand of a block before they look at its pages, and what they look at.
+std::string_view block_rules(const OfflineReport& report) {
+  if (scans(report)) {
+    return "v6.1 demands one zone and no holes; it looks at the first pageblock, the last, and "
+           "then "
+           "the others from low to high, and names the first page in the way. Pins it finds only "
+           "when it migrates: it tries until it is interrupted (EINTR).";
+  }
+  return "v3.6 demands one zone; that there must be no holes is a rule of kernels since v5.5, "
+         "applied here because the answer is about whole blocks.";
+}
+
 // What is assumed or cannot be known, so that nobody takes it for read.
 std::vector<std::string> unknowns(const OfflineReport& report) {
   const Snapshot& snapshot = report.snapshot;
@@ -87,13 +101,28 @@ std::vector<std::string> unknowns(const OfflineReport& report) {
                          block_types_of(zone));
   }
   list.push_back(
-      "the type of each pageblock. All are assumed Movable. Another type could only move a refusal "
-      "to an earlier stage: the pages that stand in the way are the same." +
+      (scans(report)
+           ? "the type of each pageblock. All are assumed Movable. v6.1 looks at the pages of all, "
+             "but "
+             "refuses one for CMA, and one that somebody has isolated already."
+           : "the type of each pageblock. All are assumed Movable. Another type could only move a "
+             "refusal to an earlier stage: the pages that stand in the way are the same.") +
       (types.empty() ? types : fmt::format(" pagetypeinfo has only numbers,{}.", types)));
   list.emplace_back(
-      "which pages without flags are the kernel's and which are free on a per-CPU list. They stand "
-      "in the way, except in zone Movable, where the kernel has none: there they are put on the "
-      "list of CPU 0.");
+      scans(report)
+          ? "which pages without flags are the kernel's and which are free on a per-CPU list. They "
+            "are taken for free in zone Movable, where the kernel has none, and in memory blocks "
+            "where nothing else is in the way, as long as zoneinfo counts enough of them; "
+            "elsewhere "
+            "they stand in the way."
+          : "which pages without flags are the kernel's and which are free on a per-CPU list. They "
+            "stand in the way, except in zone Movable, where the kernel has none: there they are "
+            "put on the list of CPU 0.");
+  if (scans(report)) {
+    list.emplace_back(
+        "whether the driver that holds offline pages lets go of them when asked, as virtio-mem "
+        "does: it is taken to.");
+  }
   list.emplace_back("the order of the free lists and of the per-CPU lists. No verdict needs it.");
   list.emplace_back(
       "the orders of the free chunks. Runs of free pages are cut into the largest aligned ones; "
@@ -163,6 +192,7 @@ class TextWriter {
     write_zones();
     write_blocks();
     write_summary();
+    write_attempts();
     write_map();
     auto notes = report_.snapshot.notes;
     notes.insert(notes.end(), report_.judgement.notes.begin(), report_.judgement.notes.end());
@@ -222,11 +252,13 @@ class TextWriter {
 
   void write_head() {
     line("{}", painted("1", fmt::format("offline_check: {}", report_.source)));
+    const std::string because =
+        report_.because.empty() ? std::string{} : fmt::format(" ({})", report_.because);
     paragraph("", "",
               fmt::format("Which memory blocks could be taken offline, judged by the rules of "
-                          "Linux {}. Page frame numbers are hexadecimal, ranges include both ends, "
-                          "counts are pages of {} bytes.",
-                          report_.kernel, page_size));
+                          "Linux {}{}. Page frame numbers are hexadecimal, ranges include both "
+                          "ends, counts are pages of {} bytes.",
+                          report_.kernel, because, page_size));
     std::string names;
     for (const InputFile* file : files_of(report_.files)) {
       names += fmt::format("{}{}", names.empty() ? "" : ", ", file->base_name());
@@ -248,9 +280,11 @@ class TextWriter {
            zone.counts[Movability::movable], zone.counts[Movability::unmovable],
            zone.counts[Movability::unknown], zone.info.per_cpu_count());
     }
-    paragraph("", "",
-              "per-CPU: pages that zoneinfo counts on per-CPU lists. They are free and have no "
-              "flags, so outside zone Movable they are among the unknown.");
+    paragraph(
+        "", "",
+        fmt::format("per-CPU: pages that zoneinfo counts on per-CPU lists. They are free and "
+                    "have no flags, so {} they are among the unknown.",
+                    scans(report_) ? "where nothing speaks for a list" : "outside zone Movable"));
   }
 
   void write_blocks() {
@@ -281,12 +315,13 @@ class TextWriter {
     }
     paragraph(
         "", "",
-        "mov: pages that can be migrated. unmov: pages that cannot, or of which nobody knows. "
-        "can go: empty once the movable pages have left. refused (EBUSY): a page in use "
-        "cannot move. invalid (EINVAL): not tried. v3.6 demands one zone; that there must be "
-        "no holes is a rule of kernels since v5.5, applied here because the answer is about "
-        "whole blocks. wait: whether waiting could help; no if a page of the block is known "
-        "not to move, ? if all in the way are of unknown kind.");
+        fmt::format(
+            "mov: pages that can be migrated. unmov: pages that cannot, or of which nobody knows. "
+            "can go: empty once the movable pages have left. refused (EBUSY): a page in use "
+            "cannot move. invalid (EINVAL): not tried. {} wait: whether waiting could help; no if "
+            "a page of the block is known "
+            "not to move, ? if all in the way are of unknown kind.",
+            block_rules(report_)));
   }
   [[nodiscard]] std::string zone_text(const BlockJudgement& block) const {
     if (block.zones.empty()) return "-";
@@ -336,6 +371,13 @@ class TextWriter {
     if (summary.count(Verdict::not_online) != 0) {
       line("{} are not online.", summary.count(Verdict::not_online));
     }
+  }
+
+  void write_attempts() {
+    if (!report_.attempts) return;
+    title("What the kernel answered when it was asked");
+    text_ += as_text(*report_.attempts);
+    paragraph("", "", as_text(counts_of(*report_.attempts)));
   }
 
   void write_map() {
@@ -392,7 +434,6 @@ void write_zone(JsonWriter& json, const SnapshotZone& zone) {
 }
 
 void write_block(JsonWriter& json, const OfflineReport& report, const BlockJudgement& block) {
-  constexpr std::array<std::string_view, 4> verdicts{"can_go", "refused", "invalid", "not_online"};
   json.begin_object();
   json.member("name", block.block.name).member("state", block.block.state);
   write_range(json, block.block.range);
@@ -403,7 +444,7 @@ void write_block(JsonWriter& json, const OfflineReport& report, const BlockJudge
   json.end();
   write_counts(json, block.counts);
   json.member("without_memory", block.nr_holes);
-  json.member("verdict", verdicts[static_cast<std::size_t>(block.verdict)]);
+  json.member("verdict", to_string(block.verdict));
   json.key("not_tried");
   if (block.not_tried.empty()) {
     json.null();
@@ -446,6 +487,7 @@ std::string as_json(const OfflineReport& report) {
   json.begin_object();
   json.member("schema", schema).member("version", schema_version);
   json.member("source", report.source).member("kernel", report.kernel);
+  if (!report.because.empty()) json.member("kernel_because", report.because);
   json.member("page_size", page_size).member("pageblock_order", pageblock_order.value());
   json.key("files").begin_array();
   for (const InputFile* file : files_of(report.files)) json.value(file->name);
@@ -477,6 +519,11 @@ std::string as_json(const OfflineReport& report) {
   json.member("invalid", summary.count(Verdict::invalid));
   json.member("not_online", summary.count(Verdict::not_online));
   json.end();
+
+  if (report.attempts) {
+    write(json, *report.attempts);
+    write(json, counts_of(*report.attempts));
+  }
 
   auto notes = report.snapshot.notes;
   notes.insert(notes.end(), report.judgement.notes.begin(), report.judgement.notes.end());

@@ -4,10 +4,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pageblock/io/snapshot.hpp"
 
 #include "support/offline_judge.hpp"
+#include "support/recorded_attempts.hpp"
 
 namespace example {
 
@@ -22,6 +24,10 @@ struct OfflineReport {
   /// Seconds for reading and for judging, where the program says how long it took.
   std::optional<double> reading{};
   std::optional<double> judging{};
+  /// Why these rules were followed; empty if they were asked for.
+  std::string_view because{};
+  /// Of a recording: what the kernel answered.
+  std::optional<std::vector<Attempt>> attempts{};
 };
 
 [[nodiscard]] std::string as_text(const OfflineReport& report, bool color);

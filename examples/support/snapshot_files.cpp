@@ -47,6 +47,13 @@ std::optional<InputFile> read_if_there(const fs::path& path) {
 
 }  // namespace
 
+fs::path snapshot_folder(const fs::path& folder) {
+  std::error_code error;
+  const bool is_recording = fs::is_regular_file(folder / "meta.json", error) &&
+                            fs::is_directory(folder / "before", error);
+  return is_recording ? folder / "before" : folder;
+}
+
 SnapshotFiles read_folder(const fs::path& folder) {
   demand_folder(folder);
   SnapshotFiles files;

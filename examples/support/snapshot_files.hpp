@@ -7,6 +7,9 @@
 
 namespace example {
 
+/// Returns the folder that has the files: @p folder, or in a recording "before" in it.
+[[nodiscard]] std::filesystem::path snapshot_folder(const std::filesystem::path& folder);
+
 /// Reads kpageflags, kpagecount, zoneinfo and where present the other files of a snapshot from
 /// @p folder. Each may be plain or compressed, as in kpageflags.xz, and the texts may end in .txt.
 /// Throws ParseError.

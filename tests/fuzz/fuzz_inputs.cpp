@@ -34,6 +34,7 @@
 #include "fuzz/recording.hpp"
 #include "fuzz/scratch_folder.hpp"
 #include "fuzz/target.hpp"
+#include "support/kernel_release.hpp"
 #include "support/offline_judge.hpp"
 #include "support/offline_report.hpp"
 #include "support/read_file.hpp"
@@ -127,13 +128,16 @@ void quote(const InputFile& file) {
   require(test::is_json(json_quoted(file.content)), "no JSON string of", file.content);
 }
 
+template <const Semantics& rules>
 struct Judge : DefaultConfig {
   static constexpr unsigned nr_cpus = 1;
+  static constexpr Semantics semantics = rules;
   using Lock = NullLock;
 };
 
 // A zone that was rebuilt is sound, and what it prints can be read again.
-void check_zone(const Zone<Judge>& zone, const SnapshotZone& from) {
+template <typename Config>
+void check_zone(const Zone<Config>& zone, const SnapshotZone& from) {
   const auto violations = verify(zone);
   if (!violations.empty()) {
     test::fail("the rebuilt zone:", fmt::format("{}", fmt::join(violations, "; ")));
@@ -142,12 +146,12 @@ void check_zone(const Zone<Judge>& zone, const SnapshotZone& from) {
   if (zone.present_pages() == 0) return;
 
   const auto rows = parse_buddyinfo({"buddyinfo", buddyinfo(zone)});
-  require(rows.size() == 1 && rows.front().nr_free.size() == Judge::max_order, "another table");
-  for (unsigned order = 0; order < Judge::max_order; ++order) {
+  require(rows.size() == 1 && rows.front().nr_free.size() == Config::max_order, "another table");
+  for (unsigned order = 0; order < Config::max_order; ++order) {
     require(rows.front().nr_free[order] == zone.nr_free(Order{order}), "other chunks");
   }
   const auto types = parse_pagetypeinfo({"pagetypeinfo", pagetypeinfo(zone)});
-  require(types.page_block_order == Judge::pageblock_order && types.zones.size() == 1,
+  require(types.page_block_order == Config::pageblock_order && types.zones.size() == 1,
           "other blocks");
   std::uint64_t nr_blocks = 0;
   for (const auto& [type, count] : types.zones.front().types) nr_blocks += count;
@@ -155,17 +159,24 @@ void check_zone(const Zone<Judge>& zone, const SnapshotZone& from) {
 }
 
 // From the files to the last word of offline_check.
-void judge(const SnapshotFiles& files) {
-  const Snapshot snapshot = read_snapshot(files);
+template <typename Config>
+void judge_by(const SnapshotFiles& files, std::string_view kernel) {
+  Snapshot snapshot = read_snapshot(files);
+  const example::Judgement judgement = example::judge<Config>(snapshot, files);
   const PageWords kpagecount{files.kpagecount};
   for (const SnapshotZone& zone : snapshot.zones) {
-    check_zone(example::rebuild<Judge>(snapshot, zone, kpagecount), zone);
+    check_zone(example::rebuild<Config>(snapshot, zone, kpagecount), zone);
   }
-  const example::Judgement judgement = example::judge<Judge>(snapshot, files);
   require(judgement.blocks.size() == snapshot.memory.blocks.size(), "blocks without a verdict");
-  const example::OfflineReport report{"fuzz", "v3.6", files, snapshot, judgement};
+  example::OfflineReport report{"fuzz", kernel, files, snapshot, judgement};
+  const auto release = example::guess_release(snapshot);
+  report.because = release ? release->evidence : "nothing says";
   require(!example::as_text(report, true).empty(), "nothing to say");
   require(test::is_json(example::as_json(report)), "the report is no JSON");
+}
+void judge(const SnapshotFiles& files) {
+  judge_by<Judge<kernel::v3_6>>(files, "v3.6");
+  judge_by<Judge<kernel::v6_1>>(files, "v6.1");
 }
 
 void judge_in_memory(const InputFile& file) { judge(test::files_of(file.content)); }

@@ -1,0 +1,62 @@
+# Compares offline_check's verdicts with the answers of the kernel in each recording's meta.json, attempt by attempt,
+# without the program's own comparison; of that, the sum has to be the same.
+#
+#   cmake -DPROGRAM=<offline_check> -DRECORDINGS=<folder>;... -DAT_LEAST=<percent> -P check_answers.cmake
+cmake_minimum_required(VERSION 3.25)
+
+# Sets `verdict_of_<block>` for each memory block, and counts what the program says itself.
+macro(judge folder)
+  execute_process(COMMAND ${PROGRAM} ${folder} --json
+                  RESULT_VARIABLE result OUTPUT_VARIABLE json ERROR_VARIABLE errors)
+  if(NOT result STREQUAL 0)
+    message(FATAL_ERROR "offline_check ${folder}: exit status ${result}:\n${errors}")
+  endif()
+  string(JSON kernel GET "${json}" kernel)
+  if(NOT kernel STREQUAL "v6.1")
+    message(SEND_ERROR "${folder}: judged by the rules of ${kernel}")
+  endif()
+  string(JSON agree GET "${json}" agreement agree)
+  math(EXPR nr_agree_by_program "${nr_agree_by_program} + ${agree}")
+  string(JSON count LENGTH "${json}" blocks)
+  math(EXPR last "${count} - 1")
+  foreach(i RANGE ${last})
+    string(JSON name GET "${json}" blocks ${i} name)
+    string(JSON verdict_of_${name} GET "${json}" blocks ${i} verdict)
+  endforeach()
+endmacro()
+
+set(nr_attempts 0)
+set(nr_agree 0)
+set(nr_agree_by_program 0)
+foreach(folder IN LISTS RECORDINGS)
+  judge(${folder})
+  file(READ ${folder}/meta.json meta)
+  string(JSON count LENGTH "${meta}" steps)
+  math(EXPR last "${count} - 1")
+  foreach(i RANGE ${last})
+    string(JSON what GET "${meta}" steps ${i} 0)
+    string(JSON answer GET "${meta}" steps ${i} 1)
+    if(NOT what MATCHES "^offline (memory[0-9]+)")
+      continue()
+    endif()
+    set(verdict ${verdict_of_${CMAKE_MATCH_1}})
+    math(EXPR nr_attempts "${nr_attempts} + 1")
+    if(verdict STREQUAL "can_go" AND answer EQUAL 0
+       OR verdict STREQUAL "refused" AND answer EQUAL -16
+       OR verdict STREQUAL "invalid" AND answer EQUAL -22)
+      math(EXPR nr_agree "${nr_agree} + 1")
+    else()
+      message(NOTICE "${folder}: ${what}: judged ${verdict}, the kernel answered ${answer}")
+    endif()
+  endforeach()
+endforeach()
+
+message(NOTICE "${nr_agree} of ${nr_attempts} verdicts agree with the kernel.")
+if(NOT nr_agree EQUAL nr_agree_by_program)
+  message(SEND_ERROR "offline_check counts ${nr_agree_by_program} itself.")
+endif()
+math(EXPR demanded "${nr_attempts} * ${AT_LEAST}")
+math(EXPR reached "${nr_agree} * 100")
+if(nr_attempts EQUAL 0 OR reached LESS demanded)
+  message(SEND_ERROR "That is less than ${AT_LEAST} %.")
+endif()
