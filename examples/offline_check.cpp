@@ -199,7 +199,7 @@ struct Check {
   ChosenRules rules;
   Clock::time_point read_at;
   example::Judgement judgement;
-  std::optional<std::vector<example::Attempt>> attempts{};
+  std::optional<std::vector<example::RecordedAttempt>> attempts{};
 };
 
 std::string check(const Options& options) {

@@ -27,7 +27,7 @@ struct OfflineReport {
   /// Why these rules were followed; empty if they were asked for.
   std::string_view because{};
   /// Of a recording: what the kernel answered.
-  std::optional<std::vector<Attempt>> attempts{};
+  std::optional<std::vector<RecordedAttempt>> attempts{};
 };
 
 [[nodiscard]] std::string as_text(const OfflineReport& report, bool color);

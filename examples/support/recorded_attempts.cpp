@@ -10,9 +10,9 @@
 #include <fmt/format.h>
 
 #include "pageblock/io/kpageflags.hpp"
-#include "pageblock/io/line_reader.hpp"
 #include "pageblock/io/recording.hpp"
 
+#include "support/kernel_log.hpp"
 #include "support/read_file.hpp"
 
 namespace example {
@@ -21,39 +21,10 @@ namespace {
 namespace fs = std::filesystem;
 using namespace pageblock;
 
-// A page that the kernel's log shows, and why.
-struct DumpedPage {
-  Pfn pfn;
-  bool is_unmovable;  // otherwise it could not be migrated
-};
-
-// "page:... pfn:0x11000", and some lines below "page dumped because: unmovable page".
-std::vector<DumpedPage> read_dumped_pages(const fs::path& recording) {
-  constexpr std::string_view pfn_key = " pfn:0x";
-  constexpr std::string_view reason_key = "page dumped because: ";
-  std::vector<DumpedPage> pages;
-  const auto log = read_one_of(recording, "dmesg");
-  if (!log) return pages;
-  LineReader reader{*log};
-  Pfn last{};
-  while (reader.next_line()) {
-    const std::string_view line = reader.line();
-    if (const auto at = line.find(pfn_key); at != std::string_view::npos) {
-      const std::string_view digits = line.substr(at + pfn_key.size());
-      last = Pfn{reader.to_number(digits.substr(0, digits.find(' ')), "pfn", 16)};
-    } else if (const auto why = line.find(reason_key); why != std::string_view::npos) {
-      const std::string_view reason = line.substr(why + reason_key.size());
-      if (reason == "unmovable page") pages.push_back({last, true});
-      if (reason == "migration failure") pages.push_back({last, false});
-    }
-  }
-  return pages;
-}
-
 // "offline memory33 (1 s alarm)"
-std::vector<Attempt> read_attempts(const fs::path& recording) {
+std::vector<RecordedAttempt> read_attempts(const fs::path& recording) {
   constexpr std::string_view key = "offline ";
-  std::vector<Attempt> attempts;
+  std::vector<RecordedAttempt> attempts;
   for (const RecordingStep& step : parse_recording_meta(read_file(recording / "meta.json")).steps) {
     const std::string_view what = step.what;
     if (!what.starts_with("offline memory")) continue;
@@ -64,7 +35,7 @@ std::vector<Attempt> read_attempts(const fs::path& recording) {
 }
 
 // The log may begin before the recording, so the last attempt is looked for first.
-void name_pages(std::vector<Attempt>& attempts, const std::vector<DumpedPage>& pages,
+void name_pages(std::vector<RecordedAttempt>& attempts, const std::vector<DumpedPage>& pages,
                 const Snapshot& snapshot) {
   auto next = pages.rbegin();
   for (auto attempt = attempts.rbegin(); attempt != attempts.rend(); ++attempt) {
@@ -81,7 +52,7 @@ void name_pages(std::vector<Attempt>& attempts, const std::vector<DumpedPage>& p
   }
 }
 
-Agreement agreement_of(const Attempt& attempt, const Snapshot& snapshot) {
+Agreement agreement_of(const RecordedAttempt& attempt, const Snapshot& snapshot) {
   if (attempt.verdict == Verdict::not_online) return Agreement::not_judged;
   const bool judged_to_go = attempt.verdict == Verdict::can_go;
   if (judged_to_go == (attempt.result == 0)) return Agreement::agrees;
@@ -90,7 +61,7 @@ Agreement agreement_of(const Attempt& attempt, const Snapshot& snapshot) {
   return was_free ? Agreement::arose_later : Agreement::differs;
 }
 
-std::string verdict_text(const Attempt& attempt) {
+std::string verdict_text(const RecordedAttempt& attempt) {
   switch (attempt.verdict) {
     case Verdict::can_go:
       return "can go";
@@ -103,7 +74,7 @@ std::string verdict_text(const Attempt& attempt) {
   }
 }
 
-std::string answer_text(const Attempt& attempt) {
+std::string answer_text(const RecordedAttempt& attempt) {
   if (attempt.result == 0) return "accepted";
   const std::string page = attempt.page ? fmt::format(" for {:x}", *attempt.page) : std::string{};
   switch (-attempt.result) {
@@ -136,8 +107,8 @@ std::optional<fs::path> recording_of(const fs::path& folder) {
   return std::nullopt;
 }
 
-void AgreementCounts::add(const std::vector<Attempt>& attempts) {
-  for (const Attempt& attempt : attempts) {
+void AgreementCounts::add(const std::vector<RecordedAttempt>& attempts) {
+  for (const RecordedAttempt& attempt : attempts) {
     if (attempt.agreement == Agreement::not_judged) continue;
     ++nr_attempts;
     if (attempt.agreement == Agreement::agrees) ++nr_agree;
@@ -149,7 +120,7 @@ void AgreementCounts::add(const std::vector<Attempt>& attempts) {
   }
 }
 
-AgreementCounts counts_of(const std::vector<Attempt>& attempts) {
+AgreementCounts counts_of(const std::vector<RecordedAttempt>& attempts) {
   AgreementCounts counts;
   counts.add(attempts);
   return counts;
@@ -163,11 +134,11 @@ std::optional<fs::path> recording_behind(const fs::path& folder) {
   return is_before ? recording : std::nullopt;
 }
 
-std::vector<Attempt> compare_attempts(const fs::path& recording, const Snapshot& snapshot,
-                                      const Judgement& judgement) {
-  std::vector<Attempt> attempts = read_attempts(recording);
+std::vector<RecordedAttempt> compare_attempts(const fs::path& recording, const Snapshot& snapshot,
+                                              const Judgement& judgement) {
+  std::vector<RecordedAttempt> attempts = read_attempts(recording);
   name_pages(attempts, read_dumped_pages(recording), snapshot);
-  for (Attempt& attempt : attempts) {
+  for (RecordedAttempt& attempt : attempts) {
     for (const BlockJudgement& block : judgement.blocks) {
       if (block.block.name != attempt.block) continue;
       attempt.verdict = block.verdict;
@@ -178,9 +149,9 @@ std::vector<Attempt> compare_attempts(const fs::path& recording, const Snapshot&
   return attempts;
 }
 
-std::string as_text(const std::vector<Attempt>& attempts) {
+std::string as_text(const std::vector<RecordedAttempt>& attempts) {
   std::string text;
-  for (const Attempt& attempt : attempts) {
+  for (const RecordedAttempt& attempt : attempts) {
     text += fmt::format("{:8} {:18} {:18} {}\n", attempt.block, verdict_text(attempt),
                         answer_text(attempt),
                         agreement_texts[static_cast<std::size_t>(attempt.agreement)]);
@@ -206,7 +177,7 @@ std::string as_text(const AgreementCounts& counts) {
   return text;
 }
 
-void write(JsonWriter& json, const std::vector<Attempt>& attempts) {
+void write(JsonWriter& json, const std::vector<RecordedAttempt>& attempts) {
   const auto write_page = [&](std::string_view key, const std::optional<Pfn>& page) {
     json.key(key);
     if (page) {
@@ -216,7 +187,7 @@ void write(JsonWriter& json, const std::vector<Attempt>& attempts) {
     }
   };
   json.key("attempts").begin_array();
-  for (const Attempt& attempt : attempts) {
+  for (const RecordedAttempt& attempt : attempts) {
     json.begin_object().member("block", attempt.block);
     json.member("verdict", to_string(attempt.verdict));
     write_page("pfn", attempt.judged_page);

@@ -36,7 +36,7 @@ enum class Agreement {
 };
 
 /// One attempt of a recording.
-struct Attempt {
+struct RecordedAttempt {
   std::string block;
   /// 0 or a negative errno.
   std::int64_t result = 0;
@@ -59,21 +59,21 @@ struct AgreementCounts {
   std::size_t nr_pages = 0;
   std::size_t nr_same_page = 0;
 
-  void add(const std::vector<Attempt>& attempts);
+  void add(const std::vector<RecordedAttempt>& attempts);
 };
-[[nodiscard]] AgreementCounts counts_of(const std::vector<Attempt>& attempts);
+[[nodiscard]] AgreementCounts counts_of(const std::vector<RecordedAttempt>& attempts);
 
 /// Reads the attempts of a recording, in their order, and compares them. Throws ParseError.
-[[nodiscard]] std::vector<Attempt> compare_attempts(const std::filesystem::path& recording,
-                                                    const pageblock::Snapshot& snapshot,
-                                                    const Judgement& judgement);
+[[nodiscard]] std::vector<RecordedAttempt> compare_attempts(const std::filesystem::path& recording,
+                                                            const pageblock::Snapshot& snapshot,
+                                                            const Judgement& judgement);
 
 /// Returns a line for each attempt.
-[[nodiscard]] std::string as_text(const std::vector<Attempt>& attempts);
+[[nodiscard]] std::string as_text(const std::vector<RecordedAttempt>& attempts);
 /// Returns, for example, "8 of 8 attempts (100.0 %) agree with the kernel."
 [[nodiscard]] std::string as_text(const AgreementCounts& counts);
 
-void write(pageblock::JsonWriter& json, const std::vector<Attempt>& attempts);
+void write(pageblock::JsonWriter& json, const std::vector<RecordedAttempt>& attempts);
 void write(pageblock::JsonWriter& json, const AgreementCounts& counts);
 
 }  // namespace example

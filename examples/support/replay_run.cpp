@@ -19,6 +19,7 @@
 #include "pageblock/io/recording.hpp"
 #include "pageblock/io/trace_decoder.hpp"
 
+#include "support/kernel_log.hpp"
 #include "support/read_file.hpp"
 #include "support/replay_engine.hpp"
 #include "support/replay_history.hpp"
@@ -108,19 +109,8 @@ void apply_all(const InputFile& trace, const std::vector<recorded::Operation>& o
 // The pages that the kernel's log names as the ones in the way, in this order.
 std::vector<Pfn> refusing_pages(const fs::path& folder) {
   std::vector<Pfn> pages;
-  const auto log = read_one_of(folder, "dmesg");
-  if (!log) return pages;
-  LineReader reader{*log};
-  std::optional<Pfn> last;
-  while (reader.next_line()) {
-    constexpr std::string_view pfn = " pfn:0x";
-    if (const auto at = reader.line().find(pfn); at != std::string_view::npos) {
-      const std::string_view digits = reader.line().substr(at + pfn.size());
-      last = Pfn{reader.to_number(digits.substr(0, digits.find(' ')), "pfn:", 16)};
-    }
-    if (last && reader.line().ends_with("page dumped because: unmovable page")) {
-      pages.push_back(*std::exchange(last, std::nullopt));
-    }
+  for (const DumpedPage& page : read_dumped_pages(folder)) {
+    if (page.is_unmovable) pages.push_back(page.pfn);
   }
   return pages;
 }

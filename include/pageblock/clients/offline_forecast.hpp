@@ -108,7 +108,8 @@ OfflineForecast forecast_emptying(const Zone<Config>& zone, const PfnRange& rang
 /// Locking:  takes zone.lock once per block and then for the pages, and the CPUs' locks. Throws
 ///           std::bad_alloc.
 /// Kernel:   The end must be that of a section; the model knows none. That the last holder of
-///           PageOffline pages lets go of them (MEM_GOING_OFFLINE) is the caller's to model.
+///           PageOffline pages lets go of them (MEM_GOING_OFFLINE) is the caller's to model. What
+///           is accepted and has nothing to migrate, offline_pages() takes offline.
 template <ZoneConfig Config>
 [[nodiscard]] OfflineForecast forecast_offline(
     const Zone<Config>& zone,

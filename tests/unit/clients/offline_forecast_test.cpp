@@ -1,7 +1,12 @@
 /// forecast_offline(): what v6.1 would answer.
 #include "pageblock/clients/offline_forecast.hpp"
 
+#include <cstdint>
+#include <random>
+#include <vector>
+
 #include "pageblock/base/semantics.hpp"
+#include "pageblock/clients/memory_hotplug.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/page_alloc.hpp"
@@ -138,4 +143,45 @@ TEST_CASE("forecast_offline takes a free chunk that reaches across the borders f
           "[offline_forecast]") {
   const NewZone zone = zone_with({});  // chunks of two blocks
   CHECK(forecast_offline(zone, {block(1), block(3)}) == OfflineForecast{});
+}
+
+TEST_CASE("forecast_offline says what offline_pages then answers where nothing is to be migrated",
+          "[offline_forecast]") {
+  // One of many kinds of pages in each of 32 places, most of them free.
+  std::mt19937 random{20};
+  std::uint64_t nr_accepted = 0;
+  std::uint64_t nr_refused = 0;
+  for (int round = 0; round < 300; ++round) {
+    NewZone zone = zone_with({});
+    zone.set_pageset(1, 100);
+    for (int i = 0; i < 4; ++i) {
+      const auto page =
+          alloc_pages(zone, cpu0, Order{random() % 3U == 0 ? 1U : 0U},
+                      random() % 2 == 0 ? MigrateType::movable : MigrateType::unmovable);
+      REQUIRE(page);
+      const Pfn pfn = page->pfn();
+      const PageBits bits = zone.memmap().bits(pfn);
+      switch (random() % 4) {
+        case 0:
+          free_pages(zone, cpu1, pfn, Order{0});
+          break;
+        case 1:
+          zone.memmap().set_bits(pfn, PageBits{PageBits::offline});
+          break;
+        case 2:
+          zone.memmap().set_bits(pfn, bits.with(PageBits::reserved));
+          break;
+        default:
+          break;
+      }
+    }
+    const PfnRange whole{block(random() % 4), block(4)};
+    const OfflineForecast forecast = forecast_offline(zone, whole);
+    NewZone copy = zone;
+    CHECK(forecast.nr_to_migrate == 0);
+    CHECK(offline_pages(copy, whole.start, whole.nr_pages()) == forecast.status);
+    ++(forecast.status == ok ? nr_accepted : nr_refused);
+  }
+  CHECK(nr_accepted > 50);
+  CHECK(nr_refused > 50);
 }
