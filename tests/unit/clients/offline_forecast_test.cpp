@@ -92,17 +92,17 @@ TEST_CASE("forecast_offline counts what is to be migrated, with the tails", "[of
   //      LRU |    | LRU, order 2 |    | LRU, 2 references
   NewZone zone =
       zone_with({{range(16, 17), 1, true}, {range(18, 22), 1, true}, {range(23, 24), 2, true}});
-  for (const std::uint64_t tail : {19U, 20U, 21U}) zone.memmap().set_bits(Pfn{tail}, PageBits{});
+  for (const std::uint64_t tail : Pfns{19, 20, 21}) zone.memmap().set_bits(Pfn{tail}, PageBits{});
   CHECK(forecast_offline(zone, two_blocks) == OfflineForecast{ok, {}, 6});
 }
 
 TEST_CASE("forecast_offline expects the per-CPU lists to be drained", "[offline_forecast]") {
   NewZone zone = zone_with({{range(16, 24)}});
   zone.set_pageset(1, 100);
-  for (const std::uint64_t pfn : {16U, 17U, 20U}) free_pages(zone, cpu0, Pfn{pfn}, Order{0});
+  for (const std::uint64_t pfn : Pfns{16, 17, 20}) free_pages(zone, cpu0, Pfn{pfn}, Order{0});
   zone.memmap().set_bits(Pfn{19}, PageBits{});  // the tail of 18
   free_pages(zone, cpu1, Pfn{18}, Order{1});
-  for (const std::uint64_t pfn : {21U, 22U, 23U}) free_pages(zone, cpu1, Pfn{pfn}, Order{0});
+  for (const std::uint64_t pfn : Pfns{21, 22, 23}) free_pages(zone, cpu1, Pfn{pfn}, Order{0});
   REQUIRE(zone.pcp(cpu0).count == 3);
   REQUIRE(zone.pcp(cpu1).count == 5);
   CHECK(forecast_offline(zone, two_blocks) == OfflineForecast{});
