@@ -19,7 +19,13 @@ void ReplayEngine::on(const recorded::Allocation& request) {
   } else if (!PerCpuPages<ReplayConfig>::has_lists(request.order)) {
     throw ParseError{fmt::format("order {} has no per-CPU lists", request.order)};
   }
+  if (request.source == recorded::Source::captured) {
+    take("chunks handed to compacting tasks");
+    take_observed(zone, *request.pfn, request.order);
+    return mark_in_use(zone, *request.pfn, request.order, allocator::looks_movable(request));
+  }
   skip_unseen(zone, type, request.order);
+  const bool was_turned = turn_lists(zone, request);
   watch(zone);
   std::optional<Pfn> got;
   {
@@ -39,7 +45,7 @@ void ReplayEngine::on(const recorded::Allocation& request) {
     return;
   }
   take("zones of requests");
-  result_.allocations.count(got == request.pfn);
+  result_.allocations.count(got == request.pfn && !was_turned);
   compare(request.refill, zone.tracer().refilled, result_.refills);
   if (got != request.pfn) {
     note_miss(zone, request, got);
@@ -47,6 +53,41 @@ void ReplayEngine::on(const recorded::Allocation& request) {
     take_observed(zone, *request.pfn, request.order);
   }
   mark_in_use(zone, *request.pfn, request.order, allocator::looks_movable(request));
+}
+
+// Compaction turns the free lists that it searches, so that it finds others next time. No event shows
+// that, but the first chunk taken from such a list does: it is mispredicted, and the list is turned.
+bool ReplayEngine::turn_lists(ReplayZone& zone, const recorded::Allocation& request) {
+  const bool is_from_buddy = !request.refill.empty() || request.source == recorded::Source::buddy ||
+                             !PerCpuPages<ReplayConfig>::has_lists(request.order);
+  if (!compacted_ || !request.pfn || !is_from_buddy) return false;
+  const Memmap<ReplayConfig>& map = zone.memmap();
+  bool was_turned = false;
+  const auto turn = [&](Pfn pfn, Order order, MigrateType type) {
+    const auto chunk = map.free_chunk_of(pfn);
+    if (!chunk || map.bits(*chunk) != PageBits::chunk(order, type)) return;
+    if (const auto head = turn_to_head(zone, pfn)) {
+      take("free lists that compaction turned");
+      note_miss(zone, request, *head);
+      was_turned = true;
+    }
+  };
+  const std::vector<Pfn>& pages =
+      request.refill.empty() ? std::vector{*request.pfn} : request.refill;
+  const MigrateType type = type_of(request.migratetype);
+  std::uint64_t behind = 0;  // the pages that smaller chunks give
+  for (Order order = request.order; order <= ReplayZone::top_order; ++order) {
+    const std::uint64_t nr = zone.free_area().nr_free(order, type);
+    if (nr == 0) continue;
+    if (behind >= pages.size()) break;
+    turn(pages[behind], order, type);
+    behind += nr << (order.value() - request.order.value());
+  }
+  if (behind == 0 && !request.steals.empty()) {
+    const auto chunk = map.free_chunk_of(request.steals.front().pfn);
+    if (chunk) turn(*chunk, map.bits(*chunk).order(), map.bits(*chunk).list_type());
+  }
+  return was_turned;
 }
 
 void ReplayEngine::give_back(ReplayZone& zone, const recorded::Allocation& request, Pfn pfn) {

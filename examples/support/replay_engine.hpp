@@ -150,6 +150,7 @@ class ReplayEngine {
       mark_in_use(zone, pfn, Order{0}, zone.memmap().bits(pfn).has(PageBits::lru));
     }
   }
+  void on(const pageblock::recorded::Compaction&) { compacted_ = true; }
   void on(const pageblock::recorded::Retype& retype) {
     if (machine_.find(retype.pfn) == nullptr) return;  // memory that is being added
     ReplayZone& zone = machine_.zone_of(retype.pfn);
@@ -213,6 +214,7 @@ class ReplayEngine {
 
   void expect_drain(Part& part, const pageblock::recorded::Free& free);
   void skip_unseen(ReplayZone& zone, MigrateType type, Order order);
+  bool turn_lists(ReplayZone& zone, const pageblock::recorded::Allocation& request);
   void give_back(ReplayZone& zone, const pageblock::recorded::Allocation& request, Pfn pfn);
   void note_miss(const ReplayZone& zone, const pageblock::recorded::Allocation& request,
                  std::optional<Pfn> predicted);
@@ -229,6 +231,7 @@ class ReplayEngine {
   ReplayResult& result_;
   const pageblock::recorded::Operation* operation_ = nullptr;
   Settings settings_;
+  bool compacted_ = false;
   bool is_attempting_ = false;  // the last attempt of the result
   MigrateType undo_type_ = MigrateType::movable;
   std::optional<pageblock::PfnRange> offlining_;

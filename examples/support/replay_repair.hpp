@@ -74,6 +74,25 @@ std::optional<pageblock::PfnRange> take_from_pcp(Zone& zone, pageblock::Pfn pfn)
   return std::nullopt;
 }
 
+/// Turns the list of the free chunk that holds @p pfn until the chunk is at its head. Returns the head
+/// that was there, or nothing if the page is not free or its chunk was the head.
+template <typename Zone>
+std::optional<pageblock::Pfn> turn_to_head(Zone& zone, pageblock::Pfn pfn) {
+  using namespace pageblock;
+  auto& map = zone.memmap();
+  const auto chunk = map.free_chunk_of(pfn);
+  if (!chunk) return std::nullopt;
+  const Order order = map.bits(*chunk).order();
+  const MigrateType type = map.bits(*chunk).list_type();
+  const Pfn was = zone.free_area().head(map, order, type);
+  if (was == *chunk) return std::nullopt;
+  for (Pfn head = was; head != *chunk; head = zone.free_area().head(map, order, type)) {
+    zone.free_area().del(map, head);
+    zone.free_area().add_tail(map, head, order, type);
+  }
+  return was;
+}
+
 /// Takes the pages [pfn, pfn + 2^order) from wherever they are free.
 template <typename Zone>
 void take_observed(Zone& zone, pageblock::Pfn pfn, pageblock::Order order) {

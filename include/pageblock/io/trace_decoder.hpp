@@ -61,6 +61,9 @@ class TraceDecoder : private detail::RequestDecoder {
     add(recorded::TestIsolated{{event.start_pfn, event.end_pfn}, event.fin_pfn, event.success});
   }
   void on(const ftrace::TracingMarkWrite& event) { add(recorded::Mark{event.text}); }
+  void on(const ftrace::UnknownEvent& event) {
+    if (event.name == "mm_compaction_begin") add(recorded::Compaction{});
+  }
   void on(const ftrace::Probe& event);
   void on(const auto&) {}
 

@@ -30,9 +30,10 @@ struct Steal {
 
 /// Where a request takes its page from.
 enum class Source : std::uint8_t {
-  any,    ///< as its order says
-  buddy,  ///< the buddy lists although its order has per-CPU lists: their lock was busy
-  bulk,   ///< a per-CPU list, one of many pages for the bulk allocator
+  any,       ///< as its order says
+  buddy,     ///< the buddy lists although its order has per-CPU lists: their lock was busy
+  bulk,      ///< a per-CPU list, one of many pages for the bulk allocator
+  captured,  ///< none: a task that compacts memory for itself was handed a chunk as it was freed
 };
 
 /// A request to one zone; no pfn if the zone could not serve it.
@@ -157,6 +158,9 @@ struct SplitPage {
   Order order{};
 };
 
+/// Compaction begins. It turns free lists round, without an event.
+struct Compaction {};
+
 /// A pageblock got another type outside of steals and isolation: the HighAtomic reserve.
 struct Retype {
   Pfn pfn{};
@@ -199,7 +203,7 @@ struct Operation {
   Cpu cpu{};
   std::variant<Allocation, FailedRequest, Free, Drain, DrainAll, PcpDisable, PcpEnable, PcpSettings,
                Reclaim, SetIsolate, UnsetIsolate, IsolateRange, TestIsolated, SplitFree,
-               IsolateSingle, IsolateFree, PutBack, SplitPage, Retype, OfflineBegin,
+               IsolateSingle, IsolateFree, PutBack, SplitPage, Compaction, Retype, OfflineBegin,
                OfflineIsolated, OfflineEnd, OnlineBegin, ContigBegin, ContigEnd, Mark>
       what;
 };

@@ -39,6 +39,8 @@ class RequestDecoder {
   explicit RequestDecoder(const InputFile& file)
       : reader_{file},
         has_pcp_probes_{file.content.find(" pcp_free: (") != std::string_view::npos},
+        has_locked_lines_{file.content.find(" mm_page_alloc_zone_locked: ") !=
+                          std::string_view::npos},
         has_drain_probes_{file.content.find(" drain_zone_cpu: (") != std::string_view::npos} {}
 
   // What a CPU is in the middle of.
@@ -165,10 +167,14 @@ class RequestDecoder {
       unanswered_.erase(found);
       return;
     }
-    add(recorded::Allocation{.pfn = event.pfn,
-                             .order = event.order,
-                             .migratetype = event.migratetype,
-                             .gfp_flags = event.gfp_flags});
+    // What comes from the buddy lists has been there before, if there are such lines.
+    const bool is_captured = has_locked_lines_ && !has_pcp_orders(event.order);
+    add(recorded::Allocation{
+        .pfn = event.pfn,
+        .order = event.order,
+        .migratetype = event.migratetype,
+        .source = is_captured ? recorded::Source::captured : recorded::Source::any,
+        .gfp_flags = event.gfp_flags});
   }
 
   // Orders that have per-CPU lists: 0 to 3, and huge pages.
@@ -242,6 +248,7 @@ class RequestDecoder {
 
   FtraceReader reader_;
   bool has_pcp_probes_;
+  bool has_locked_lines_;
   bool has_drain_probes_;
   std::vector<recorded::Operation> operations_;
   std::vector<OfCpu> cpus_;
