@@ -214,6 +214,10 @@ class ReplayEngine {
 
   void expect_drain(Part& part, const pageblock::recorded::Free& free);
   void skip_unseen(ReplayZone& zone, MigrateType type, Order order);
+  [[nodiscard]] bool lacks_refill(const ReplayZone& zone,
+                                  const pageblock::recorded::Allocation& request) const;
+  [[nodiscard]] std::optional<Pfn> serve(ReplayZone& zone,
+                                         const pageblock::recorded::Allocation& request);
   bool turn_lists(ReplayZone& zone, const pageblock::recorded::Allocation& request);
   void give_back(ReplayZone& zone, const pageblock::recorded::Allocation& request, Pfn pfn);
   void note_miss(const ReplayZone& zone, const pageblock::recorded::Allocation& request,

@@ -144,6 +144,27 @@ TEST_CASE("replay_recording notices another page, shows the lists and goes on wi
   CHECK(example::as_text(report).find("First misprediction: line 15, ") != std::string::npos);
 }
 
+TEST_CASE("replay_recording does not fill a list that the kernel did not fill", "[replay]") {
+  // The first chunk asked for as movable: that list is empty, and no refill is in the trace.
+  Copy copy;
+  copy.change("trace", "pfn=0x552c order=1 migratetype=0", "pfn=0x552c order=1 migratetype=1");
+  const ReplayReport report = copy.replay();
+  check(report.result.allocations, 51, 52);
+  REQUIRE(report.result.first);
+  CHECK(!report.result.first->predicted);
+  CHECK(report.result.first->observed == Pfn{0x552c});
+  CHECK(report.result.differences->empty());
+
+  // While memory is compacted, the page may have been handed to the task that it was freed for.
+  copy.change("trace", "mm_page_alloc: page=00000000db10905f pfn=0x552c",
+              "mm_compaction_begin: mode=sync\n sh-1 [000] ..... 3.001240: "
+              "mm_page_alloc: page=00000000db10905f pfn=0x552c");
+  const ReplayReport compacting = copy.replay();
+  check(compacting.result.allocations, 51, 51);
+  CHECK(compacting.result.taken.at("chunks handed to compacting tasks") == 1);
+  CHECK(compacting.agrees());
+}
+
 TEST_CASE("replay_recording notices lists that differ at T1, in order and in length", "[replay]") {
   Copy copy;
   const ReplayReport same = copy.replay();
