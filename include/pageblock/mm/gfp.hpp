@@ -40,11 +40,14 @@ inline constexpr Gfp gfp_highuser_movable{.migratetype = MigrateType::movable,
 
 /// Returns the alloc_flags of a request for 2^order pages that found too little at the low
 /// watermark: now the lowest counts, and the urgent ones dig below it.
-/// Kernel: gfp_to_alloc_flags(). That v6.1 gives the memory of urgent requests only to those with
-///         __GFP_HIGH came with a stable update.
+/// Kernel: gfp_to_alloc_flags(), gfp_to_alloc_flags_cma(). That v6.1 gives the memory of urgent
+///         requests only to those with __GFP_HIGH came with a stable update.
+template <ZoneConfig Config>
 [[nodiscard]] constexpr unsigned gfp_to_alloc_flags(const Gfp& gfp, Order order) {
   unsigned flags = alloc_flags::wmark_min;
-  if (gfp.migratetype == MigrateType::movable) flags |= alloc_flags::cma;
+  if (Config::semantics.has(MigrateType::cma) && gfp.migratetype == MigrateType::movable) {
+    flags |= alloc_flags::cma;
+  }
   if (gfp.kswapd_reclaim) flags |= alloc_flags::kswapd;
   if (gfp.high) flags |= alloc_flags::min_reserve;
   if (gfp.direct_reclaim || gfp.nomemalloc) return flags;

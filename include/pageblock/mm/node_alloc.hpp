@@ -172,7 +172,7 @@ template <ZoneConfig Config>
 template <ZoneConfig Config, SlowPath<Config> Reclaim = NoReclaim>
 [[nodiscard]] NodeAllocation<Config> alloc_pages(Node<Config>& node, Cpu cpu, Order order,
                                                  const Gfp& gfp, Reclaim&& slow_path = {}) {
-  const unsigned slow = gfp_to_alloc_flags(gfp, order);
+  const unsigned slow = gfp_to_alloc_flags<Config>(gfp, order);
   constexpr unsigned always = alloc_flags::cma | alloc_flags::kswapd;
   const unsigned fast =
       (slow & always) | alloc_flags::wmark_low | detail::nofragment_flag(node, gfp.highest_zone);
