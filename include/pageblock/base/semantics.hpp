@@ -85,6 +85,10 @@ struct Semantics {
   /// x86-64 kernels that v6.1 is built as) they never are.
   bool zone_relative_blocks;
 
+  /// Whether pageblocks can be isolated, reserved or for CMA where mobility grouping is off; in v3.6
+  /// unmovable is written for every type then.
+  bool special_types_ungrouped;
+
   /// For each type that requests have (in the order of pcp_types): where they fall back to.
   std::array<FallbackRow, nr_pcp_types> fallbacks;
 
@@ -157,6 +161,7 @@ inline constexpr Semantics v3_6{
                       MigrateType::reserve, MigrateType::cma, MigrateType::isolate},
                      6},
     .zone_relative_blocks = true,
+    .special_types_ungrouped = false,
     .fallbacks = {{{{MigrateType::reclaimable, MigrateType::movable}, 2},
                    {{MigrateType::unmovable, MigrateType::movable}, 2},
                    {{MigrateType::cma, MigrateType::reclaimable, MigrateType::unmovable}, 3}}},
@@ -183,6 +188,7 @@ inline constexpr Semantics v6_1{
                       MigrateType::highatomic, MigrateType::cma, MigrateType::isolate},
                      6},
     .zone_relative_blocks = false,
+    .special_types_ungrouped = true,
     .fallbacks = {{{{MigrateType::reclaimable, MigrateType::movable}, 2},
                    {{MigrateType::unmovable, MigrateType::movable}, 2},
                    {{MigrateType::reclaimable, MigrateType::unmovable}, 2}}},

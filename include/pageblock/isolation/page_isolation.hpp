@@ -21,6 +21,7 @@
 #include "pageblock/mm/fallback.hpp"
 #include "pageblock/mm/page.hpp"
 #include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/pageblock_flags.hpp"
 #include "pageblock/mm/zone.hpp"
 
 namespace pageblock {
@@ -142,7 +143,8 @@ Status undo_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, M
   // The kernel would stop in the middle; the model looks before it begins, if that can be at all.
   // In an unaligned zone two blocks can share an entry of types: unless it keeps type isolate, the
   // second finds it given back. Without the lock a count may be stale.
-  const bool stays_isolate = type == MigrateType::isolate && zone.mobility_grouping();
+  const bool stays_isolate =
+      PageblockFlags<Config>::written(type, zone.mobility_grouping()) == MigrateType::isolate;
   const std::uint64_t nr_blocks =
       (blocks.nr_pages() + Zone<Config>::pageblock_nr_pages - 1) >> Config::pageblock_order;
   const auto exceeds_counter = [&] {

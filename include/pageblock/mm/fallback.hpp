@@ -14,6 +14,7 @@
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/base/tracepoint.hpp"
 #include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/pageblock_flags.hpp"
 #include "pageblock/mm/watermark.hpp"
 #include "pageblock/mm/zone.hpp"
 
@@ -30,14 +31,14 @@ template <ZoneConfig Config>
 }
 
 /// Writes the type of the pageblock that holds @p pfn; moves nothing, counts nothing. With mobility
-/// grouping off it writes unmovable, whatever @p type is.
+/// grouping off it writes unmovable: in v3.6 whatever @p type is, in v6.1 for types of requests.
 /// Requires: @p zone spans @p pfn; the kernel has @p type.
 /// Locking:  the caller holds zone.lock, or nobody else uses the zone.
 template <ZoneConfig Config>
 void set_pageblock_migratetype(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   bug_on(!zone.spans(pfn), "pfn is not in the zone");
   bug_on(!has_type<Config>(type), "no such migratetype");
-  zone.pageblock_flags().set(pfn, zone.mobility_grouping() ? type : MigrateType::unmovable);
+  zone.pageblock_flags().set(pfn, PageblockFlags<Config>::written(type, zone.mobility_grouping()));
 }
 
 /// Moves the free chunks that begin in the pageblock of @p pfn to the lists of @p type: to their

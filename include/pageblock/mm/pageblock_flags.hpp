@@ -34,6 +34,12 @@ class PageblockFlags {
         types_((start_pfn - start_pfn_ + spanned_pages + Blocks::pageblock_nr_pages - 1) >>
                Config::pageblock_order) {}
 
+  /// Returns the type that a block gets where @p type is written.
+  [[nodiscard]] static constexpr MigrateType written(MigrateType type, bool mobility_grouping) {
+    const bool is_special = Config::semantics.special_types_ungrouped && !is_pcp_type(type);
+    return mobility_grouping || is_special ? type : MigrateType::unmovable;
+  }
+
   /// Returns the number of pageblocks, the last of which may be cut by the zone's end.
   [[nodiscard]] std::size_t size() const { return types_.size(); }
 

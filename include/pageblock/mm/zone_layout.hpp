@@ -55,7 +55,8 @@ struct ZoneLayout {
   /// Memory in use that can be freed.
   std::vector<InUseRange> in_use{};
   std::vector<BlockTypeRange> block_types{};
-  /// False on tiny machines (page_group_by_mobility_disabled): each type written is unmovable.
+  /// False on tiny machines (page_group_by_mobility_disabled): each type written is unmovable, in
+  /// v6.1 each that requests have.
   bool mobility_grouping = true;
   /// The largest chunks that population frees; more than the largest order means the largest.
   Order populate_order{31};

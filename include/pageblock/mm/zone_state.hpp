@@ -94,7 +94,7 @@ ZoneState<Config>::ZoneState(const ZoneLayout& layout)
   flags = PageblockFlags<Config>{start_pfn, spanned_pages};
   for (const BlockTypeRange& typed : layout.block_types) {
     for (Pfn pfn = typed.range.start; pfn < typed.range.end; pfn += Blocks::pageblock_nr_pages) {
-      flags.set(pfn, mobility_grouping ? typed.type : MigrateType::unmovable);
+      flags.set(pfn, PageblockFlags<Config>::written(typed.type, mobility_grouping));
     }
   }
 

@@ -6,6 +6,7 @@
 
 #include "support/catch.hpp"
 #include "support/recording_tracer.hpp"
+#include "support/v6_1_zones.hpp"
 #include "support/violation.hpp"
 #include "support/words.hpp"
 #include "support/zones.hpp"
@@ -197,6 +198,18 @@ TEST_CASE("set_migratetype_isolate never makes a block look isolated without mob
   CHECK(free_list(zone, 4, MigrateType::isolate) == Pfns{0});
   unset_migratetype_isolate(zone, block(0), MigrateType::movable);
   CHECK(zone.nr_pageblock_isolate() == 2);
+}
+
+TEST_CASE("start_isolate_page_range of v6.1 isolates without mobility grouping, too",
+          "[page_isolation]") {
+  TinyV6_1Zone zone{ZoneLayout{.spanned_pages = 16, .mobility_grouping = false}};
+  const auto movable = MigrateType::movable;
+  CHECK(start_isolate_page_range(zone, block(0), block(1), movable, 0) == ok);
+  CHECK(get_pageblock_migratetype(zone, block(0)) == MigrateType::isolate);
+  CHECK(zone.nr_pageblock_isolate() == 1);
+  CHECK(undo_isolate_page_range(zone, block(0), block(1), movable) == ok);
+  CHECK(get_pageblock_migratetype(zone, block(0)) == MigrateType::unmovable);
+  CHECK(zone.nr_pageblock_isolate() == 0);
 }
 
 TEST_CASE("set_migratetype_isolate begins at the given page in a block cut by the zone's start",

@@ -7,6 +7,7 @@
 
 #include "support/catch.hpp"
 #include "support/recording_tracer.hpp"
+#include "support/v6_1_zones.hpp"
 #include "support/violation.hpp"
 #include "support/zones.hpp"
 
@@ -58,6 +59,17 @@ TEST_CASE("set_pageblock_migratetype writes unmovable while mobility grouping is
   set_pageblock_migratetype(zone, Pfn{8}, isolate);
   CHECK(get_pageblock_migratetype(zone, Pfn{8}) == unmovable);
   CHECK(zone.nr_pageblock_isolate() == 0);
+}
+
+TEST_CASE("set_pageblock_migratetype of v6.1 does so for the types of requests only",
+          "[fallback]") {
+  TinyV6_1Zone zone{{.spanned_pages = 32, .mobility_grouping = false}};
+  set_pageblock_migratetype(zone, Pfn{0}, movable);
+  CHECK(get_pageblock_migratetype(zone, Pfn{0}) == unmovable);
+  for (const MigrateType type : {isolate, cma, MigrateType::highatomic}) {
+    set_pageblock_migratetype(zone, Pfn{8}, type);
+    CHECK(get_pageblock_migratetype(zone, Pfn{8}) == type);
+  }
 }
 
 TEST_CASE("get_pageblock_migratetype and set_pageblock_migratetype report a pfn outside",
