@@ -102,6 +102,7 @@ TEST_CASE("zone_watermark_ok of v6.1 looks for a chunk only where the request ma
   using namespace alloc_flags;
   const TinyV6_1Zone urgent = fragmented(MigrateType::highatomic, true);
   CHECK(!ok_for(urgent, 1, 0));
+  CHECK(ok_for(urgent, 0, 0));  // nor are requests for one page asked where it is
   CHECK(!ok_for(urgent, 1, 0, min_reserve | non_block | cma));
   CHECK(ok_for(urgent, 1, 0, highatomic));
   CHECK(ok_for(urgent, 1, 0, oom));
