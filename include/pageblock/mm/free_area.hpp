@@ -94,8 +94,8 @@ class FreeArea {
   ///     to the heads      [q p a b]        descending, in front of what was there
   ///     to the tails      [a b p q]        ascending, behind it
   ///
-  /// Pages that were freed in ascending order lie on their list in descending order. What lies
-  /// side by side there is taken off as one chain; it stays linked where that is its new order.
+  /// What lies side by side on its list is taken off as one chain; it stays linked where that is
+  /// its new order. (Pages that were freed in ascending order lie there in descending order.)
   std::uint64_t move(Map& map, Pfn start, Pfn end, MigrateType type) {
     Chain chain;
     std::uint64_t moved = 0;
@@ -131,7 +131,7 @@ class FreeArea {
       const Index buddy = page ^ pages(order);
       last_buddy = map.bits_of(buddy);
       if (!last_buddy.is_chunk(order)) break;
-      if (!may_merge(map, flags, buddy, order, type)) break;
+      if (order >= Blocks::pageblock_order && !flags.may_merge(map.pfn(buddy), type)) break;
       auto other = map.slot(buddy);
       del(map, buddy, other);
       if (buddy < page) {
@@ -299,19 +299,14 @@ class FreeArea {
     const Order order = chain.bits.order();
     List& from = list_of(order, chain.bits.list_type());
     List& to = list_of(order, type);
-    if constexpr (Config::semantics.move_to == ListEnd::head) {
-      const Index before = map.slot(chain.front).prev();
-      unlink(map, from, chain.front, before, chain.back, map.slot(chain.back).next());
-    } else {
-      unlink(map, from, chain.front, chain.anew.before, chain.back, chain.anew.behind);
-    }
+    constexpr bool stays_linked = Config::semantics.move_to == ListEnd::head;
+    const Index before = stays_linked ? map.slot(chain.front).prev() : chain.anew.before;
+    const Index behind = stays_linked ? map.slot(chain.back).next() : chain.anew.behind;
+    unlink(map, from, chain.front, before, chain.back, behind);
     take_from_size(from, chain.nr);
     if (from.size == 0) unmark(order, chain.bits.list_type());
-    if constexpr (Config::semantics.move_to == ListEnd::head) {
-      add_chain(map, to, chain.front, chain.back);
-    } else {
-      add_chain(map, to, chain.anew.first, chain.anew.last);
-    }
+    add_chain(map, to, stays_linked ? chain.front : chain.anew.first,
+              stays_linked ? chain.back : chain.anew.last);
     add_to_size(to, chain.nr);
     mark(order, type);
     return chain.nr << order.value();
@@ -335,16 +330,6 @@ class FreeArea {
       map.slot(to.tail).set_next(front);
       to.tail = back;
     }
-  }
-
-  // Whether chunks of a block or more may merge: the one at buddy, and one of type.
-  [[nodiscard]] static bool may_merge(const Map& map, const PageblockFlags<Config>& flags,
-                                      Index buddy, Order order, MigrateType type) {
-    if (Config::semantics.merge_rule == MergeRule::any || order < Blocks::pageblock_order) {
-      return true;
-    }
-    const MigrateType other = flags.get(map.pfn(buddy));
-    return other == type || (is_pcp_type(other) && is_pcp_type(type));
   }
 
   // Links what is before front to what is behind back. What is at an end afterwards is its own

@@ -59,6 +59,13 @@ class PageblockFlags {
   }
   [[nodiscard]] MigrateType get(Pfn pfn) const { return (*this)[index(pfn)]; }
 
+  /// Returns whether a free chunk at @p pfn, of a block or more, may merge with one of @p type.
+  [[nodiscard]] bool may_merge(Pfn pfn, MigrateType type) const {
+    if (Config::semantics.merge_rule == MergeRule::any) return true;
+    const MigrateType other = get(pfn);
+    return other == type || (is_pcp_type(other) && is_pcp_type(type));
+  }
+
   /// Returns the first page of the first block from @p pfn upward whose type is not @p type, or the
   /// end of the last block. @p pfn itself if it is in that block.
   [[nodiscard]] Pfn find_other(Pfn pfn, MigrateType type) const {
