@@ -112,7 +112,10 @@ class TextReport {
     write_score("claims of stolen blocks, where users decide", result_.claims);
     write_score("pageblocks that can be isolated or not", result_.isolated);
     write_score("tests of isolated ranges", result_.tested);
-    if (result_.differences) write_score("types of pageblocks at T1", result_.block_types);
+    if (!result_.differences) return;
+    write_score("types of pageblocks at T1", result_.block_types);
+    write_score(report_.judges_lists ? "counters at T1" : "counters at T1, not judged",
+                result_.counters);
   }
 
   void write_miss() {
@@ -266,6 +269,7 @@ void write_predictions(JsonWriter& json, const ReplayResult& result) {
   write_score(json, "isolated", result.isolated);
   write_score(json, "tested", result.tested);
   write_score(json, "block_types", result.block_types);
+  write_score(json, "counters", result.counters);
   json.end();
   json.key("first_misprediction");
   if (result.first) {

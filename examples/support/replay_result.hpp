@@ -89,6 +89,7 @@ struct ReplayResult {
   std::vector<Attempt> attempts;
   std::optional<std::vector<pageblock::ListDifference>> differences;  ///< at T1
   Score block_types;                                                  ///< at T1
+  Score counters;  ///< at T1: of zones and of their per-CPU lists
   std::optional<PlainResult> plain;
   std::map<std::string, std::uint64_t, std::less<>> taken;  ///< from the trace instead of predicted
 };

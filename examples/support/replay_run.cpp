@@ -139,12 +139,26 @@ void compare_types(ReplayMachine& machine, const ExactState& t1, Score& score) {
   }
 }
 
+// Free, isolated and managed pages of a zone, and the pages on per-CPU lists.
+void compare_counters(const ReplayZone& zone, const ExactZone& t1, Score& score) {
+  score.count(zone.nr_free_pages() == static_cast<std::int64_t>(t1.nr_free_pages));
+  score.count(zone.nr_pageblock_isolate() == static_cast<std::int64_t>(t1.nr_isolate_pageblock));
+  score.count(zone.managed_pages() == t1.managed);
+  for (const ExactPcp& exact : t1.pcps) {
+    const PerCpuPages<ReplayConfig>& pcp = zone.pcp(exact.cpu);
+    score.count(pcp.count == exact.count);
+    score.count(pcp.free_factor == exact.free_factor);
+    score.count(pcp.high == exact.high && pcp.batch == exact.batch);
+  }
+}
+
 }  // namespace
 
 bool ReplayReport::agrees() const {
   return result.allocations.is_perfect() && result.isolated.is_perfect() &&
          result.tested.is_perfect() && result.block_types.is_perfect() &&
-         (!judges_lists || (result.refills.is_perfect() && result.drained.is_perfect())) &&
+         (!judges_lists || (result.refills.is_perfect() && result.drained.is_perfect() &&
+                            result.counters.is_perfect())) &&
          std::ranges::all_of(result.attempts, &Attempt::agrees) &&
          (!result.differences || result.differences->empty());
 }
@@ -191,7 +205,9 @@ ReplayReport replay_recording(const fs::path& folder, std::optional<std::size_t>
   if (until) return report;
   report.result.differences.emplace();
   for (const ReplayMachine::Part& part : machine.parts()) {
-    auto differences = compare_lists(part.zone, t1.zone_at(part.address));
+    const ExactZone* const zone = t1.zone_at(part.address);
+    if (zone != nullptr) compare_counters(part.zone, *zone, report.result.counters);
+    auto differences = compare_lists(part.zone, zone);
     report.result.differences->insert(report.result.differences->end(), differences.begin(),
                                       differences.end());
   }

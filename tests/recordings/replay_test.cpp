@@ -95,6 +95,7 @@ TEST_CASE("replay_recording predicts every page, drain and isolation of the smal
   check(report.result.isolated, 321, 321);
   check(report.result.tested, 5, 5);
   check(report.result.block_types, 512, 512);
+  check(report.result.counters, 12, 12);  // two zones with one CPU
   CHECK(report.result.differences->empty());
   CHECK(!report.result.first);
   CHECK(report.result.events.at("mm_page_alloc") == 52);
@@ -187,6 +188,12 @@ TEST_CASE("replay_recording notices types, answers and tests that are not the ke
   SECTION("a pageblock has another type at T1") {
     const ReplayReport report = Copy{}.change("T1.state", " blocks 0", " blocks 2").replay();
     check(report.result.block_types, 511, 512);
+    CHECK(!report.agrees());
+  }
+  SECTION("another free_factor at T1") {
+    const ReplayReport report =
+        Copy{}.change("T1.state", "free_factor 0", "free_factor 5").replay();
+    check(report.result.counters, 11, 12);
     CHECK(!report.agrees());
   }
   SECTION("the kernel could isolate where the model refuses") {
