@@ -209,6 +209,9 @@ class ReplayEngine {
       take("pages that nobody saw leave");
       take_observed(zone, pfn, order);
     }
+    if (zone.memmap().bits(pfn).has(PageBits::offline)) {  // a driver gives it back
+      zone.mod_managed_pages(static_cast<std::int64_t>(order.nr_pages()));
+    }
     mark_in_use(zone, pfn, order, false);
   }
 

@@ -108,7 +108,9 @@ void ReplayEngine::on(const recorded::OfflineBegin& begin) {
 void ReplayEngine::on(const recorded::OfflineEnd& end) {
   if (offlining_ && end.ret != 0) hold_offline(*offlining_, true);
   offlining_.reset();
-  if (is_attempting_ && !has_mark_) end_attempt(end.ret);
+  if (!is_attempting_) return;
+  end_attempt(end.ret);
+  is_attempting_ = has_mark_;  // it says so too, which also ends attempts that did not come here
 }
 
 void ReplayEngine::on(const recorded::ContigBegin& begin) {
@@ -118,9 +120,11 @@ void ReplayEngine::on(const recorded::ContigBegin& begin) {
 void ReplayEngine::on(const recorded::ContigEnd& end) {
   if (contig_ && end.ret == 0 &&
       end.caller.starts_with("virtio_mem")) {  // a driver gives them to the host
-    machine_.zone_of(contig_->start).memmap().transform(contig_->start, contig_->end, [](PageBits) {
+    ReplayZone& zone = machine_.zone_of(contig_->start);
+    zone.memmap().transform(contig_->start, contig_->end, [](PageBits) {
       return PageBits{PageBits::offline | PageBits::in_use};
     });
+    zone.mod_managed_pages(-static_cast<std::int64_t>(contig_->nr_pages()));
   }
   contig_.reset();
   if (is_attempting_ && !has_mark_) end_attempt(end.ret);
@@ -162,7 +166,7 @@ void ReplayEngine::end_attempt(std::int64_t ret) {
   if (ret != 0 || attempt.what == "contiguous") {
     std::ranges::replace(attempt.predicted_types, MigrateType::isolate, attempt.undo_type);
   }
-  if (attempt.isolate_ret) attempt.types = types_in(attempt.range);
+  if (attempt.isolate_ret && attempt.types.empty()) attempt.types = types_in(attempt.range);
   is_attempting_ = false;
 }
 
@@ -179,14 +183,17 @@ void ReplayEngine::on(const recorded::OfflineIsolated& offline) {
   if (!machine_.is_whole(offline.range)) throw ParseError{"the range is not in one zone"};
   ReplayZone& zone = machine_.zone_of(offline.range.start);
   Memmap<ReplayConfig>& map = zone.memmap();
+  std::int64_t held = 0;  // by a driver, and not among those that the zone manages
   for (Pfn pfn = offline.range.start; pfn < offline.range.end;) {
     const PageBits bits = map.bits(pfn);
+    if (bits.has(PageBits::offline)) ++held;
     // The kernel has seen that all is free, or a driver's.
     if (!bits.has(PageBits::buddy)) map.set_bits(pfn, PageBits{PageBits::offline});
     pfn += bits.has(PageBits::buddy) ? bits.order().nr_pages() : 1;
   }
   offline_isolated_pages(zone, offline.range.start, offline.range.end);
   detail::mod_memory(zone, offline.range.nr_pages(), -1);
+  zone.mod_managed_pages(held);
 }
 
 void ReplayEngine::on(const recorded::OnlineBegin& online) {
@@ -204,6 +211,7 @@ void ReplayEngine::on(const recorded::OnlineBegin& online) {
     zone.pageblock_flags().set(pfn, MigrateType::isolate);
   }
   detail::mod_memory(zone, online.range.nr_pages(), 1);
+  zone.mod_managed_pages(-static_cast<std::int64_t>(online.range.nr_pages()));
 }
 
 }  // namespace example

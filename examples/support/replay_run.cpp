@@ -115,13 +115,16 @@ std::vector<Pfn> refusing_pages(const fs::path& folder) {
   return pages;
 }
 
-// The log ends with the refusals of the recording; earlier ones may stand before.
+// The log ends with the refusals of the recording; others may stand before, and behind.
 void name_refusing_pages(std::vector<Attempt>& attempts, const std::vector<Pfn>& pages) {
-  auto page = pages.rbegin();
+  auto unused = pages.rbegin();
   for (auto attempt = attempts.rbegin(); attempt != attempts.rend(); ++attempt) {
     if (!attempt->reports || attempt->isolate_ret.value_or(0) == 0) continue;
-    if (page == pages.rend()) return;
-    attempt->page = *page++;
+    const auto page =
+        std::find_if(unused, pages.rend(), [&](Pfn pfn) { return attempt->range.contains(pfn); });
+    if (page == pages.rend()) continue;
+    attempt->page = *page;
+    unused = page + 1;
   }
 }
 
