@@ -121,9 +121,6 @@ struct Semantics {
   IsolateRule isolate_rule;
   WatermarkRule watermark_rule;
 
-  /// Whether a request rather takes memory of a lower zone than of another type (v5.0).
-  bool avoids_fragmentation;
-
   /// Returns the kernel's number for @p type; nr_migratetypes if it has no such type.
   [[nodiscard]] constexpr unsigned number_of(MigrateType type) const {
     for (unsigned number = 0; number < migratetypes.size(); ++number) {
@@ -177,7 +174,6 @@ inline constexpr Semantics v3_6{
     .counts_isolated = true,
     .isolate_rule = IsolateRule::notifiers,
     .watermark_rule = WatermarkRule::by_order,
-    .avoids_fragmentation = false,
 };
 
 /// Linux v6.1 (2022, long-term), with its stable updates until 6.1.192, built with CMA.
@@ -204,7 +200,6 @@ inline constexpr Semantics v6_1{
     .counts_isolated = false,
     .isolate_rule = IsolateRule::scan,
     .watermark_rule = WatermarkRule::any_chunk,
-    .avoids_fragmentation = true,
 };
 
 /// Returns @p semantics as built without CMA (since v4.4), as Debian builds it: isolate gets cma's

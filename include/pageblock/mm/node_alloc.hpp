@@ -117,10 +117,10 @@ template <ZoneConfig Config>
 }
 
 // Where there is a lower zone for it, requests to Normal rather go there than take another type's
-// memory. Kernel: alloc_flags_nofragment().
+// memory. v3.6 has no such rule, and its steals do not heed the flag.
+// Kernel: alloc_flags_nofragment() (v5.0).
 template <ZoneConfig Config>
 [[nodiscard]] unsigned nofragment_flag(const Node<Config>& node, ZoneType highest) {
-  if constexpr (!Config::semantics.avoids_fragmentation) return 0;
   const Zone<Config>* preferred = node.preferred_zone(highest);
   const bool is_normal = preferred != nullptr && preferred->type() == ZoneType::normal;
   return is_normal ? alloc_flags::no_fragment : 0;

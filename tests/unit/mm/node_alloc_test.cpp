@@ -117,8 +117,10 @@ TEST_CASE("alloc_pages of a node rather takes a lower zone than another type's m
   CHECK(zone_of(request(node, 0, gfp_kernel)) == dma32);
   CHECK(zone_of(request(node, 0, movable_gfp)) == normal);  // its own type is there
 
-  TinyV6_1Node alone = make({normal});
-  CHECK(zone_of(request(alone, 0, gfp_kernel)) == normal);  // asked again without the rule
+  TinyV6_1Node alone = make({normal});  // which is asked again without the rule
+  CHECK(zone_of(get_page_from_freelist(alone, cpu0, Order{0}, gfp_kernel,
+                                       alloc_flags::wmark_low | alloc_flags::no_fragment)) ==
+        normal);
 
   TinyV6_1Node other = make({dma32, normal});
   CHECK(zone_of(get_page_from_freelist(other, cpu0, Order{0}, gfp_kernel,
