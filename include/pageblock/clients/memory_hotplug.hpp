@@ -55,7 +55,9 @@ void offline_isolated_pages(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
     return pages;
   });
   if constexpr (!is_v3_6) {
-    map.transform(start_pfn, end_pfn, [](PageBits) { return PageBits{PageBits::hole}; });
+    const Pfn end = std::min(end_pfn, zone.end_pfn());
+    map.transform(std::max(start_pfn, zone.start_pfn()), end,
+                  [](PageBits) { return PageBits{PageBits::hole}; });
   }
 }
 
