@@ -170,7 +170,7 @@ void judge_by(const SnapshotFiles& files, std::string_view kernel) {
   require(judgement.blocks.size() == snapshot.memory.blocks.size(), "blocks without a verdict");
   example::OfflineReport report{"fuzz", kernel, files, snapshot, judgement};
   const auto release = example::guess_release(snapshot);
-  report.because = release ? release->evidence : "nothing says";
+  if (release) report.because = release->evidence;
   require(!example::as_text(report, true).empty(), "nothing to say");
   require(test::is_json(example::as_json(report)), "the report is no JSON");
 }
