@@ -52,17 +52,20 @@ template <ZoneConfig Config>
     if (undo_type == MigrateType::cma) return std::nullopt;
     return range.start;
   }
-  // Nothing but reserved pages stays for ever in a movable zone.
-  const bool only_reserved = zone.type() == ZoneType::movable;
-  const unsigned movable =
-      PageBits::lru | ((flags & isolate_flags::memory_offline) != 0 ? PageBits::offline : 0U);
-  const auto is_unmovable = [=](PageBits bits) {
-    return bits.has(PageBits::reserved) ||
-           (!only_reserved && bits.has(PageBits::in_use) && !bits.has(movable));
+  const auto first_of = [&](auto is_unmovable) -> std::optional<Pfn> {
+    const Pfn page = zone.memmap().find_if(range.start, range.end, is_unmovable);
+    if (page == range.end) return std::nullopt;
+    return page;
   };
-  const Pfn page = zone.memmap().find_if(range.start, range.end, is_unmovable);
-  if (page == range.end) return std::nullopt;
-  return page;
+  if (zone.type() == ZoneType::movable) {  // all else can be moved there, by contract
+    return first_of([](PageBits bits) { return bits.has(PageBits::reserved); });
+  }
+  unsigned seen = PageBits::in_use | PageBits::lru;
+  if ((flags & isolate_flags::memory_offline) != 0) seen |= PageBits::offline;
+  return first_of([seen](PageBits bits) {  // without branches, so that it takes many at once
+    const bool stays = (bits.raw() & seen) == PageBits::in_use;
+    return (static_cast<unsigned>(stays) | (bits.raw() & PageBits::reserved)) != 0;
+  });
 }
 
 // The page at which the search from pfn, in a block of @p type, has found more than count pages.

@@ -101,12 +101,12 @@ class FreeArea {
     std::uint64_t moved = 0;
     const auto visit = [&](Index page, auto chunk) __attribute__((always_inline)) {
       const PageBits bits = chunk.bits();
-      if (bits != chain.bits || !extend(map, chain, page, chunk)) [[unlikely]] {
+      if (bits != chain.bits || !extend(chain, page, chunk)) [[unlikely]] {
         moved += splice(map, chain, type);
         chain = {bits, PageBits::chunk(bits.order(), type), page, page, 0, bits.order().nr_pages(),
                  {}};
         if constexpr (Config::semantics.move_to == ListEnd::tail) {
-          chain.anew = {page, page, chunk.prev(), chunk.next()};
+          chain.anew = {page, page, chunk.prev(), chunk.next(), chunk};
         }
       }
       // What follows from bits is known of the chain without waiting for their load.
@@ -268,27 +268,28 @@ class FreeArea {
       Index last = 0;
       Index before = 0;
       Index behind = 0;
+      Slot last_slot{};
     } anew{};
   };
 
   // Adds the chunk at page, above those of the chain, if it is beside them on their list.
-  bool extend([[maybe_unused]] Map& map, Chain& chain, Index page, Slot& chunk) {
+  static bool extend(Chain& chain, Index page, Slot& chunk) {
     if constexpr (Config::semantics.move_to == ListEnd::head) {
       if (chunk.next() != chain.front) return false;
       chain.front = page;
     } else {
-      if (chunk.next() == chain.front) {
-        chain.front = page;
-        chain.anew.before = chunk.prev();
-      } else if (chunk.prev() == chain.back) {
-        chain.back = page;
-        chain.anew.behind = chunk.next();
-      } else {
-        return false;
+      auto& [first, last, before, behind, last_slot] = chain.anew;
+      const bool is_before = chunk.next() == chain.front;
+      if (!is_before && chunk.prev() != chain.back) return false;
+      const bool is_linked = !is_before && chain.back == last;
+      (is_before ? before : behind) = is_before ? chunk.prev() : chunk.next();
+      (is_before ? chain.front : chain.back) = page;
+      if (!is_linked) {
+        chunk.set_prev(last);
+        last_slot.set_next(page);
       }
-      chunk.set_prev(chain.anew.last);
-      map.slot(chain.anew.last).set_next(page);
-      chain.anew.last = page;
+      last = page;
+      last_slot = chunk;
     }
     return true;
   }
