@@ -21,6 +21,13 @@ struct TinyV6_1Config : TracedConfig {
 using TinyV6_1Zone = Zone<TinyV6_1Config>;
 using TinyV6_1Node = Node<TinyV6_1Config>;
 
+/// Blocks of 32 pages, chunks of 1 to 64: some orders are on no per-CPU list.
+struct SmallV6_1Config : TinyConfig {
+  static constexpr unsigned max_order = 7;
+  static constexpr unsigned pageblock_order = 5;
+  static constexpr Semantics semantics = kernel::v6_1;
+};
+
 /// A machine's usual ones, with pageblocks of 512 pages.
 struct V6_1Config : DefaultConfig {
   static constexpr Semantics semantics = kernel::v6_1;

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "pageblock/base/migratetype.hpp"
-#include "pageblock/base/semantics.hpp"
 #include "pageblock/clients/contig.hpp"
 #include "pageblock/clients/memory_hotplug.hpp"
 #include "pageblock/isolation/explain.hpp"
@@ -14,6 +13,7 @@
 #include "pageblock/mm/page_ref.hpp"
 
 #include "support/catch.hpp"
+#include "support/v6_1_zones.hpp"
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
@@ -22,13 +22,7 @@ namespace {
 
 using enum MigrateType;
 
-// Blocks of 32 pages, chunks of up to 64.
-struct NewKernel : TinyConfig {
-  static constexpr unsigned max_order = 7;
-  static constexpr unsigned pageblock_order = 5;
-  static constexpr Semantics semantics = kernel::v6_1;
-};
-using NewZone = Zone<NewKernel>;
+using NewZone = Zone<SmallV6_1Config>;
 
 }  // namespace
 

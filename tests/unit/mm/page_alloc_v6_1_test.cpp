@@ -3,7 +3,6 @@
 #include <cstdint>
 
 #include "pageblock/base/migratetype.hpp"
-#include "pageblock/base/semantics.hpp"
 #include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/drain.hpp"
 #include "pageblock/mm/page_alloc.hpp"
@@ -11,6 +10,7 @@
 #include "pageblock/mm/zone.hpp"
 
 #include "support/catch.hpp"
+#include "support/v6_1_zones.hpp"
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
@@ -19,14 +19,8 @@ namespace {
 
 using enum MigrateType;
 
-// Blocks of 32 pages, chunks of up to 64.
-struct NewKernel : TinyConfig {
-  static constexpr unsigned max_order = 7;
-  static constexpr unsigned pageblock_order = 5;
-  static constexpr Semantics semantics = kernel::v6_1;
-};
-using NewZone = Zone<NewKernel>;
-using Pcp = PerCpuPages<NewKernel>;
+using NewZone = Zone<SmallV6_1Config>;
+using Pcp = PerCpuPages<SmallV6_1Config>;
 
 Pfns pages_of(const NewZone& zone, unsigned order, MigrateType type) {
   const PcpList& list = zone.pcp(cpu0).list(type, Order{order});
