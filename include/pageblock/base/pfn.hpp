@@ -8,6 +8,7 @@
 #include <compare>
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -70,6 +71,26 @@ class Pfn {
 
  private:
   std::uint64_t value_ = 0;
+};
+
+/// A pfn or none, in one register, for paths where the two words of std::optional<Pfn> would be
+/// stored and read again. No page has the largest number, which says none.
+class OptionalPfn {
+ public:
+  constexpr OptionalPfn() = default;
+  constexpr OptionalPfn(Pfn pfn) : pfn_{pfn} {}  // NOLINT(google-explicit-constructor)
+
+  [[nodiscard]] explicit constexpr operator bool() const { return pfn_ != none; }
+  /// Requires: there is one.
+  [[nodiscard]] constexpr Pfn operator*() const { return pfn_; }
+
+  operator std::optional<Pfn>() const {  // NOLINT(google-explicit-constructor)
+    return *this ? std::optional{pfn_} : std::nullopt;
+  }
+
+ private:
+  static constexpr Pfn none{~std::uint64_t{0}};
+  Pfn pfn_ = none;
 };
 
 /// The half-open range [start, end) of page frames.

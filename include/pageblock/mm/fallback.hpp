@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <optional>
 
 #include "pageblock/base/contract.hpp"
 #include "pageblock/base/migratetype.hpp"
@@ -72,8 +71,8 @@ namespace detail {
 /// Locking: the caller holds zone.lock.
 /// Kernel: __rmqueue_fallback() of v3.6.
 template <ZoneConfig Config>
-[[gnu::noinline]] std::optional<Pfn> rmqueue_largest(Zone<Config>& zone, Order order,
-                                                     MigrateType start_type) {
+[[gnu::noinline]] OptionalPfn rmqueue_largest(Zone<Config>& zone, Order order,
+                                              MigrateType start_type) {
   constexpr Order block_order = Zone<Config>::pageblock_order;
   for (unsigned current = Config::max_order; current-- > order.value();) {
     const Order found{current};
@@ -227,8 +226,8 @@ template <ZoneConfig Config>
 /// what is free is there, and takes from them before it steals.
 /// Kernel: __rmqueue().
 template <ZoneConfig Config>
-inline std::optional<Pfn> rmqueue(Zone<Config>& zone, Order order, MigrateType type,
-                                  [[maybe_unused]] unsigned flags = 0) {
+inline OptionalPfn rmqueue(Zone<Config>& zone, Order order, MigrateType type,
+                           [[maybe_unused]] unsigned flags = 0) {
   zone.assert_locked();
   const auto take = [&](MigrateType from) {
     return zone.free_area().rmqueue_smallest(zone.memmap(), order, from);
@@ -248,7 +247,7 @@ inline std::optional<Pfn> rmqueue(Zone<Config>& zone, Order order, MigrateType t
       if (!may_use_cma) continue;
       if (const auto pfn = take(MigrateType::cma)) return pfn;
     } while (claim_or_steal(zone, order, type, flags));
-    return std::nullopt;
+    return {};
   }
 }
 

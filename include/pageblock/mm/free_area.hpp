@@ -9,7 +9,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 
 #include "pageblock/base/config.hpp"
 #include "pageblock/base/migratetype.hpp"
@@ -153,9 +152,9 @@ class FreeArea {
   /// Takes the smallest chunk of @p type that holds 2^order pages, from the head of its list, and
   /// gives the upper halves that are too much to the heads of theirs. Nothing if there is none.
   /// Kernel: __rmqueue_smallest().
-  std::optional<Pfn> rmqueue_smallest(Map& map, Order order, MigrateType type) {
+  OptionalPfn rmqueue_smallest(Map& map, Order order, MigrateType type) {
     const std::uint32_t fitting = orders(type) >> order.value();
-    if (fitting == 0) return std::nullopt;
+    if (fitting == 0) return {};
     const Order found = order + static_cast<unsigned>(std::countr_zero(fitting));
     const Index page = list_of(found, type).head;
     if (found != order) prepare_split(map, page, order);

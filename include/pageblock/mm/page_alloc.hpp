@@ -161,12 +161,12 @@ template <ZoneConfig Config>
 
 // Takes a chunk from a CPU's list, under its lock. Kernel: __rmqueue_pcplist() of v6.1.
 template <ZoneConfig Config>
-inline std::optional<Pfn> take_from_pcp(Zone<Config>& zone, PerCpuPages<Config>& pcp, Order order,
-                                        MigrateType type, Temperature temperature, unsigned flags) {
+inline OptionalPfn take_from_pcp(Zone<Config>& zone, PerCpuPages<Config>& pcp, Order order,
+                                 MigrateType type, Temperature temperature, unsigned flags) {
   PcpList& list = pcp.list(type, order);
   if (list.empty()) [[unlikely]] {
     refill_pcp(zone, pcp, order, type, temperature, flags);
-    if (list.empty()) return std::nullopt;
+    if (list.empty()) return {};
   }
   const Pfn pfn = temperature == Temperature::hot ? list.pop_head() : list.pop_tail();
   pcp.take_from_count(static_cast<std::uint32_t>(order.nr_pages()));
@@ -175,9 +175,8 @@ inline std::optional<Pfn> take_from_pcp(Zone<Config>& zone, PerCpuPages<Config>&
 }
 
 template <ZoneConfig Config>
-inline std::optional<Pfn> alloc_from_pcp(Zone<Config>& zone, Cpu cpu, Order given_order,
-                                         MigrateType type, Temperature temperature,
-                                         unsigned flags) {
+inline OptionalPfn alloc_from_pcp(Zone<Config>& zone, Cpu cpu, Order given_order, MigrateType type,
+                                  Temperature temperature, unsigned flags) {
   PerCpuPages<Config>& pcp = zone.pcp(cpu);
   const IrqSaveGuard guard{zone.pcp_lock(cpu)};
   if constexpr (Config::semantics.pcp_scales) pcp.free_factor >>= 1;
@@ -186,17 +185,17 @@ inline std::optional<Pfn> alloc_from_pcp(Zone<Config>& zone, Cpu cpu, Order give
 
 // Kernel: rmqueue_buddy() of v6.1; the end of buffered_rmqueue() of v3.6.
 template <ZoneConfig Config>
-inline std::optional<Pfn> alloc_from_buddy(Zone<Config>& zone, Order order, MigrateType type,
-                                           unsigned flags) {
+inline OptionalPfn alloc_from_buddy(Zone<Config>& zone, Order order, MigrateType type,
+                                    unsigned flags) {
   const IrqSaveGuard guard{zone.lock()};
-  const auto from_highatomic = [&](unsigned flags_that_may) -> std::optional<Pfn> {
+  const auto from_highatomic = [&](unsigned flags_that_may) -> OptionalPfn {
     if (!Config::semantics.has(MigrateType::highatomic) || (flags & flags_that_may) == 0) return {};
     return zone.free_area().rmqueue_smallest(zone.memmap(), order, MigrateType::highatomic);
   };
   auto pfn = from_highatomic(alloc_flags::highatomic);
   if (!pfn) pfn = rmqueue(zone, order, type, flags);
   if (!pfn) pfn = from_highatomic(alloc_flags::oom | alloc_flags::non_block);
-  if (!pfn) return std::nullopt;
+  if (!pfn) return {};
   zone.mod_nr_free_pages(-static_cast<std::int64_t>(order.nr_pages()));
   zone.trace(trace::MmPageAllocZoneLocked{*pfn, order, type, false});
   prep_new_page(zone, *pfn);
@@ -297,12 +296,12 @@ FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
 // Takes a chunk for a request from the lists that its order has; the caller writes MmPageAlloc.
 // Kernel: buffered_rmqueue() of v3.6, rmqueue() of v6.1.
 template <ZoneConfig Config>
-inline std::optional<Pfn> serve(Zone<Config>& zone, Cpu cpu, Order order, MigrateType type,
-                                Temperature temperature, unsigned flags) {
+inline OptionalPfn serve(Zone<Config>& zone, Cpu cpu, Order order, MigrateType type,
+                         Temperature temperature, unsigned flags) {
   bug_on(order > Zone<Config>::top_order, "order is above the largest");
   bug_on(!is_pcp_type(type), "requests are unmovable, reclaimable or movable");
   bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
-  std::optional<Pfn> pfn;
+  OptionalPfn pfn;
   const bool from_pcp = PerCpuPages<Config>::has_lists(order);
   if (from_pcp) pfn = alloc_from_pcp(zone, cpu, order, type, temperature, flags);
   // Later kernels ask again, for what the per-CPU lists do not give: the memory of urgent requests.
@@ -321,7 +320,7 @@ inline std::optional<Page<Config>> alloc(Zone<Config>& zone, Cpu cpu, Order orde
                                          Temperature temperature, unsigned flags) {
   const auto pfn = serve(zone, cpu, order, type, temperature, flags);
   zone.trace(trace::MmPageAlloc{pfn, order, type, cpu});
-  if (!pfn) return std::nullopt;
+  if (!pfn) return {};
   return Page<Config>{zone, *pfn};
 }
 
