@@ -213,32 +213,35 @@ template <ZoneConfig Config>
 
 // Kernel: put_page_testzero() and free_hot_cold_page() of v3.6, free_unref_page() of v6.1.
 template <ZoneConfig Config>
-inline FreeResult free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order given_order,
-                              Temperature temperature, unsigned flags_to_clear = 0) {
+[[gnu::always_inline]] inline FreeResult free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn,
+                                                     Order given_order, Temperature temperature,
+                                                     unsigned flags_to_clear = 0) {
   const Order order = order_on_pcp<Config>(given_order);
   if (order != Order{0}) check_chunk(zone, pfn, order);
   Memmap<Config>& map = zone.memmap();
   if constexpr (Config::debug_vm) bug_on(!map.contains(pfn), "the chunk is not in the zone");
   PerCpuPages<Config>& pcp = zone.pcp(cpu);
+  const auto index = map.index(pfn);
   const IrqSaveGuard guard{zone.pcp_lock(cpu)};
-  auto page = map.find_slot(map.index(pfn));
+  auto page = map.find_slot(index);
   if (!page) [[unlikely]] {
     const std::lock_guard zone_guard{zone.lock()};
-    page = map.slot(map.index(pfn));
+    page = map.slot(index);
   }
-  const PageBits bits = page.bits();
+  PageBits bits = page.bits();
   check_in_use(zone, pfn, order, bits);
-  const bool has_odd_page = map.tail_has(map.index(pfn), order, bad_page | PageBits::hole);
+  const bool has_odd_page = map.tail_has(index, order, bad_page | PageBits::hole);
   if (has_odd_page) [[unlikely]]
     check_no_hole(zone, pfn, order);
   const MigrateType type = zone.pageblock_flags().get(pfn);
-  PcpList& list = pcp.list(is_pcp_type(type) ? type : MigrateType::movable, order);
+  PcpList& list = pcp.list_to_free_to(type, order);
   list.reserve(1);  // may throw, so before any change
 
-  if (bits.has(PageBits::shared) && !page.put_testzero()) [[unlikely]]
-    return {Freed::held};
-  // Read again: who shared the page may have marked it before dropping its reference.
-  const PageBits unused = page.bits().without(PageBits::in_use | PageBits::shared | flags_to_clear);
+  if (bits.has(PageBits::shared)) [[unlikely]] {
+    if (!page.put_testzero()) return {Freed::held};
+    bits = page.bits();  // who shared the page may have marked it before dropping its reference
+  }
+  const PageBits unused = bits.without(PageBits::in_use | PageBits::shared | flags_to_clear);
   zone.trace(trace::MmPageFree{pfn, order, cpu});
   if (has_odd_page || unused.has(bad_page)) [[unlikely]] {
     page.set_bits(unused);
@@ -257,8 +260,7 @@ inline FreeResult free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order given_
   pcp.add_to_count(static_cast<std::uint32_t>(order.nr_pages()));
   const std::uint32_t nr = pcp.nr_to_drain(order, zone.pressure().reclaim_active);
   if (nr != 0) {
-    const auto index = static_cast<std::size_t>(&list - pcp.lists.data());
-    free_pcppages_bulk(zone, nr, pcp, index);
+    free_pcppages_bulk(zone, nr, pcp, static_cast<std::size_t>(&list - pcp.lists.data()));
   }
   return {};
 }

@@ -74,7 +74,7 @@ class PageRecords {
   /// (FreeArea::add_populated). The caller describes what is not so.
   PageRecords(Pfn start_pfn, std::uint64_t spanned_pages)
       : base_{start_pfn.align_down(Blocks::top_order)},
-        end_{(start_pfn + spanned_pages).align_up(Blocks::top_order)},
+        nr_pages_{(start_pfn + spanned_pages).align_up(Blocks::top_order) - base_},
         first_bits_(nr_blocks()),
         covers_(nr_blocks()),
         first_links_(nr_blocks()),
@@ -82,7 +82,7 @@ class PageRecords {
 
   PageRecords(const PageRecords& other)
       : base_{other.base_},
-        end_{other.end_},
+        nr_pages_{other.nr_pages_},
         first_bits_{other.first_bits_},
         covers_{other.covers_},
         first_links_{other.first_links_},
@@ -102,9 +102,9 @@ class PageRecords {
 
   /// The first pfn of the map and the one behind its last: multiples of the largest chunk.
   [[nodiscard]] Pfn base() const { return base_; }
-  [[nodiscard]] Pfn end() const { return end_; }
+  [[nodiscard]] Pfn end() const { return base_ + nr_pages_; }
 
-  [[nodiscard]] bool contains(Pfn pfn) const { return pfn - base_ < end_ - base_; }
+  [[nodiscard]] bool contains(Pfn pfn) const { return pfn - base_ < nr_pages_; }
   [[nodiscard]] Index index(Pfn pfn) const { return static_cast<Index>(pfn - base_); }
   [[nodiscard]] Pfn pfn(Index page) const { return base_ + page; }
 
@@ -166,7 +166,7 @@ class PageRecords {
 
   /// Returns the slot of a page, false if nothing is stored of it by itself: it has no record, or
   /// is a first page as population left it.
-  [[nodiscard]] Slot find_slot(Index page) {
+  [[nodiscard, gnu::always_inline]] Slot find_slot(Index page) {
     const Index b = block_of(page);
     if (is_first(page)) {
       if (!is_written(b)) [[unlikely]]
@@ -318,7 +318,7 @@ class PageRecords {
     return page >> Config::pageblock_order;
   }
   [[nodiscard]] Index nr_blocks() const {
-    return static_cast<Index>((end_ - base_) >> Config::pageblock_order);
+    return static_cast<Index>(nr_pages_ >> Config::pageblock_order);
   }
   [[nodiscard]] Pfn pfn_of(Index b) const {
     return base_ + (std::uint64_t{b} << Config::pageblock_order);
@@ -367,7 +367,7 @@ class PageRecords {
 
   void swap(PageRecords& other) noexcept {
     std::swap(base_, other.base_);
-    std::swap(end_, other.end_);
+    std::swap(nr_pages_, other.nr_pages_);
     std::swap(first_bits_, other.first_bits_);
     std::swap(covers_, other.covers_);
     std::swap(first_links_, other.first_links_);
@@ -376,7 +376,7 @@ class PageRecords {
   }
 
   Pfn base_{};
-  Pfn end_{};
+  std::uint64_t nr_pages_ = 0;
 
   // The descriptors, column by column, so that work on many blocks reads only what it asks for.
   detail::ZeroedArray<std::uint16_t> first_bits_;  // of the first page, if it is written down

@@ -121,6 +121,17 @@ struct alignas(64) PerCpuPages {
     return lists[index_of_list(order, type)];
   }
 
+  /// Returns the list to which a chunk of a block of @p type is freed: that of movable ones for
+  /// types that requests do not have.
+  [[nodiscard]] PcpList& list_to_free_to(MigrateType type, Order order) {
+    if (type == MigrateType::unmovable || type == MigrateType::reclaimable) [[unlikely]] {
+      // Keeps this a branch: the processor guesses the list, and need not wait for the type.
+      asm volatile("" : "+r"(type));
+      return list(type, order);
+    }
+    return list(MigrateType::movable, order);
+  }
+
   /// Returns how many chunks of @p order refill a list.
   [[nodiscard]] std::uint32_t nr_to_refill([[maybe_unused]] Order order) const {
     if (nr_lists == nr_pcp_types || batch == 1) return batch;
