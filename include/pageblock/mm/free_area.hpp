@@ -82,7 +82,7 @@ class FreeArea {
 
   /// Takes the chunk at @p pfn off its list; its private becomes 0. Returns its order.
   Order del(Map& map, Pfn pfn) {
-    auto chunk = map.slot(map.index(pfn));
+    auto chunk = map.head_slot(map.index(pfn));
     return del(map, map.index(pfn), chunk);
   }
 
@@ -131,7 +131,7 @@ class FreeArea {
       last_buddy = map.bits_of(buddy);
       if (!last_buddy.is_chunk(order)) break;
       if (order >= Blocks::pageblock_order && !flags.may_merge(map.pfn(buddy), type)) break;
-      auto other = map.slot(buddy);
+      auto other = map.head_slot(buddy);
       del(map, buddy, other);
       if (buddy < page) {
         page = buddy;
@@ -226,7 +226,7 @@ class FreeArea {
       mark(order, type);
     } else {
       chunk.set_next(to.head);
-      map.slot(to.head).set_prev(page);
+      map.head_slot(to.head).set_prev(page);
     }
     to.head = page;
     add_to_size(to, 1);
@@ -238,7 +238,7 @@ class FreeArea {
     chunk.set_bits(PageBits::chunk(order, type));
     chunk.set_next(page);
     chunk.set_prev(to.tail);
-    map.slot(to.tail).set_next(page);
+    map.head_slot(to.tail).set_next(page);
     to.tail = page;
     add_to_size(to, 1);
   }
@@ -300,8 +300,8 @@ class FreeArea {
     List& from = list_of(order, chain.bits.list_type());
     List& to = list_of(order, type);
     constexpr bool stays_linked = Config::semantics.move_to == ListEnd::head;
-    const Index before = stays_linked ? map.slot(chain.front).prev() : chain.anew.before;
-    const Index behind = stays_linked ? map.slot(chain.back).next() : chain.anew.behind;
+    const Index before = stays_linked ? map.head_slot(chain.front).prev() : chain.anew.before;
+    const Index behind = stays_linked ? map.head_slot(chain.back).next() : chain.anew.behind;
     unlink(map, from, chain.front, before, chain.back, behind);
     take_from_size(from, chain.nr);
     if (from.size == 0) unmark(order, chain.bits.list_type());
@@ -314,8 +314,8 @@ class FreeArea {
 
   // Links chunks that are linked to each other to the end of a list that things are moved to.
   void add_chain(Map& map, List& to, Index front, Index back) {
-    auto first = map.slot(front);
-    auto last = map.slot(back);
+    auto first = map.head_slot(front);
+    auto last = map.head_slot(back);
     first.set_prev(front);
     last.set_next(back);
     if (to.size == 0) {
@@ -323,11 +323,11 @@ class FreeArea {
       to.tail = back;
     } else if (Config::semantics.move_to == ListEnd::head) {
       last.set_next(to.head);
-      map.slot(to.head).set_prev(back);
+      map.head_slot(to.head).set_prev(back);
       to.head = front;
     } else {
       first.set_prev(to.tail);
-      map.slot(to.tail).set_next(front);
+      map.head_slot(to.tail).set_next(front);
       to.tail = back;
     }
   }
@@ -336,12 +336,12 @@ class FreeArea {
   // neighbour there.
   void unlink(Map& map, List& from, Index front, Index prev, Index back, Index next) {
     if (next != back) {
-      map.slot(next).set_prev(prev != front ? prev : next);
+      map.head_slot(next).set_prev(prev != front ? prev : next);
     } else {
       from.tail = prev;
     }
     if (prev != front) {
-      map.slot(prev).set_next(next != back ? next : prev);
+      map.head_slot(prev).set_next(next != back ? next : prev);
     } else {
       from.head = next;
     }
@@ -356,12 +356,12 @@ class FreeArea {
 
   void pop_head(Map& map, Order order, MigrateType type) {
     List& from = list_of(order, type);
-    auto chunk = map.slot(from.head);
+    auto chunk = map.head_slot(from.head);
     chunk.set_bits(PageBits{});
     take_from_size(from, 1);
     if (from.size == 0) return unmark(order, type);
     from.head = chunk.next();
-    map.slot(from.head).set_prev(from.head);
+    map.head_slot(from.head).set_prev(from.head);
   }
 
   // What is kept and the halves below a block are in the chunk's first block; larger halves begin a
@@ -373,7 +373,7 @@ class FreeArea {
   void split(Map& map, Index page, Order high, Order low, MigrateType type) {
     while (high > low) {
       --high;
-      add_head(map, page + pages(high), map.slot(page + pages(high)), high, type);
+      add_head(map, page + pages(high), map.head_slot(page + pages(high)), high, type);
     }
   }
 

@@ -140,7 +140,7 @@ class Memmap : public PageRecords<Config> {
     const Index b = block_of(page);
     const Records* records = records_at(b);
     if (records == nullptr) return cover_of(b).has(flags);
-    return records->any_of(offset_of(page) + 1, order.nr_pages() - 1).has(flags);
+    return records->any_of_tail(offset_of(page), order).has(flags);
   }
 
   /// Returns the references to the page: 0 unless it is in use.

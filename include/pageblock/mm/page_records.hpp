@@ -20,8 +20,6 @@
 /// nothing; the first write to such a page writes down what population left.
 #pragma once
 
-#include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -31,6 +29,7 @@
 
 #include "pageblock/base/config.hpp"
 #include "pageblock/base/pfn.hpp"
+#include "pageblock/mm/block_records.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/zeroed_array.hpp"
 
@@ -49,15 +48,10 @@ class PageRecords {
 
   /// A page, counted from base(). Bits below the largest order are those of the pfn, so buddies and
   /// alignment are the same.
-  using Index = std::uint32_t;
+  using Index = detail::PageLinks::Index;
 
  protected:
-  // A chunk head's neighbours on its list; at the ends, the head itself.
-  struct Links {
-    Index next = 0;
-    Index prev = 0;
-    friend bool operator==(const Links&, const Links&) = default;
-  };
+  using Links = detail::PageLinks;
 
   // What can be known of a page.
   struct Meaning {
@@ -117,52 +111,7 @@ class PageRecords {
     return PageBits{read(records->bits[offset_of(page)])};
   }
 
-  /// Where the state of one page is stored: looked up once, read and written often. Valid until the
-  /// map is assigned to or destroyed.
-  class Slot {
-   public:
-    Slot() = default;
-
-    [[nodiscard]] PageBits bits() const { return PageBits{read(*bits_)}; }
-    void set_bits(PageBits bits) { write(*bits_, bits.raw()); }
-
-    /// The neighbours of a chunk head on its list; at the ends, the chunk itself. Of a page that is
-    /// PageBits::shared, next is the count.
-    [[nodiscard]] Index next() const { return read(links_->next); }
-    [[nodiscard]] Index prev() const { return links_->prev; }
-    void set_next(Index page) { write(links_->next, page); }
-    void set_prev(Index page) { links_->prev = page; }
-
-    /// Adds a reference to a page in use. Locking: the caller holds zone->lock.
-    void get() {
-      if (bits().has(PageBits::shared)) {
-        std::atomic_ref{links_->next}.fetch_add(1, std::memory_order_relaxed);
-      } else {  // the caller's is the only reference
-        set_next(2);
-        set_bits(bits().with(PageBits::shared));
-      }
-    }
-
-    /// Drops a reference to a page that is shared. Returns whether it was the last; then the caller
-    /// clears in_use and shared. Several users may do so at once.
-    [[nodiscard]] bool put_testzero() {
-      // Who sees 1 is the only user, so nobody else can change it.
-      return std::atomic_ref{links_->next}.load(std::memory_order_acquire) == 1 ||
-             std::atomic_ref{links_->next}.fetch_sub(1, std::memory_order_acq_rel) == 1;
-    }
-
-    /// False if nothing is stored of the page by itself yet.
-    explicit operator bool() const { return bits_ != nullptr; }
-
-   private:
-    friend class PageRecords;
-    template <ZoneConfig>
-    friend class Memmap;
-    Slot(std::uint16_t& bits, Links& links) : bits_{&bits}, links_{&links} {}
-
-    std::uint16_t* bits_ = nullptr;
-    Links* links_ = nullptr;
-  };
+  using Slot = PageSlot<Config>;
 
   /// Returns the slot of a page, false if nothing is stored of it by itself: it has no record, or
   /// is a first page as population left it.
@@ -183,13 +132,19 @@ class PageRecords {
   /// Locking: the caller holds zone->lock.
   [[nodiscard]] Slot slot(Index page) {
     const Index b = block_of(page);
+    if (!is_first(page) && records_[b] == nullptr) [[unlikely]]
+      make_records_of(b);
+    return head_slot(page);
+  }
+
+  /// The same for a page that has a record or is the first of a block, as every chunk head is.
+  [[nodiscard]] Slot head_slot(Index page) {
+    const Index b = block_of(page);
     if (is_first(page)) {
       if (!is_written(b)) [[unlikely]]
         write_down(b);
       return {first_bits_[b], first_links_[b]};
     }
-    if (records_[b] == nullptr) [[unlikely]]
-      make_records_of(b);
     return {records_[b]->bits[offset_of(page)], records_[b]->links[offset_of(page)]};
   }
 
@@ -252,42 +207,7 @@ class PageRecords {
   // In covers_: the first page's state is written down, and no longer as populated() says.
   static constexpr std::uint16_t first_is_written = 1U << 15;
 
-  // The pages of one block. Offset 0 is never written: that page is in the descriptor.
-  struct Records {
-    std::array<Links, Blocks::pageblock_nr_pages> links;
-    std::array<std::uint16_t, Blocks::pageblock_nr_pages> bits;
-    Index block;
-
-    // The bits that any of @p nr pages has, from this offset on.
-    [[nodiscard, gnu::noinline]] PageBits any_of(std::size_t at, std::size_t nr) const {
-      std::uint16_t any = 0;
-      for (std::size_t i = at; i < at + nr; ++i) any |= read(bits[i]);
-      return PageBits{any};
-    }
-
-    // The pages [start, end) are all in this block, and the first page is not among them.
-    template <typename Predicate>
-    [[nodiscard]] Pfn find_if(Pfn start, Pfn end, Predicate predicate) const {
-      const std::uint16_t* const from = &bits[start.value() & tail_pages];
-      const auto nr = static_cast<std::size_t>(end - start);
-      std::size_t i = 0;
-      if constexpr (!is_shared<Config>) {  // many pages in one instruction
-        constexpr std::size_t step = 128;
-        const auto has_none = [&](std::size_t at) {
-          std::uint16_t found = 0;
-          for (std::size_t k = at; k < at + step; ++k) {
-            found |= static_cast<std::uint16_t>(predicate(PageBits{from[k]}));
-          }
-          return found == 0;
-        };
-        while (i + step <= nr && has_none(i)) i += step;
-        // The last pages, some of them once more.
-        if (nr >= step && nr - i < step && has_none(nr - step)) return end;
-      }
-      while (i < nr && !predicate(PageBits{read(from[i])})) ++i;
-      return start + i;
-    }
-  };
+  using Records = detail::BlockRecords<Config>;
 
   /// What the first page of block @p b is after population: where a largest chunk begins, its head.
   /// Chunks are added to their list in ascending order: at its head, so the next one is below, or
