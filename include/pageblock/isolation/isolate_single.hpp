@@ -78,13 +78,14 @@ Status isolate_single_pageblock(Zone<Config>& zone, Pfn border, Side side, bool 
   }
   const Pfn beyond = side == Side::before ? border : border - 1;
   if (border == Pfn{0} || !zone.is_valid(beyond)) return ok;
-  // A chunk that holds the border and begins before it.
+  // A chunk that holds the border and begins before it: smaller ones would begin there.
+  const Order least = border.max_aligned_order(Zone<Config>::top_order) + 1;
   std::optional<Pfn> crossing;
   {
     const IrqSaveGuard guard{zone.lock()};
-    crossing = zone.memmap().free_chunk_of(border);
+    crossing = zone.memmap().free_chunk_of(border, least);
   }
-  if (crossing && *crossing < border) split_free_page_at(zone, *crossing, border);
+  if (crossing) split_free_page_at(zone, *crossing, border);
   return ok;
 }
 

@@ -27,8 +27,8 @@ namespace detail {
 
 // The page at which the scan from pfn has found more than count pages.
 template <ZoneConfig Config>
-[[gnu::noinline]] std::optional<Pfn> scan_for_unmovable(const Zone<Config>& zone, Pfn pfn,
-                                                        std::uint64_t count) {
+[[gnu::noinline]] OptionalPfn scan_for_unmovable(const Zone<Config>& zone, Pfn pfn,
+                                                 std::uint64_t count) {
   // From the given page, so the scan of a block whose first pages are a hole ends in the next one.
   // Pages in free chunks are not in use.
   const auto is_unmovable = [](PageBits bits) {
@@ -39,42 +39,47 @@ template <ZoneConfig Config>
   for (Pfn page = pfn; (page = zone.memmap().find_if(page, end, is_unmovable)) < end; ++page) {
     if (++found > count) return page;
   }
-  return std::nullopt;
+  return {};
 }
 
 // The first page of [start, end) that keeps it from being emptied for a caller who will give the
 // blocks type @p undo_type.
 // Kernel: has_unmovable_pages() of v6.1.
 template <ZoneConfig Config>
-[[nodiscard]] std::optional<Pfn> find_unmovable_in(const Zone<Config>& zone, const PfnRange& range,
-                                                   MigrateType undo_type, unsigned flags) {
+[[nodiscard]] OptionalPfn find_unmovable_in(const Zone<Config>& zone, const PfnRange& range,
+                                            MigrateType undo_type, unsigned flags) {
   if (get_pageblock_migratetype(zone, range.start) == MigrateType::cma) {
-    if (undo_type == MigrateType::cma) return std::nullopt;
+    if (undo_type == MigrateType::cma) return {};
     return range.start;
   }
-  const auto first_of = [&](auto is_unmovable) -> std::optional<Pfn> {
+  const auto first_of = [&](auto is_unmovable) -> OptionalPfn {
     const Pfn page = zone.memmap().find_if(range.start, range.end, is_unmovable);
-    if (page == range.end) return std::nullopt;
+    if (page == range.end) return {};
     return page;
   };
   if (zone.type() == ZoneType::movable) {  // all else can be moved there, by contract
     return first_of([](PageBits bits) { return bits.has(PageBits::reserved); });
   }
-  unsigned seen = PageBits::in_use | PageBits::lru;
+  constexpr unsigned reserved = PageBits::reserved;
+  unsigned seen = reserved | PageBits::in_use | PageBits::lru;
   if ((flags & isolate_flags::memory_offline) != 0) seen |= PageBits::offline;
-  return first_of([seen](PageBits bits) {  // without branches, so that it takes many at once
-    const bool stays = (bits.raw() & seen) == PageBits::in_use;
-    return (static_cast<unsigned>(stays) | (bits.raw() & PageBits::reserved)) != 0;
+  // A page is in the way if it is reserved, or in use and nothing else of this. With these two bits
+  // flipped the number is less than reserved in the first case and equal to it in the second: one
+  // comparison, made of many pages at once.
+  static_assert(reserved > (PageBits::in_use | PageBits::lru | PageBits::offline));
+  return first_of([seen = static_cast<std::uint16_t>(seen)](PageBits bits) {
+    return static_cast<std::uint16_t>((bits.raw() & seen) ^ (reserved | PageBits::in_use)) <=
+           reserved;
   });
 }
 
 // The page at which the search from pfn, in a block of @p type, has found more than count pages.
 template <ZoneConfig Config>
-inline std::optional<Pfn> find_unmovable(const Zone<Config>& zone, Pfn pfn, MigrateType type,
-                                         std::uint64_t count) {
+inline OptionalPfn find_unmovable(const Zone<Config>& zone, Pfn pfn, MigrateType type,
+                                  std::uint64_t count) {
   // v3.6 trusts these blindly.
-  if (zone.type() == ZoneType::movable) return std::nullopt;
-  if (type == MigrateType::movable || type == MigrateType::cma) return std::nullopt;
+  if (zone.type() == ZoneType::movable) return {};
+  if (type == MigrateType::movable || type == MigrateType::cma) return {};
   return scan_for_unmovable(zone, pfn, count);
 }
 
@@ -107,7 +112,8 @@ template <ZoneConfig Config>
 [[nodiscard]] bool has_unmovable_pages(
     const Zone<Config>& zone, Pfn pfn,
     std::uint64_t count) requires(Config::semantics.isolate_rule == IsolateRule::notifiers) {
-  return detail::find_unmovable(zone, pfn, get_pageblock_migratetype(zone, pfn), count).has_value();
+  return detail::find_unmovable(zone, pfn, get_pageblock_migratetype(zone, pfn), count) ? true
+                                                                                        : false;
 }
 
 /// Returns whether nothing in the block seems to stand in the way of its removal; a snapshot. False

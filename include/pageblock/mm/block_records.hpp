@@ -13,6 +13,7 @@
 #include "pageblock/base/config.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/zeroed_array.hpp"
 
 namespace pageblock {
 namespace detail {
@@ -62,7 +63,7 @@ struct BlockRecords {
     const auto nr = static_cast<std::size_t>(end - start);
     std::size_t i = 0;
     if constexpr (!is_shared<Config>) {  // many pages in one instruction
-      constexpr std::size_t step = 128;
+      constexpr std::size_t step = 256;
       const auto has_none = [&](std::size_t at) {
         std::uint16_t found = 0;
         for (std::size_t k = at; k < at + step; ++k) {

@@ -75,7 +75,9 @@ class FreeArea {
     const Index high = map.index(first + ((nr - 1) << Blocks::top_order.value()));
     List& to = list_of(Blocks::top_order, MigrateType::movable);
     const bool to_tail = Config::semantics.move_to == ListEnd::tail;
-    add_chain(map, to, to_tail ? low : high, to_tail ? high : low);
+    const Index front = to_tail ? low : high;
+    const Index back = to_tail ? high : low;
+    add_chain(map, to, front, map.head_slot(front), back, map.head_slot(back));
     to.size += nr;
     mark(Blocks::top_order, MigrateType::movable);
   }
@@ -293,29 +295,31 @@ class FreeArea {
     return true;
   }
 
-  // Takes a chain off its list and adds it to the list of type. Returns its pages.
-  std::uint64_t splice(Map& map, Chain chain, MigrateType type) {
+  // Takes a chain off its list and adds it to the list of type. Returns its pages. Not inlined, so
+  // that the loop of move() has the registers.
+  [[gnu::noinline]] std::uint64_t splice(Map& map, Chain chain, MigrateType type) {
     if (chain.nr == 0) return 0;
     const Order order = chain.bits.order();
     List& from = list_of(order, chain.bits.list_type());
     List& to = list_of(order, type);
     constexpr bool stays_linked = Config::semantics.move_to == ListEnd::head;
-    const Index before = stays_linked ? map.head_slot(chain.front).prev() : chain.anew.before;
-    const Index behind = stays_linked ? map.head_slot(chain.back).next() : chain.anew.behind;
+    const Index front = stays_linked ? chain.front : chain.anew.first;
+    const Index back = stays_linked ? chain.back : chain.anew.last;
+    Slot first = map.head_slot(front);
+    Slot last = map.head_slot(back);
+    const Index before = stays_linked ? first.prev() : chain.anew.before;
+    const Index behind = stays_linked ? last.next() : chain.anew.behind;
     unlink(map, from, chain.front, before, chain.back, behind);
     take_from_size(from, chain.nr);
     if (from.size == 0) unmark(order, chain.bits.list_type());
-    add_chain(map, to, stays_linked ? chain.front : chain.anew.first,
-              stays_linked ? chain.back : chain.anew.last);
+    add_chain(map, to, front, first, back, last);
     add_to_size(to, chain.nr);
     mark(order, type);
     return chain.nr << order.value();
   }
 
   // Links chunks that are linked to each other to the end of a list that things are moved to.
-  void add_chain(Map& map, List& to, Index front, Index back) {
-    auto first = map.head_slot(front);
-    auto last = map.head_slot(back);
+  void add_chain(Map& map, List& to, Index front, Slot first, Index back, Slot last) {
     first.set_prev(front);
     last.set_next(back);
     if (to.size == 0) {

@@ -159,9 +159,10 @@ class Memmap : public PageRecords<Config> {
         unused.with((count > 0 ? PageBits::in_use : 0U) | (count > 1 ? PageBits::shared : 0U)));
   }
 
-  /// Returns the head of the free chunk that holds @p pfn, or nothing.
-  [[nodiscard]] std::optional<Pfn> free_chunk_of(Pfn pfn) const {
-    for (Order order{0}; order <= Blocks::top_order; ++order) {
+  /// Returns the head of the free chunk that holds @p pfn, if there is one and its order is not
+  /// below @p least.
+  [[nodiscard]] std::optional<Pfn> free_chunk_of(Pfn pfn, Order least = Order{0}) const {
+    for (Order order = least; order <= Blocks::top_order; ++order) {
       const Pfn head = pfn.align_down(order);
       const PageBits above = this->bits(head);
       if (above.has(PageBits::buddy) && pfn < head + above.order().nr_pages()) return head;

@@ -23,13 +23,13 @@ class PageBits {
   /// On an LRU list: movable.
   static constexpr std::uint16_t lru = 1U << 10;
   /// Not managed by the buddy allocator.
-  static constexpr std::uint16_t reserved = 1U << 11;
+  static constexpr std::uint16_t reserved = 1U << 14;
   /// No memory behind this pfn (pfn_valid_within() is false), or not in the zone.
   static constexpr std::uint16_t hole = 1U << 12;
   /// In use, and the count is kept where a chunk head has its link to the next: it was above 1.
   static constexpr std::uint16_t shared = 1U << 13;
   /// Taken from the system by a driver, as virtio-mem does (PageOffline, v5.1).
-  static constexpr std::uint16_t offline = 1U << 14;
+  static constexpr std::uint16_t offline = 1U << 11;
 
   constexpr PageBits() = default;
   explicit constexpr PageBits(std::uint16_t raw) : raw_{raw} {}
