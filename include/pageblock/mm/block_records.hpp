@@ -49,7 +49,7 @@ struct BlockRecords {
       const auto nr_here = static_cast<std::uint16_t>(std::min<std::size_t>(nr, step) - 1);
       for (std::uint16_t i = 0; i < step; ++i) {
         const bool is_in = static_cast<std::uint16_t>(i - first) < nr_here;
-        any |= is_in ? from[i] : std::uint16_t{0};
+        any |= static_cast<std::uint16_t>(from[i] & (is_in ? 0xffff : 0));
       }
       for (std::size_t i = step; i < nr; ++i) any |= from[i];
     }

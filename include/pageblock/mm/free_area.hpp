@@ -84,8 +84,10 @@ class FreeArea {
 
   /// Takes the chunk at @p pfn off its list; its private becomes 0. Returns its order.
   Order del(Map& map, Pfn pfn) {
-    auto chunk = map.head_slot(map.index(pfn));
-    return del(map, map.index(pfn), chunk);
+    const auto chunk = map.head_slot(map.index(pfn));
+    const PageBits bits = chunk.bits();
+    del(map, map.index(pfn), chunk, bits);
+    return bits.order();
   }
 
   /// Moves the chunks that begin in [start, end), which is in one pageblock, to the lists of @p
@@ -126,21 +128,18 @@ class FreeArea {
   void free_one_page(Map& map, const PageblockFlags<Config>& flags, Pfn pfn, Order order,
                      MigrateType type, ListEnd to = ListEnd::head) {
     Index page = map.index(pfn);
-    auto chunk = map.slot(page);  // may throw, so before any change
+    static_cast<void>(map.slot(page));  // may throw, so before any change
     PageBits last_buddy{PageBits::hole};
     while (order < Blocks::top_order) {
       const Index buddy = page ^ pages(order);
       last_buddy = map.bits_of(buddy);
       if (!last_buddy.is_chunk(order)) break;
       if (order >= Blocks::pageblock_order && !flags.may_merge(map.pfn(buddy), type)) break;
-      auto other = map.head_slot(buddy);
-      del(map, buddy, other);
-      if (buddy < page) {
-        page = buddy;
-        chunk = other;
-      }
+      del(map, buddy, map.head_slot(buddy), last_buddy);
+      page &= buddy;
       ++order;
     }
+    const auto chunk = map.head_slot(page);
     if (to == ListEnd::tail) return add_tail(map, page, chunk, order, type);
     // v3.6 does not look further where there is no memory beside the chunk.
     if (order + 1 < Blocks::top_order &&
@@ -245,14 +244,12 @@ class FreeArea {
     add_to_size(to, 1);
   }
 
-  Order del(Map& map, Index page, Slot& chunk) {
-    const PageBits bits = chunk.bits();
+  void del(Map& map, Index page, Slot chunk, PageBits bits) {
     List& from = list_of(bits.order(), bits.list_type());
     unlink(map, from, page, chunk.prev(), page, chunk.next());
     take_from_size(from, 1);
     if (from.size == 0) unmark(bits.order(), bits.list_type());
     chunk.set_bits(PageBits{});
-    return bits.order();
   }
 
   // Chunks that follow each other on a list, with the bits that they have there and will have.
