@@ -48,4 +48,10 @@ void free(Zone<Config>& zone, std::uint64_t pfn, unsigned order = 0) {
   static_cast<void>(free_pages(zone, cpu0, Pfn{pfn}, Order{order}));
 }
 
+/// Frees @p nr single pages from @p pfn upward on CPU 0, hot.
+template <ZoneConfig Config>
+void free_from(Zone<Config>& zone, std::uint64_t pfn, std::uint64_t nr) {
+  for (std::uint64_t i = 0; i < nr; ++i) free(zone, pfn + i);
+}
+
 }  // namespace pageblock::test

@@ -78,8 +78,9 @@ template <ZoneConfig Config>
 
 /// Returns a list of a CPU, head first.
 template <ZoneConfig Config>
-[[nodiscard]] Pfns pcp_list(const Zone<Config>& zone, Cpu cpu, MigrateType type) {
-  const PcpList& list = zone.pcp(cpu).list(type);
+[[nodiscard]] Pfns pcp_list(const Zone<Config>& zone, Cpu cpu, MigrateType type,
+                            Order order = Order{0}) {
+  const PcpList& list = zone.pcp(cpu).list(type, order);
   Pfns pfns;
   for (std::size_t i = 0; i < list.size(); ++i) pfns.push_back(list[i].value());
   return pfns;
