@@ -96,6 +96,15 @@ TEST_CASE("forecast_offline counts what is to be migrated, with the tails", "[of
   CHECK(forecast_offline(zone, two_blocks) == OfflineForecast{ok, {}, 6});
 }
 
+TEST_CASE("forecast_offline takes nothing for a tail behind a free page", "[offline_forecast]") {
+  // page  16   17   18   19 to 23
+  //      LRU | free | -- | free     18 is of nobody: no allocation reaches it
+  NewZone zone = zone_with({{range(16, 17), 1, true}, {range(18, 19)}});
+  zone.memmap().set_bits(Pfn{18}, PageBits{});
+  CHECK(forecast_offline(zone, two_blocks) ==
+        OfflineForecast{-Err::busy, Refusal{Stage::test, Pfn{18}, Reason::on_no_list}, 1});
+}
+
 TEST_CASE("forecast_offline expects the per-CPU lists to be drained", "[offline_forecast]") {
   NewZone zone = zone_with({{range(16, 24)}});
   zone.set_pageset(1, 100);

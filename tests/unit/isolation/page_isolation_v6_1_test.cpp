@@ -1,11 +1,10 @@
-/// What v6.1 does otherwise in isolation/ and clients/.
+/// What v6.1 does otherwise in page_isolation.hpp.
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/clients/contig.hpp"
-#include "pageblock/clients/memory_hotplug.hpp"
 #include "pageblock/isolation/explain.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/lab/verify.hpp"
@@ -44,18 +43,6 @@ TEST_CASE("start_isolate_page_range of v6.1 splits a chunk that reaches across i
   CHECK(verify(zone).empty());
 }
 
-TEST_CASE("split_free_page_at makes the largest pieces that the border allows",
-          "[page_isolation][v6_1]") {
-  NewZone zone{pages(64)};
-  set_pageblock_migratetype(zone, Pfn{0}, unmovable);
-  split_free_page_at(zone, Pfn{0}, Pfn{44});
-  // 0 to 31 | 32 to 39, 40 to 43 | 44 to 47, 48 to 63: within a block they merge again.
-  CHECK(free_list(zone, 6, unmovable) == Pfns{});
-  CHECK(free_list(zone, 6, movable) == Pfns{0});
-  CHECK(zone.nr_free_pages() == 64);
-  CHECK(verify(zone).empty());
-}
-
 TEST_CASE("start_isolate_page_range of v6.1 rounds, and asks the last block before inner ones",
           "[page_isolation][v6_1]") {
   NewZone zone{
@@ -78,29 +65,6 @@ TEST_CASE("start_isolate_page_range of v6.1 rounds, and asks the last block befo
   CHECK(types(zone) == "IIIIM");
 }
 
-TEST_CASE("set_migratetype_isolate of v6.1 moves chunks to the tail in ascending order",
-          "[page_isolation][v6_1]") {
-  // Freed upward, downward and mixed: so they lie in other orders on their list.
-  for (const Pfns& freed : {Pfns{2, 4, 6, 8}, Pfns{8, 6, 4, 2}, Pfns{4, 8, 2, 6}}) {
-    NewZone zone{
-        ZoneLayout{.spanned_pages = 64, .in_use = {{.range = {Pfn{0}, Pfn{64}}, .lru = true}}}};
-    zone.set_pageset(1, 0);
-    put_page(zone, cpu0, Pfn{40});
-    for (const std::uint64_t pfn : freed) put_page(zone, cpu0, Pfn{pfn});
-    put_page(zone, cpu0, Pfn{50});
-    CHECK(set_migratetype_isolate(zone, Pfn{0}) == ok);
-    CHECK(free_list(zone, 0, isolate) == Pfns{2, 4, 6, 8});
-    CHECK(free_list(zone, 0, movable) == Pfns{50, 40});
-    CHECK(zone.nr_free_pages() == 2);
-    CHECK(verify(zone).empty());
-    CHECK(set_migratetype_isolate(zone, Pfn{0}) == -Err::busy);
-    CHECK(explain_isolate(zone, Pfn{0})->reason == Reason::block_isolated);
-    unset_migratetype_isolate(zone, Pfn{0}, movable);
-    CHECK(free_list(zone, 0, movable) == Pfns{50, 40, 2, 4, 6, 8});
-    CHECK(zone.nr_free_pages() == 6);
-  }
-}
-
 TEST_CASE("pages that a driver has taken are no obstacle to taking memory offline",
           "[page_isolation][v6_1]") {
   NewZone zone{ZoneLayout{.spanned_pages = 64, .in_use = {{{Pfn{3}, Pfn{5}}}}}};
@@ -114,54 +78,6 @@ TEST_CASE("pages that a driver has taken are no obstacle to taking memory offlin
   zone.memmap().set_bits(Pfn{3}, PageBits{PageBits::offline});
   CHECK(test_pages_isolated(zone, Pfn{0}, Pfn{32}) == -Err::busy);
   CHECK(test_pages_isolated(zone, Pfn{0}, Pfn{32}, offline) == ok);
-}
-
-TEST_CASE("offline_pages and online_pages take memory away and bring it", "[hotplug][v6_1]") {
-  NewZone zone{pages(128)};
-  zone.set_pageset(4, 16);
-  const auto page = alloc_pages(zone, cpu0, Order{0}, movable);  // leaves pages on a list
-  CHECK(offline_pages(zone, Pfn{64}, 64) == ok);
-  CHECK(zone.present_pages() == 64);
-  CHECK(zone.managed_pages() == 64);
-  CHECK(zone.nr_pageblock_isolate() == 0);
-  CHECK(zone.nr_free_pages() == 63);
-  CHECK_FALSE(zone.is_valid(Pfn{64}));
-  CHECK(zone.pcp(cpu0).high == 16);
-  CHECK(verify(zone).empty());
-
-  CHECK(offline_pages(zone, Pfn{64}, 64) == -Err::inval);  // a hole by now
-  CHECK(offline_pages(zone, Pfn{0}, 33) == -Err::inval);
-  CHECK(offline_pages(zone, Pfn{0}, 0) == -Err::inval);
-  CHECK(offline_pages(zone, Pfn{0}, 64) == -Err::busy);
-  CHECK(types(zone).substr(0, 2) == "MM");
-  CHECK(online_pages(zone, Pfn{0}, 32) == -Err::inval);  // has memory
-
-  CHECK(online_pages(zone, Pfn{64}, 64) == ok);
-  CHECK(free_list(zone, 6, movable) == Pfns{64});
-  CHECK(types(zone) == "MMMM");
-  CHECK(zone.nr_pageblock_isolate() == 0);
-  CHECK(zone.nr_free_pages() == 127);
-  free_pages(zone, cpu0, page->pfn(), Order{0});
-  drain_all_pages(zone);
-  CHECK(free_list(zone, 6, movable).size() == 2);
-  CHECK(verify(zone).empty());
-}
-
-TEST_CASE("alloc_contig_range of v6.1 rounds to blocks only, and gives back the rest",
-          "[contig][v6_1]") {
-  // A kernel page in the other block of the same largest chunk is in nobody's way.
-  NewZone zone{ZoneLayout{.spanned_pages = 64, .in_use = {{{Pfn{3}, Pfn{4}}}}}};
-  CHECK(alloc_contig_range(zone, cpu0, Pfn{40}, Pfn{48}, movable) == ok);
-  CHECK(types(zone) == "MM");
-  CHECK(zone.nr_free_pages() == 64 - 1 - 8);
-  CHECK(verify(zone).empty());
-  CHECK(alloc_contig_range(zone, cpu0, Pfn{44}, Pfn{50}, movable) == -Err::busy);
-  CHECK(alloc_contig_range(zone, cpu0, Pfn{0}, Pfn{8}, movable) == -Err::busy);
-  free_contig_range(zone, cpu0, Pfn{40}, 8);
-  drain_all_pages(zone);
-  CHECK(zone.nr_free_pages() == 63);
-  CHECK(free_list(zone, 5, movable) == Pfns{32});
-  CHECK(verify(zone).empty());
 }
 
 TEST_CASE("a v6.1 zone stays consistent whatever is done to it", "[page_isolation][v6_1]") {
