@@ -101,6 +101,15 @@ TEST_CASE("unreserve_highatomic_pageblock counts only blocks that are reserved",
   CHECK(free_list(zone, 0, movable) == Pfns{1});
 }
 
+TEST_CASE("unreserve_highatomic_pageblock counts no less than nothing", "[highatomic]") {
+  ZoneLayout layout = pages(16);
+  layout.block_types = {{{Pfn{0}, Pfn{8}}, highatomic}};  // reserved behind the counter's back
+  TinyV6_1Zone zone{layout};
+  zone.pressure().nr_reserved_highatomic = 5;
+  CHECK(unreserve_highatomic_pageblock(zone, movable, true));
+  CHECK(reserved(zone) == 0);
+}
+
 TEST_CASE("unreserve_highatomic_pageblock goes on behind a block that the zone's end cuts",
           "[highatomic]") {
   // pages 16 to 19 are on the highatomic list, and cannot be moved

@@ -10,6 +10,7 @@
 #include "support/catch.hpp"
 #include "support/v6_1_zones.hpp"
 #include "support/violation.hpp"
+#include "support/words.hpp"
 
 namespace pageblock::test {
 namespace {
@@ -105,6 +106,49 @@ TEST_CASE("alloc_pages of a node tells too few pages from no chunk of the order"
         "no chunk of that order, below its watermark");
 }
 
+TEST_CASE("alloc_pages of a node has nothing for an order that is on the CPU's list only",
+          "[node_alloc]") {
+  // pages 64 to 67 are free, and 69 and 71; the request takes 64 and leaves 66 on the CPU's list
+  ZoneLayout layout = tiny_layout(normal);
+  layout.in_use = {{range(68, 69)}, {range(70, 71)}, {range(72, 96)}};
+  std::vector<TinyV6_1Zone> zones;
+  zones.emplace_back(layout);
+  TinyV6_1Node node{std::move(zones)};
+  node.find(normal)->set_pageset(4, 16);
+  REQUIRE(request(node, 1, movable_gfp).page->pfn() == Pfn{64});
+  REQUIRE(pcp_list(*node.find(normal), cpu0, MigrateType::movable, Order{1}) == Pfns{66});
+  REQUIRE(node.find(normal)->nr_free_pages() == 2);
+  CHECK(request(node, 1, movable_gfp).answer_of(normal) == no_chunk);
+  CHECK(request(node, 0, movable_gfp).page);
+  CHECK(get_page_from_freelist(node, cpu0, Order{1}, movable_gfp, alloc_flags::no_watermarks)
+            .page->pfn() == Pfn{66});
+}
+
+TEST_CASE("alloc_pages of a node counts on CMA blocks for movable requests from the first try on",
+          "[node_alloc]") {
+  ZoneLayout layout = tiny_layout(normal);
+  layout.block_types = {{range(64, 96), MigrateType::cma}};
+  std::vector<TinyV6_1Zone> zones;
+  zones.emplace_back(tiny_layout(dma32));
+  zones.emplace_back(layout);
+  TinyV6_1Node node{std::move(zones)};
+  set_marks(node, normal, 0, 16);
+  CHECK(zone_of(request(node, 0, movable_gfp)) == normal);
+  const Allocation other = request(node, 0, gfp_kernel);
+  CHECK(zone_of(other) == dma32);
+  CHECK(other.answer_of(normal) == watermark);
+}
+
+TEST_CASE("alloc_pages of a node says of a zone without pages that it has no memory",
+          "[node_alloc]") {
+  TinyV6_1Node node = tiny_node({dma, dma32, normal});
+  node.find(dma)->mod_managed_pages(-32);
+  const Allocation got = request(node, 0, gfp_kernel);
+  CHECK(zone_of(got) == normal);
+  CHECK(got.answer_of(dma32) == not_asked);
+  CHECK(got.answer_of(dma) == no_memory);
+}
+
 TEST_CASE("alloc_pages of a node rather takes a lower zone than another type's memory",
           "[node_alloc]") {
   // Normal has movable chunks below a block only; DMA32 one of a block.
@@ -131,6 +175,18 @@ TEST_CASE("alloc_pages of a node minds other types' memory in Normal only", "[no
   TinyV6_1Node node = tiny_node({dma, dma32});
   for (const std::uint64_t pfn : Pfns{39, 47, 55, 63}) pin(*node.find(dma32), Pfn{pfn});
   CHECK(zone_of(request(node, 0, gfp_kernel)) == dma32);
+
+  // The movable zone has chunks below a block only, and none of the type.
+  ZoneLayout layout = tiny_layout(movable_zone);
+  layout.block_types = {{range(96, 128), MigrateType::unmovable}};
+  for (const std::uint64_t pfn : Pfns{103, 111, 119, 127}) {
+    layout.in_use.push_back({{range(pfn, pfn + 1)}});
+  }
+  std::vector<TinyV6_1Zone> zones;
+  zones.emplace_back(tiny_layout(normal));
+  zones.emplace_back(layout);
+  TinyV6_1Node higher{std::move(zones)};
+  CHECK(zone_of(request(higher, 0, for_movable_zone)) == movable_zone);
 }
 
 TEST_CASE("alloc_pages of a node lets urgent requests dig below the lowest watermark",
@@ -276,6 +332,10 @@ TEST_CASE("unreserve_highatomic_pageblock of a node looks where the request may"
   CHECK(!unreserve_highatomic_pageblock(node, movable_gfp, false));
   CHECK(unreserve_highatomic_pageblock(node, movable_gfp, true));
   CHECK(get_pageblock_migratetype(low, Pfn{32}) == MigrateType::movable);
+
+  REQUIRE(reserve_highatomic_pageblock(low, Pfn{32}));  // for another type it becomes that
+  CHECK(unreserve_highatomic_pageblock(node, gfp_kernel, true));
+  CHECK(get_pageblock_migratetype(low, Pfn{32}) == MigrateType::unmovable);
 }
 
 TEST_CASE("alloc_pages of a node of v3.6 zones has v3.6's watermarks", "[node_alloc]") {

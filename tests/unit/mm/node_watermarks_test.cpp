@@ -150,6 +150,10 @@ TEST_CASE("recommended_min_free_kbytes knows the zones up to Normal, and a limit
   CHECK(recommended_min_free_kbytes(node_of({3840, 1 << 20, 1 << 20, 0})) == 67584);
   CHECK(recommended_min_free_kbytes(node_of({3840, 1 << 20, 1 << 20, 1 << 20})) == 67584);
   CHECK(recommended_min_free_kbytes(node_of({0, 0, 20000, 0})) == 4000);  // a twentieth
+  BigNode node = node_of({3840, 1 << 20, 1 << 20, 0});  // a zone whose memory has gone
+  node.find(dma)->mod_present_pages(-3840);
+  node.find(dma)->mod_managed_pages(-3840);
+  CHECK(recommended_min_free_kbytes(node) == 45056);
 }
 
 TEST_CASE("calculate_min_free_kbytes is 128 at least and 262144 at most", "[node_watermarks]") {
