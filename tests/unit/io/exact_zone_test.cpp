@@ -132,6 +132,7 @@ TEST_CASE("make_zone knows who uses a page only as far as it can be moved", "[ex
   CHECK(bits(0x4a) == PageBits{PageBits::in_use});
   CHECK(bits(0x4b) == PageBits{PageBits::lru | PageBits::in_use});
   CHECK(bits(0x4c) == PageBits{PageBits::offline | PageBits::in_use});
+  CHECK(bits(0x4d) == PageBits{});  // nobody holds it, and it is on no list
   CHECK(bits(0x77).is_valid());
   CHECK(!zone.is_valid(Pfn{0x78}));  // offline
   CHECK(!zone.is_valid(Pfn{0x3b}));  // of another zone
@@ -157,12 +158,26 @@ TEST_CASE("make_zone refuses what cannot be a zone of its config", "[exact_zone]
         "T0: zone Movable: there can be no chunk of order 2 at 0x60");
   CHECK(test::fault_in([&] { return in_range(0x40, 0x80); }) ==
         "T0: zone Movable: there can be no chunk of order 0 at 0x3c");
+  CHECK(test::fault_in([&] { return in_range(0x3c, 0x63); }) ==
+        "T0: zone Movable: there can be no chunk of order 2 at 0x60");
   CHECK(test::fault_in([] { return Machine{with("list 3 2 1 1 60", "list 3 2 5 1 60")}; }) ==
         "Linux 6.1 as modelled has no migratetype 5");
   CHECK(test::fault_in([] { return Machine{with("index 5 order 1", "index 8 order 1")}; }) ==
         "T0: zone Movable: per-CPU list 8 is not of order 1");
   CHECK(test::fault_in([] { return Machine{with("mt 1 1 51/3", "mt 1 1 51/5")}; }) ==
         "Linux 6.1 as modelled has no migratetype 5");
+}
+
+TEST_CASE("make_zone refuses a chunk that is not aligned, whoever made the state", "[exact_zone]") {
+  Machine machine;
+  ExactZone& from = machine.exact.zones.front();
+  for (ExactFreeList& list : from.free_lists) {
+    if (list.order == Order{2}) list.pfns = {Pfn{0x62}};
+  }
+  const auto make = [&] {
+    return make_zone<SmallConfig>(machine.exact, from, machine.runs, from.range());
+  };
+  CHECK(test::fault_in(make) == "T0: zone Movable: there can be no chunk of order 2 at 0x62");
 }
 
 TEST_CASE("compare_lists names the list and the first entry that differs", "[exact_zone]") {
