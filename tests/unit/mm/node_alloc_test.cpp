@@ -180,7 +180,7 @@ TEST_CASE("alloc_pages of a node minds other types' memory in Normal only", "[no
   ZoneLayout layout = tiny_layout(movable_zone);
   layout.block_types = {{range(96, 128), MigrateType::unmovable}};
   for (const std::uint64_t pfn : Pfns{103, 111, 119, 127}) {
-    layout.in_use.push_back({{range(pfn, pfn + 1)}});
+    layout.in_use.push_back({range(pfn, pfn + 1)});
   }
   std::vector<TinyV6_1Zone> zones;
   zones.emplace_back(tiny_layout(normal));
