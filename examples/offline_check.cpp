@@ -8,7 +8,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +20,7 @@
 #include <pageblock/io/snapshot_reader.hpp>
 #include <pageblock/pageblock.hpp>
 
+#include "support/command_line.hpp"
 #include "support/kernel_release.hpp"
 #include "support/offline_judge.hpp"
 #include "support/offline_report.hpp"
@@ -89,59 +89,44 @@ struct Options {
   const KernelRules* kernel = nullptr;  // that of the files
 };
 
-/// Why the arguments make no sense.
-struct UsageError {
-  std::string text;
-};
-
-Options parse(const std::vector<std::string_view>& args) {
+Options parse(example::Arguments arguments) {
   Options options;
-  for (std::size_t i = 0; i < args.size(); ++i) {
-    const std::string_view arg = args[i];
-    // "--name value" or "--name=value".
-    const auto value_of = [&](std::string_view name) -> std::optional<std::string_view> {
-      if (arg.starts_with(name) && arg.substr(name.size()).starts_with('=')) {
-        return arg.substr(name.size() + 1);
-      }
-      if (arg != name) return std::nullopt;
-      if (++i == args.size()) throw UsageError{fmt::format("{} needs a value", name)};
-      return args[i];
-    };
-    if (arg == "--help" || arg == "-h") {
+  while (arguments.next()) {
+    if (arguments.is("--help") || arguments.is("-h")) {
       options.help = true;
-    } else if (arg == "--live") {
+    } else if (arguments.is("--live")) {
       options.live = true;
-    } else if (arg == "--json") {
+    } else if (arguments.is("--json")) {
       options.json = true;
-    } else if (arg == "--compare") {
+    } else if (arguments.is("--compare")) {
       options.compare = true;
-    } else if (const auto version = value_of("--kernel")) {
+    } else if (const auto version = arguments.value_of("--kernel")) {
       const auto* found = std::ranges::find(kernels, *version, &KernelRules::name);
       if (found == kernels.end()) {
         std::string known;
         for (const KernelRules& rules : kernels) known += fmt::format(" {}", rules.name);
-        throw UsageError{fmt::format("unknown kernel '{}'; known:{}", *version, known)};
+        throw example::UsageError{fmt::format("unknown kernel '{}'; known:{}", *version, known)};
       }
       options.kernel = found;
-    } else if (const auto when = value_of("--color")) {
+    } else if (const auto when = arguments.value_of("--color")) {
       if (*when != "auto" && *when != "always" && *when != "never") {
-        throw UsageError{fmt::format("--color is auto, always or never, not '{}'", *when)};
+        throw example::UsageError{fmt::format("--color is auto, always or never, not '{}'", *when)};
       }
       options.color = *when;
-    } else if (arg.starts_with('-') && arg.size() > 1) {
-      throw UsageError{fmt::format("unknown option '{}'", arg)};
     } else {
-      options.folders.emplace_back(arg);
+      options.folders.emplace_back(arguments.operand());
     }
   }
   if (options.help) return options;
   if (options.folders.empty() != options.live) {
-    throw UsageError{options.live ? "either a folder or --live" : "a folder or --live is needed"};
+    throw example::UsageError{options.live ? "either a folder or --live"
+                                           : "a folder or --live is needed"};
   }
   if (options.folders.size() > 1 && !options.compare) {
-    throw UsageError{fmt::format("one folder at a time, not '{}' as well", options.folders[1])};
+    throw example::UsageError{
+        fmt::format("one folder at a time, not '{}' as well", options.folders[1])};
   }
-  if (options.live && options.compare) throw UsageError{"--compare needs recordings"};
+  if (options.live && options.compare) throw example::UsageError{"--compare needs recordings"};
   return options;
 }
 
@@ -248,25 +233,14 @@ std::string compare(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    const Options options = parse({argv + 1, argv + argc});
+  return example::run_program("offline_check", usage, [&] {
+    const Options options = parse({argc, argv});
     if (options.help) {
       fmt::print("{}", usage);
     } else {
       const std::string text = options.compare ? compare(options) : check(options);
       std::fwrite(text.data(), 1, text.size(), stdout);
     }
-    if (std::fflush(stdout) == 0) return 0;
-    fmt::print(stderr, "offline_check: the output cannot be written\n");
-  } catch (const UsageError& error) {
-    fmt::print(stderr, "offline_check: {}\n{}", error.text, usage);
-    return 2;
-  } catch (const ParseError& error) {
-    fmt::print(stderr, "offline_check: {}\n", error.what());
-  } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "offline_check: there is not enough memory\n");
-  } catch (const std::exception& error) {  // a folder that changes while it is read, for example
-    fmt::print(stderr, "offline_check: {}\n", error.what());
-  }
-  return 1;
+    return 0;
+  });
 }

@@ -6,17 +6,14 @@
 #include <cstdint>
 #include <cstdio>
 #include <limits>
-#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <vector>
 
 #include <fmt/format.h>
 
-#include "pageblock/io/parse_error.hpp"
-
+#include "support/command_line.hpp"
 #include "support/read_file.hpp"
 #include "support/replay_report.hpp"
 #include "support/replay_run.hpp"
@@ -53,11 +50,6 @@ struct Options {
   bool help = false;
 };
 
-/// Why the arguments make no sense.
-struct UsageError {
-  std::string text;
-};
-
 /// Reads a number that fills the text, up to a unit if there may be one.
 std::uint64_t number_in(std::string_view text, std::string_view option, std::string_view units) {
   std::uint64_t number = 0;
@@ -70,48 +62,37 @@ std::uint64_t number_in(std::string_view text, std::string_view option, std::str
   }
   if (error != std::errc{} || !rest.empty() || number == 0 ||
       number > std::numeric_limits<std::uint64_t>::max() / factor) {
-    throw UsageError{fmt::format("{} needs a {}, not '{}'", option,
-                                 units.empty() ? "line number" : "size such as 512M", text)};
+    throw example::UsageError{fmt::format("{} needs a {}, not '{}'", option,
+                                          units.empty() ? "line number" : "size such as 512M",
+                                          text)};
   }
   return number * factor;
 }
 
-Options parse(const std::vector<std::string_view>& args) {
+Options parse(example::Arguments arguments) {
   Options options;
-  for (std::size_t i = 0; i < args.size(); ++i) {
-    const std::string_view arg = args[i];
-    // "--name value" or "--name=value".
-    const auto value_of = [&](std::string_view name) -> std::optional<std::string_view> {
-      if (arg.starts_with(name) && arg.substr(name.size()).starts_with('=')) {
-        return arg.substr(name.size() + 1);
-      }
-      if (arg != name) return std::nullopt;
-      if (++i == args.size()) throw UsageError{fmt::format("{} needs a value", name)};
-      return args[i];
-    };
-    if (arg == "--help" || arg == "-h") {
+  while (arguments.next()) {
+    if (arguments.is("--help") || arguments.is("-h")) {
       options.help = true;
-    } else if (arg == "--json") {
+    } else if (arguments.is("--json")) {
       options.json = true;
-    } else if (const auto size = value_of("--memory")) {
+    } else if (const auto size = arguments.value_of("--memory")) {
       constexpr std::uint64_t page_size = 4096;
       constexpr std::uint64_t most_pages = std::uint64_t{1} << 32;  // of one zone
       options.memory_pages = number_in(*size, "--memory", "KMGT") / page_size;
       if (*options.memory_pages == 0 || *options.memory_pages > most_pages) {
-        throw UsageError{fmt::format("--memory is from 4K to 16384G, not '{}'", *size)};
+        throw example::UsageError{fmt::format("--memory is from 4K to 16384G, not '{}'", *size)};
       }
-    } else if (const auto line = value_of("--until")) {
+    } else if (const auto line = arguments.value_of("--until")) {
       options.until = static_cast<std::size_t>(number_in(*line, "--until", ""));
-    } else if (arg.starts_with('-') && arg.size() > 1) {
-      throw UsageError{fmt::format("unknown option '{}'", arg)};
-    } else if (options.path) {
-      throw UsageError{fmt::format("one recording at a time, not '{}' as well", arg)};
+    } else if (const std::string_view path = arguments.operand(); options.path) {
+      throw example::UsageError{fmt::format("one recording at a time, not '{}' as well", path)};
     } else {
-      options.path = arg;
+      options.path = path;
     }
   }
   if (!options.help && !options.path) {
-    throw UsageError{options.memory_pages ? "a trace is needed" : "a recording is needed"};
+    throw example::UsageError{options.memory_pages ? "a trace is needed" : "a recording is needed"};
   }
   return options;
 }
@@ -130,25 +111,12 @@ bool replay(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    const Options options = parse({argv + 1, argv + argc});
-    bool agrees = true;
+  return example::run_program("replay", usage, [&] {
+    const Options options = parse({argc, argv});
     if (options.help) {
       fmt::print("{}", usage);
-    } else {
-      agrees = replay(options);
+      return 0;
     }
-    if (std::fflush(stdout) == 0) return agrees ? 0 : 1;
-    fmt::print(stderr, "replay: the output cannot be written\n");
-  } catch (const UsageError& error) {
-    fmt::print(stderr, "replay: {}\n{}", error.text, usage);
-    return 2;
-  } catch (const pageblock::ParseError& error) {
-    fmt::print(stderr, "replay: {}\n", error.what());
-  } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "replay: there is not enough memory\n");
-  } catch (const std::exception& error) {  // a folder that changes while it is read, for example
-    fmt::print(stderr, "replay: {}\n", error.what());
-  }
-  return 1;
+    return replay(options) ? 0 : 1;
+  });
 }

@@ -27,7 +27,10 @@ void ReplayEngine::on(const recorded::Allocation& request) {
   } else if (!PerCpuPages<ReplayConfig>::has_lists(request.order)) {
     throw ParseError{fmt::format("order {} has no per-CPU lists", request.order)};
   }
-  if (request.source == recorded::Source::captured || (compacted_ && lacks_refill(zone, request))) {
+  const bool is_captured =
+      request.source == recorded::Source::captured || (compacted_ && lacks_refill(zone, request));
+  if (request.pfn) zones_.compare(*operation_, request, is_captured, zone);
+  if (is_captured) {
     take("chunks handed to compacting tasks");
     take_observed(zone, *request.pfn, request.order);
     return mark_in_use(zone, *request.pfn, request.order, allocator::looks_movable(request));

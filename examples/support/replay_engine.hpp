@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -21,6 +22,7 @@
 #include "support/replay_machine.hpp"
 #include "support/replay_repair.hpp"
 #include "support/replay_result.hpp"
+#include "support/replay_zones.hpp"
 
 namespace example {
 
@@ -34,15 +36,27 @@ class ReplayEngine {
     /// Where probes do not show all (null: they do), what the whole trace says of each page. The
     /// limits of the per-CPU lists are learned from the drains then.
     const PageHistory* history = nullptr;
+    /// Whether probes show when kswapd begins and ends to reclaim.
+    bool shows_reclaim = true;
   };
 
   ReplayEngine(ReplayMachine& machine, ReplayResult& result, Settings settings)
-      : machine_{machine}, result_{result}, settings_{settings} {}
+      : machine_{machine},
+        result_{result},
+        settings_{settings},
+        zones_{machine, result, {settings.history == nullptr, settings.shows_reclaim}} {}
 
   void apply(const pageblock::recorded::Operation& operation) {
     operation_ = &operation;
     ++result_.nr_operations;
+    const auto zones = machine_.node().zones();
+    std::array<std::int64_t, pageblock::max_nr_zones> free{};
+    for (std::size_t i = 0; i < zones.size(); ++i) free[i] = zones[i].nr_free_pages();
     std::visit([this](const auto& what) { on(what); }, operation.what);
+    for (std::size_t i = 0; i < zones.size(); ++i) {
+      const std::int64_t change = zones[i].nr_free_pages() - free[i];
+      if (change != 0) zones_.count_free(i, operation.cpu, change, step_of(operation, change));
+    }
   }
 
  private:
@@ -87,12 +101,14 @@ class ReplayEngine {
     zone_pcp_enable(part.zone);
   }
   void on(const pageblock::recorded::PcpSettings& settings) {
+    zones_.follow_memory();
     for (Part& part : machine_.parts()) {
       const auto& [high, batch] = settings.zones[static_cast<std::size_t>(part.zone.type())];
       if (pageblock::Pageset{batch, high} == part.zone.pageset()) continue;
       take("changes of high and batch");
       set_pageset(part, batch, high);
     }
+    zones_.check_limits();
   }
   static void set_pageset(Part& part, std::uint32_t batch, std::uint32_t high) {
     part.zone.set_pageset(batch, high);
@@ -100,6 +116,7 @@ class ReplayEngine {
   }
   void on(const pageblock::recorded::Reclaim& reclaim) {
     take("beginnings and ends of reclaim");
+    zones_.follow(reclaim);
     for (Part& part : machine_.parts()) {
       if (static_cast<std::uint64_t>(part.zone.type()) <= reclaim.highest_zone) {
         part.zone.pressure().reclaim_active = reclaim.active;
@@ -157,6 +174,12 @@ class ReplayEngine {
     const MigrateType type = type_of(retype.migratetype);
     if (zone.pageblock_flags().get(retype.pfn) == type) return;
     take("blocks of the HighAtomic reserve");
+    constexpr std::uint64_t block = ReplayZone::pageblock_nr_pages;
+    std::uint64_t& reserved = zone.pressure().nr_reserved_highatomic;
+    if (zone.pageblock_flags().get(retype.pfn) == MigrateType::highatomic) {
+      reserved -= std::min(block, reserved);
+    }
+    if (type == MigrateType::highatomic) reserved += block;
     zone.pageblock_flags().set(retype.pfn, type);
     move_freepages_block(zone, retype.pfn, type);
   }
@@ -167,9 +190,28 @@ class ReplayEngine {
   void on(const pageblock::recorded::OfflineIsolated& offline);
   void on(const pageblock::recorded::OfflineEnd& end);
   void on(const pageblock::recorded::OnlineBegin& online);
+  void on(const pageblock::recorded::OnlineEnd& end) {
+    if (end.ret == 0) zones_.follow_memory();
+  }
   void on(const pageblock::recorded::ContigBegin& begin);
   void on(const pageblock::recorded::ContigEnd& end);
   void on(const pageblock::recorded::Mark& mark);
+
+  // In which steps an operation changes the number of free pages: all at once, or with each page
+  // that leaves a per-CPU list. 0: unknown.
+  [[nodiscard]] static std::int64_t step_of(const pageblock::recorded::Operation& operation,
+                                            std::int64_t change) {
+    using namespace pageblock::recorded;
+    const auto of_drained = [change](const std::vector<Pfn>& drained) {
+      return std::int64_t{change == static_cast<std::int64_t>(drained.size()) ? 1 : 0};
+    };
+    if (const auto* free = std::get_if<Free>(&operation.what)) {
+      return free->drained.empty() ? change : of_drained(free->drained);
+    }
+    if (const auto* drain = std::get_if<Drain>(&operation.what)) return of_drained(drain->drained);
+    const auto* request = std::get_if<Allocation>(&operation.what);
+    return request != nullptr && request->source != Source::captured ? change : 0;
+  }
 
   // Help.
 
@@ -238,6 +280,7 @@ class ReplayEngine {
   ReplayResult& result_;
   const pageblock::recorded::Operation* operation_ = nullptr;
   Settings settings_;
+  ZoneForecaster zones_;
   bool compacted_ = false;
   bool is_attempting_ = false;  // the last attempt of the result
   MigrateType undo_type_ = MigrateType::movable;

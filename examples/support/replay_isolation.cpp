@@ -100,14 +100,19 @@ void ReplayEngine::hold_offline(PfnRange range, bool held) {
 
 void ReplayEngine::on(const recorded::OfflineBegin& begin) {
   if (!is_attempting_) begin_attempt("offline", begin.range);
-  result_.attempts.back().range = begin.range;
+  Attempt& attempt = result_.attempts.back();
+  attempt.range = begin.range;
+  attempt.forecast = (-Err::inval).to_errno();
   if (!machine_.is_whole(begin.range)) return;
   offlining_ = begin.range;
   hold_offline(begin.range, false);
+  const ReplayZone& zone = machine_.zone_of(begin.range.start);
+  attempt.forecast = forecast_offline(zone, begin.range).status.to_errno();
 }
 void ReplayEngine::on(const recorded::OfflineEnd& end) {
   if (offlining_ && end.ret != 0) hold_offline(*offlining_, true);
   offlining_.reset();
+  if (end.ret == 0) zones_.follow_memory();
   if (!is_attempting_) return;
   end_attempt(end.ret);
   is_attempting_ = has_mark_;  // it says so too, which also ends attempts that did not come here

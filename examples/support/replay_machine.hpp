@@ -7,6 +7,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -63,7 +64,7 @@ class ReplayMachine {
  public:
   struct Part {
     std::uint64_t address = 0;
-    ReplayZone zone;
+    ReplayZone& zone;  // of the node
     bool pcp_disabled = false;
   };
 
@@ -96,9 +97,17 @@ class ReplayMachine {
       zone.name = name_of(zone.type);
       plan(zone, online->range);
     }
+    std::vector<ReplayZone> zones;
     for (const Planned& part : planned) {
-      parts_.push_back({part.zone.address,
-                        pageblock::make_zone<ReplayConfig>(t0, part.zone, pages, part.range)});
+      if (std::ranges::count(zones, part.zone.type, &ReplayZone::type) != 0) {
+        throw pageblock::ParseError{
+            fmt::format("there are two zones {}: this is no machine of one node", part.zone.name)};
+      }
+      zones.push_back(pageblock::make_zone<ReplayConfig>(t0, part.zone, pages, part.range));
+    }
+    node_ = pageblock::Node<ReplayConfig>{std::move(zones)};
+    for (const Planned& part : planned) {
+      parts_.push_back({part.zone.address, *node_.find(part.zone.type)});
       // Zones are not one behind the other where hot-plugged memory went to two in turn.
       for (const pageblock::PageRun& run : pages.runs()) {
         if (run.is_initialised() && run.zone() == part.zone.type) assign(run.range, parts_.back());
@@ -106,6 +115,11 @@ class ReplayMachine {
     }
   }
 
+  // Parts refer to the zones of the node.
+  ReplayMachine(const ReplayMachine&) = delete;
+  ReplayMachine& operator=(const ReplayMachine&) = delete;
+
+  [[nodiscard]] pageblock::Node<ReplayConfig>& node() { return node_; }
   [[nodiscard]] std::deque<Part>& parts() { return parts_; }
   [[nodiscard]] const std::deque<Part>& parts() const { return parts_; }
 
@@ -205,6 +219,7 @@ class ReplayMachine {
     return names[static_cast<std::size_t>(type)];
   }
 
+  pageblock::Node<ReplayConfig> node_;
   std::deque<Part> parts_;
   std::vector<Part*> owners_;  // of each pageblock
 };

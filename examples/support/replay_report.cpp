@@ -51,6 +51,15 @@ std::string types_text(const std::vector<MigrateType>& types) {
   return text;
 }
 
+/// Attempts to take memory offline that came to an end, and those whose answer was foreseen.
+Score forecasts_of(const std::vector<Attempt>& attempts) {
+  Score score;
+  for (const Attempt& attempt : attempts) {
+    if (attempt.forecast && attempt.ret) score.count(attempt.forecast == attempt.ret);
+  }
+  return score;
+}
+
 class TextReport {
  public:
   explicit TextReport(const ReplayReport& report) : report_{report}, result_{report.result} {}
@@ -65,9 +74,11 @@ class TextReport {
     } else {
       write_scores();
       write_miss();
+      write_zone_miss();
       write_differences();
       write_attempts();
       write_taken();
+      write_open_zones();
     }
     line("");
     line("{} operations in {:.3f} s, {:.2f} million a second; reading took {:.3f} s.",
@@ -106,6 +117,7 @@ class TextReport {
   void write_scores() {
     line("\nPredicted exactly");
     write_score("pages handed out", result_.allocations);
+    write_score("zones of requests, not judged", result_.zones);
     const std::string_view judged = report_.judges_lists ? "in order" : "not judged";
     write_score(fmt::format("pages to per-CPU lists, {}", judged), result_.refills);
     write_score(fmt::format("pages from per-CPU lists, {}", judged), result_.drained);
@@ -127,6 +139,20 @@ class TextReport {
     for (const std::string& list : miss.lists) line("    {}", list);
   }
 
+  void write_zone_miss() {
+    if (!result_.first_zone) return;
+    const ZoneMisprediction& miss = *result_.first_zone;
+    line("\nFirst misprediction of a zone: line {}, {}:", miss.line, miss.what);
+    line("  predicted {}, the kernel took {}. Then there was:", miss.predicted, miss.observed);
+    for (const std::string& zone : miss.zones) line("    {}", zone);
+  }
+
+  void write_open_zones() {
+    if (result_.open_zones.empty()) return;
+    line("\nZones of requests that are not predicted, because of");
+    for (const auto& [why, count] : result_.open_zones) line("{:>10} {}", count, why);
+  }
+
   void write_differences() {
     if (!result_.differences) return;
     if (result_.differences->empty()) return line("\nAt T1 no list differs.");
@@ -142,9 +168,17 @@ class TextReport {
     if (result_.attempts.empty()) return;
     const auto agree = std::ranges::count_if(result_.attempts, &Attempt::agrees);
     line("\nAttempts to isolate: {} of {} as predicted", agree, result_.attempts.size());
+    const Score forecasts = forecasts_of(result_.attempts);
+    if (forecasts.total != 0) {
+      line("Forecasts of how an attempt ends, when it began: {} of {} agree", forecasts.right,
+           forecasts.total);
+    }
     for (const Attempt& attempt : result_.attempts) {
       line("  {:#x} {}: {}{}", PfnRange{attempt.range}, attempt.what,
            attempt.ret ? errno_text(*attempt.ret) : "not over", attempt.agrees() ? "" : "  WRONG");
+      if (attempt.forecast && attempt.ret && attempt.forecast != attempt.ret) {
+        line("    forecast when it began: {}", errno_text(*attempt.forecast));
+      }
       if (!attempt.isolate_ret) {
         line("    predicted: {}",
              attempt.predicted ? "it can be tried" : "holes, or several zones");
@@ -224,6 +258,12 @@ void write_attempt(JsonWriter& json, const Attempt& attempt) {
   } else {
     json.null();
   }
+  json.key("forecast_ret");
+  if (attempt.forecast) {
+    json.value(*attempt.forecast);
+  } else {
+    json.null();
+  }
   json.key("predicted").begin_object().member("can_isolate", attempt.predicted);
   json.member("isolated_blocks", attempt.predicted_blocks);
   write_pfn(json, "refusing_pfn", attempt.predicted_page);
@@ -260,9 +300,25 @@ void write_plain(JsonWriter& json, const PlainResult& plain) {
   json.end();
 }
 
+void write_first_zone(JsonWriter& json, const std::optional<ZoneMisprediction>& miss) {
+  json.key("first_mispredicted_zone");
+  if (!miss) {
+    json.null();
+    return;
+  }
+  json.begin_object().member("line", static_cast<std::uint64_t>(miss->line));
+  json.member("what", std::string_view{miss->what});
+  json.member("predicted", std::string_view{miss->predicted});
+  json.member("observed", std::string_view{miss->observed});
+  json.key("zones").begin_array();
+  for (const std::string& zone : miss->zones) json.value(std::string_view{zone});
+  json.end().end();
+}
+
 void write_predictions(JsonWriter& json, const ReplayResult& result) {
   json.key("predicted").begin_object();
   write_score(json, "allocations", result.allocations);
+  write_score(json, "zones", result.zones);
   write_score(json, "refills", result.refills);
   write_score(json, "drained", result.drained);
   write_score(json, "claims", result.claims);
@@ -283,6 +339,7 @@ void write_predictions(JsonWriter& json, const ReplayResult& result) {
   } else {
     json.null();
   }
+  write_first_zone(json, result.first_zone);
   json.key("differing_lists");
   if (result.differences) {
     json.begin_array();
@@ -303,6 +360,7 @@ void write_predictions(JsonWriter& json, const ReplayResult& result) {
   for (const Attempt& attempt : result.attempts) write_attempt(json, attempt);
   json.end();
   write_counts(json, "taken_from_the_trace", result.taken);
+  write_counts(json, "zones_not_predicted", result.open_zones);
 }
 
 }  // namespace

@@ -33,6 +33,15 @@ struct Misprediction {
   std::vector<std::string> lists{};  ///< what the request could be served from
 };
 
+/// A request that another zone has served.
+struct ZoneMisprediction {
+  std::size_t line = 0;
+  std::string what;  ///< the request
+  std::string predicted{};
+  std::string observed{};
+  std::vector<std::string> zones{};  ///< what decides, for each that it may use
+};
+
 /// An attempt to take a memory block offline, or to get a contiguous range.
 struct Attempt {
   std::size_t line = 0;
@@ -52,6 +61,10 @@ struct Attempt {
   std::optional<pageblock::Pfn> page{};  ///< as the kernel's log names it
   std::vector<pageblock::MigrateType> types{};
   std::optional<std::int64_t> ret{};  ///< of the whole attempt
+
+  /// What forecast_offline() said of the whole attempt when it began. That is no prediction: pages
+  /// are freed and taken until it ends, and what holds a page no zone knows.
+  std::optional<std::int64_t> forecast{};
 
   /// Whether what is predicted of it came true. Whether pages can be migrated is not.
   [[nodiscard]] bool agrees() const {
@@ -80,12 +93,15 @@ struct ReplayResult {
   std::map<std::string, std::uint64_t, std::less<>> events;  ///< by kind
   std::uint64_t nr_operations = 0;
   Score allocations;
+  Score zones;                                                   ///< of requests
+  std::map<std::string, std::uint64_t, std::less<>> open_zones;  ///< not predicted, by the reason
   Score refills;   ///< pages that came to per-CPU lists, in order
   Score drained;   ///< pages that left them, in order
   Score isolated;  ///< pageblocks asked to be isolated
   Score tested;    ///< tests whether a range is isolated
   Score claims;    ///< stolen blocks: whether they are claimed, from the pages known to be movable
   std::optional<Misprediction> first;
+  std::optional<ZoneMisprediction> first_zone;
   std::vector<Attempt> attempts;
   std::optional<std::vector<pageblock::ListDifference>> differences;  ///< at T1
   Score block_types;                                                  ///< at T1

@@ -200,6 +200,9 @@ ReplayReport replay_recording(const fs::path& folder, std::optional<std::size_t>
   if (!decoder.has_pcp_probes()) settings.history = &history.emplace(operations, t1);
   report.reading = watch.lap();
 
+  settings.shows_reclaim = std::ranges::any_of(operations, [](const recorded::Operation& of) {
+    return std::holds_alternative<recorded::Reclaim>(of.what);
+  });
   ReplayEngine engine{machine, report.result, settings};
   apply_all(trace, operations,
             [&](const recorded::Operation& operation) { engine.apply(operation); });

@@ -96,6 +96,9 @@ TEST_CASE("replay_recording predicts every page, drain and isolation of the smal
   check(report.result.tested, 5, 5);
   check(report.result.block_types, 512, 512);
   check(report.result.counters, 12, 12);  // two zones with one CPU
+  check(report.result.zones, 52, 52);
+  CHECK(!report.result.first_zone);
+  CHECK(report.result.open_zones.empty());
   CHECK(report.result.differences->empty());
   CHECK(!report.result.first);
   CHECK(report.result.events.at("mm_page_alloc") == 52);
@@ -111,8 +114,23 @@ TEST_CASE("replay_recording predicts every page, drain and isolation of the smal
     CHECK(attempt.predicted == (rets[i] == 0));
     CHECK(attempt.predicted_blocks == (rets[i] == 0 ? 64U : 0U));
     CHECK(attempt.agrees());
+    CHECK(attempt.forecast.value_or(attempt.ret.value()) == attempt.ret);
   }
+  CHECK(report.result.attempts[1].forecast);
   CHECK(report.result.attempts[1].predicted_page == Pfn{0x8000});
+}
+
+TEST_CASE("replay_recording notices a zone that its counters forbid, and judges the rest",
+          "[replay]") {
+  Copy copy;
+  copy.change("T0.state", "wmark_low 1217", "wmark_low 900000");  // so it would be DMA's turn
+  const ReplayReport report = copy.replay();
+  CHECK(report.result.zones.right < report.result.zones.total);
+  REQUIRE(report.result.first_zone);
+  CHECK(report.result.first_zone->predicted == "DMA");
+  CHECK(report.result.first_zone->observed == "DMA32");
+  check(report.result.allocations, 52, 52);
+  CHECK(example::as_text(report).find("First misprediction of a zone: line ") != std::string::npos);
 }
 
 TEST_CASE("replay_recording stops behind a line, and compares no lists then", "[replay]") {

@@ -247,7 +247,11 @@ inline void TraceDecoder::on(const ftrace::Probe& event) {
        [](TraceDecoder& d, OfCpu& here) {
          here.onlining = d.add(recorded::OnlineBegin{d.start_and_nr(), std::nullopt});
        }},
-      {"online_ret", [](TraceDecoder&, OfCpu& here) { here.onlining.reset(); }},
+      {"online_ret",
+       [](TraceDecoder& d, OfCpu& here) {
+         here.onlining.reset();
+         d.add(recorded::OnlineEnd{d.ret()});
+       }},
       {"alloc_contig",
        [](TraceDecoder& d, OfCpu&) {
          d.add(recorded::ContigBegin{d.range("start", "end"), d.number<unsigned>("mt")});

@@ -181,6 +181,9 @@ struct OnlineBegin {
   PfnRange range{};
   std::optional<std::uint64_t> zone{};
 };
+struct OnlineEnd {
+  std::int64_t ret = 0;
+};
 
 /// A contiguous range was asked for.
 struct ContigBegin {
@@ -204,7 +207,7 @@ struct Operation {
   std::variant<Allocation, FailedRequest, Free, Drain, DrainAll, PcpDisable, PcpEnable, PcpSettings,
                Reclaim, SetIsolate, UnsetIsolate, IsolateRange, TestIsolated, SplitFree,
                IsolateSingle, IsolateFree, PutBack, SplitPage, Compaction, Retype, OfflineBegin,
-               OfflineIsolated, OfflineEnd, OnlineBegin, ContigBegin, ContigEnd, Mark>
+               OfflineIsolated, OfflineEnd, OnlineBegin, OnlineEnd, ContigBegin, ContigEnd, Mark>
       what;
 };
 

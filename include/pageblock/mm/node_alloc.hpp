@@ -5,6 +5,7 @@
 ///         alloc_flags_nofragment(), the beginning of __alloc_pages_slowpath() (mm/page_alloc.c).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
@@ -94,19 +95,25 @@ template <ZoneConfig Config>
   return zone.mobility_grouping() ? gfp.migratetype : MigrateType::unmovable;
 }
 
+// Returns what the counters of a zone say to a request, were so many pages free: served, unless too
+// little would stay free, or there is no chunk of the order. Kernel: zone_watermark_fast().
+template <ZoneConfig Config>
+[[nodiscard]] ZoneAnswer answer_by_counters(const Zone<Config>& zone, Order order, const Gfp& gfp,
+                                            unsigned flags, std::int64_t free_pages) {
+  if (zone.managed_pages() == 0) return ZoneAnswer::no_memory;
+  if ((flags & alloc_flags::no_watermarks) != 0) return ZoneAnswer::served;
+  const std::uint64_t mark = mark_for(zone, order, flags);
+  const auto highest = static_cast<std::size_t>(gfp.highest_zone);
+  if (!exceeds_mark(zone, order, mark, highest, flags, free_pages)) return ZoneAnswer::watermark;
+  return has_chunk_for(zone, order, flags) ? ZoneAnswer::served : ZoneAnswer::no_chunk;
+}
+
 // Asks one zone. Kernel: the body of the loop of get_page_from_freelist().
 template <ZoneConfig Config>
 [[nodiscard]] ZoneAnswer ask_zone(Zone<Config>& zone, Cpu cpu, Order order, const Gfp& gfp,
                                   unsigned flags, std::optional<Page<Config>>& page) {
-  if (zone.managed_pages() == 0) return ZoneAnswer::no_memory;
-  if ((flags & alloc_flags::no_watermarks) == 0) {
-    const std::uint64_t mark = mark_for(zone, order, flags);
-    const auto highest = static_cast<std::size_t>(gfp.highest_zone);
-    if (!exceeds_mark(zone, order, mark, highest, flags, zone.nr_free_pages())) {
-      return ZoneAnswer::watermark;
-    }
-    if (!has_chunk_for(zone, order, flags)) return ZoneAnswer::no_chunk;
-  }
+  const ZoneAnswer answer = answer_by_counters(zone, order, gfp, flags, zone.nr_free_pages());
+  if (answer != ZoneAnswer::served) return answer;
   const auto pfn = serve(zone, cpu, order, type_in(zone, gfp), Temperature::hot, flags);
   if (!pfn) return ZoneAnswer::no_chunk;
   if constexpr (Config::semantics.has(MigrateType::highatomic)) {
@@ -114,6 +121,30 @@ template <ZoneConfig Config>
   }
   page.emplace(zone, *pfn);
   return ZoneAnswer::served;
+}
+
+// Returns whether serve() would find memory for a request.
+template <ZoneConfig Config>
+[[nodiscard]] bool has_memory_for(const Zone<Config>& zone, Cpu cpu, Order order, MigrateType type,
+                                  unsigned flags) {
+  using namespace alloc_flags;
+  using Pcp = PerCpuPages<Config>;
+  constexpr const Semantics& semantics = Config::semantics;
+  if (Pcp::has_lists(order) && !zone.pcp(cpu).list(type, order).empty()) return true;
+  const auto has = [&](MigrateType from, Order least) {
+    return zone.free_area().orders(from) >> least.value() != 0;
+  };
+  const bool is_urgent = (flags & (highatomic | oom | non_block)) != 0;
+  if (has(type, order)) return true;
+  if (has_free_cma_for(zone, type) && has(MigrateType::cma, order)) return true;
+  if (is_urgent && semantics.has(MigrateType::highatomic) && has(MigrateType::highatomic, order)) {
+    return true;
+  }
+  // What steals take from: with no_fragment, only chunks of a block and more.
+  const bool whole_blocks = (flags & no_fragment) != 0 && order < Zone<Config>::pageblock_order;
+  const Order least = whole_blocks ? Zone<Config>::pageblock_order : order;
+  return std::ranges::any_of(semantics.fallbacks_of(type),
+                             [&](MigrateType other) { return has(other, least); });
 }
 
 // Where there is a lower zone for it, requests to Normal rather go there than take another type's
@@ -158,6 +189,23 @@ template <ZoneConfig Config>
   }
   if (result.page || (flags & alloc_flags::no_fragment) == 0) return result;
   return get_page_from_freelist(node, cpu, order, gfp, flags & ~alloc_flags::no_fragment);
+}
+
+/// Returns what @p zone would answer if get_page_from_freelist() asked it now, without a change, were
+/// @p free_pages of it free.
+/// Requires: as get_page_from_freelist(); v6.1's steals.
+/// Locking:  none; counters and lists are read as they are.
+template <ZoneConfig Config>
+[[nodiscard]] ZoneAnswer forecast_answer(
+    const Zone<Config>& zone, Cpu cpu, Order order, const Gfp& gfp, unsigned flags,
+    std::int64_t free_pages) requires(Config::semantics.steal_rule == StealRule::claim_or_small) {
+  bug_on(static_cast<std::size_t>(gfp.highest_zone) >= max_nr_zones, "no such zone index");
+  bug_on((flags & alloc_flags::wmark_mask) == alloc_flags::wmark_mask, "no such watermark");
+  bug_on(!is_pcp_type(gfp.migratetype), "requests are unmovable, reclaimable or movable");
+  const ZoneAnswer answer = detail::answer_by_counters(zone, order, gfp, flags, free_pages);
+  if (answer != ZoneAnswer::served) return answer;
+  const MigrateType type = detail::type_in(zone, gfp);
+  return detail::has_memory_for(zone, cpu, order, type, flags) ? answer : ZoneAnswer::no_chunk;
 }
 
 /// Allocates 2^order pages on @p cpu from the zones that @p gfp allows: first down to their low

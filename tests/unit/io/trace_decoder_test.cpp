@@ -58,10 +58,11 @@ TEST_CASE("TraceDecoder reads that memory comes online, and in which zone", "[tr
       "free_ok: (__free_pages_ok+0x0/0x5) page=0xffffea0000200000 order=10 fpi=0x0\n" +
       freed("0x8000", "10")};
   const auto operations = trace.decode();
-  REQUIRE(operations.size() == 3);
+  REQUIRE(operations.size() == 4);
   CHECK(as<recorded::OnlineBegin>(operations[0]).zone == 0x10);
   CHECK(as<recorded::Free>(operations[1]).to_tail);
-  CHECK(!as<recorded::Free>(operations[2]).to_tail);
+  CHECK(as<recorded::OnlineEnd>(operations[2]).ret == 0);
+  CHECK(!as<recorded::Free>(operations[3]).to_tail);
 }
 
 TEST_CASE("TraceDecoder drains for a contiguous range where no probe shows it", "[trace_decoder]") {

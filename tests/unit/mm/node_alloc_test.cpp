@@ -1,6 +1,9 @@
 #include "pageblock/mm/node_alloc.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -311,6 +314,75 @@ TEST_CASE("get_page_from_freelist heeds the watermark that its flags name", "[no
   CHECK(!serves(wmark_high | min_reserve));
   CHECK(serves(wmark_high | no_watermarks));
   CHECK(serves(0x840));  // as a probe shows it; what the library does not know is ignored
+}
+
+TEST_CASE("forecast_answer says what get_page_from_freelist will hear from each zone",
+          "[node_alloc]") {
+  using namespace alloc_flags;
+  // Every second page of DMA32 and of some blocks of Normal is in use; a block of Normal is reserved
+  // for urgent requests, one is CMA's.
+  TinyV6_1Node node = tiny_node({dma, dma32, normal, movable_zone});
+  for (std::uint64_t pfn = 32; pfn < 64; pfn += 2) pin(*node.find(dma32), Pfn{pfn});
+  TinyV6_1Zone& high = *node.find(normal);
+  for (const std::uint64_t pfn : Pfns{64, 66, 68, 70, 79, 87}) pin(high, Pfn{pfn});
+  REQUIRE(reserve_highatomic_pageblock(high, Pfn{79}));
+  {
+    const std::lock_guard guard{high.lock()};
+    set_pageblock_migratetype(high, Pfn{80}, MigrateType::cma);
+    move_freepages_block(high, Pfn{80}, MigrateType::cma);
+  }
+  for (const ZoneType type : {dma, dma32, normal, movable_zone}) set_marks(node, type, 2, 4);
+  node.find(dma)->set_lowmem_reserve(static_cast<std::size_t>(normal), 20);
+
+  std::uint64_t nr_served = 0;
+  const auto compare = [&](unsigned order, const Gfp& gfp, unsigned flags) {
+    CAPTURE(order, gfp.migratetype, gfp.highest_zone, flags);
+    std::array<ZoneAnswer, max_nr_zones> expected{};
+    const auto ask = [&](unsigned with) {
+      expected = {};
+      for (ZoneType type : {movable_zone, normal, dma32, dma}) {
+        if (type > gfp.highest_zone) continue;
+        const TinyV6_1Zone& zone = *node.find(type);
+        ZoneAnswer& answer = expected[static_cast<std::size_t>(type)];
+        answer = forecast_answer(zone, cpu0, Order{order}, gfp, with, zone.nr_free_pages());
+        if (answer == served) return true;
+      }
+      return false;
+    };
+    if (!ask(flags) && (flags & no_fragment) != 0) ask(flags & ~no_fragment);
+    CHECK(get_page_from_freelist(node, cpu0, Order{order}, gfp, flags).answers == expected);
+    if (std::ranges::count(expected, served) != 0) ++nr_served;
+  };
+  for (int round = 0; round < 8; ++round) {  // each leaves less
+    for (const MigrateType type : pcp_types) {
+      for (const ZoneType highest : {movable_zone, normal, dma}) {
+        for (const unsigned order : {0U, 1U, 3U, 4U}) {
+          const Gfp gfp{.migratetype = type, .highest_zone = highest};
+          for (const unsigned flags : {wmark_low | no_fragment, wmark_min | cma,
+                                       wmark_min | non_block | min_reserve | highatomic}) {
+            compare(order, gfp, flags);
+          }
+        }
+      }
+    }
+  }
+  CHECK(nr_served > 40);
+}
+
+TEST_CASE("forecast_answer takes the free pages from its caller, and changes nothing",
+          "[node_alloc]") {
+  TinyV6_1Node node = tiny_node({normal});
+  set_marks(node, normal, 8, 16);
+  const TinyV6_1Zone& zone = *node.find(normal);
+  const TinyV6_1Zone before = zone;
+  const auto answer = [&](unsigned flags, std::int64_t free) {
+    return forecast_answer(zone, cpu0, Order{0}, gfp_kernel, flags, free);
+  };
+  CHECK(answer(alloc_flags::wmark_low, 17) == served);
+  CHECK(answer(alloc_flags::wmark_low, 16) == watermark);
+  CHECK(answer(alloc_flags::wmark_min, 9) == served);
+  CHECK(answer(alloc_flags::no_watermarks, -5) == served);
+  CHECK(zone == before);
 }
 
 TEST_CASE("free_pages of a node finds the zone", "[node_alloc]") {
