@@ -54,25 +54,25 @@ inline std::size_t free_pcp_tail(Zone<Config>& zone, PcpList& list, std::size_t 
   const Pfn first = list.from_tail(0);
   const unsigned number = map.bits(first).page_private();
   const std::uint64_t is_odd = first.value() & 1;
+  const auto pages_of = [&](std::size_t nr) {
+    const Pfn head = first - is_odd * (nr - 1);
+    return PfnRange{head, head + nr};
+  };
   std::size_t nr = 1;
   if (!is_watched<Config> && order_of_list == Order{0} && most > 1) {
     const std::uint64_t step = 1 - 2 * is_odd;  // modulo 2^64
     const Order limit = (first + is_odd).max_aligned_order(Zone<Config>::pageblock_order);
-    const auto is_next = [&](std::size_t i) {
-      const Pfn pfn = list.from_tail(i);
-      return pfn == first + i * step && map.bits(pfn).page_private() == number;
-    };
-    while (nr < most && nr < limit.nr_pages() && is_next(nr)) ++nr;
+    const auto end = std::min(most, static_cast<std::size_t>(limit.nr_pages()));
+    while (nr < end && list.from_tail(nr) == first + nr * step) ++nr;
     nr = std::bit_floor(nr);
+    while (nr > 1 && !map.have_private(pages_of(nr), number)) nr /= 2;
   }
   list.pop_tail(nr);
 
-  const Pfn head = first - is_odd * (nr - 1);
+  const Pfn head = pages_of(nr).start;
   // Freed one by one, a page becomes a chunk head, and loses its private when it merges with its
   // buddy later, but keeps it if it merges at once: odd pages if the order ascends, else the lowest.
-  for (std::uint64_t i = is_odd; nr > 1 && i < nr; i += 2 - is_odd) {
-    map.find_slot(map.index(head + i)).set_bits(PageBits{});
-  }
+  if (nr > 1) map.fill({head + is_odd, head + nr}, PageBits{}, 2 - is_odd);
   const bool rereads_type =
       Config::semantics.drain_rereads_type && zone.nr_pageblock_isolate() != 0;
   const MigrateType type =

@@ -79,8 +79,6 @@ template <ZoneConfig Config>
     for (const MigrateType type : Config::semantics.fallbacks_of(start_type)) {
       if (zone.free_area().nr_free(found, type) == 0) continue;
       const Pfn pfn = zone.free_area().head(zone.memmap(), found, type);
-      zone.free_area().prepare_take(zone.memmap(), pfn, order);  // may throw, so first
-
       const bool is_cma = type == MigrateType::cma;  // keeps its blocks and its chunks
       bool change_ownership = false;
       if (!is_cma && (found.value() >= block_order.value() / 2 ||

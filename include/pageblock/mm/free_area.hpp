@@ -22,9 +22,8 @@
 namespace pageblock {
 
 /// One doubly linked list of chunks for each order and type. The links are in the memory map; here
-/// are the ends. All calls are made under zone->lock, except nr_free(). Those that change a list
-/// may throw std::bad_alloc, before any change, where a page has no record yet. What is taken off
-/// or moved is a chunk head.
+/// are the ends. All calls are made under zone->lock, except nr_free(). What is taken off or moved
+/// is a chunk head.
 template <ZoneConfig Config>
 class FreeArea {
  public:
@@ -62,10 +61,10 @@ class FreeArea {
   }
 
   void add_head(Map& map, Pfn pfn, Order order, MigrateType type) {
-    add_head(map, map.index(pfn), map.slot(map.index(pfn)), order, type);
+    add(map, map.slot(map.index(pfn)), map.index(pfn), order, type, ListEnd::head);
   }
   void add_tail(Map& map, Pfn pfn, Order order, MigrateType type) {
-    add_tail(map, map.index(pfn), map.slot(map.index(pfn)), order, type);
+    add(map, map.slot(map.index(pfn)), map.index(pfn), order, type, ListEnd::tail);
   }
 
   /// Adds @p nr largest chunks from @p first upward to the movable list, one by one in that order,
@@ -86,7 +85,7 @@ class FreeArea {
   Order del(Map& map, Pfn pfn) {
     const auto chunk = map.head_slot(map.index(pfn));
     const PageBits bits = chunk.bits();
-    del(map, map.index(pfn), chunk, bits);
+    del(map, chunk, map.index(pfn), bits.order(), bits.list_type());
     return bits.order();
   }
 
@@ -128,26 +127,24 @@ class FreeArea {
   void free_one_page(Map& map, const PageblockFlags<Config>& flags, Pfn pfn, Order order,
                      MigrateType type, ListEnd to = ListEnd::head) {
     Index page = map.index(pfn);
-    static_cast<void>(map.slot(page));  // may throw, so before any change
+    if (order < Blocks::pageblock_order) map.make_records(pfn);
     PageBits last_buddy{PageBits::hole};
     while (order < Blocks::top_order) {
       const Index buddy = page ^ pages(order);
-      last_buddy = map.bits_of(buddy);
+      last_buddy = map.stored_bits_of(buddy);
       if (!last_buddy.is_chunk(order)) break;
       if (order >= Blocks::pageblock_order && !flags.may_merge(map.pfn(buddy), type)) break;
-      del(map, buddy, map.head_slot(buddy), last_buddy);
+      del(map, map.head_slot(buddy), buddy, order, last_buddy.list_type());
       page &= buddy;
       ++order;
     }
-    const auto chunk = map.head_slot(page);
-    if (to == ListEnd::tail) return add_tail(map, page, chunk, order, type);
     // v3.6 does not look further where there is no memory beside the chunk.
-    if (order + 1 < Blocks::top_order &&
+    if (to == ListEnd::head && order + 1 < Blocks::top_order &&
         (Config::semantics.merge_rule == MergeRule::ordinary || last_buddy.is_valid())) {
       const Index above = (page ^ pages(order + 1)) & ~pages(order);
-      if (map.bits_of(above).is_chunk(order + 1)) return add_tail(map, page, chunk, order, type);
+      if (map.stored_bits_of(above).is_chunk(order + 1)) to = ListEnd::tail;
     }
-    add_head(map, page, chunk, order, type);
+    add(map, map.head_slot(page), page, order, type, to);
   }
 
   /// Takes the smallest chunk of @p type that holds 2^order pages, from the head of its list, and
@@ -158,7 +155,6 @@ class FreeArea {
     if (fitting == 0) return {};
     const Order found = order + static_cast<unsigned>(std::countr_zero(fitting));
     const Index page = list_of(found, type).head;
-    if (found != order) prepare_split(map, page, order);
     pop_head(map, found, type);
     split(map, page, found, order, type);
     return map.pfn(page);
@@ -181,15 +177,10 @@ class FreeArea {
     const Index kept_end = page + std::min(most, pages(std::min(found, Blocks::pageblock_order)));
     for (Index rest = kept_end; rest != end;) {
       const Order order{static_cast<unsigned>(std::countr_zero(rest))};
-      add_head(map, rest, map.slot(rest), order, type);
+      add(map, map.head_slot(rest), rest, order, type);
       rest += pages(order);
     }
     return {map.pfn(page), map.pfn(page) + (kept_end - page)};  // kept_end may be 2^32, that is 0
-  }
-
-  /// Makes the records that take() writes to. Throws std::bad_alloc.
-  void prepare_take(Map& map, Pfn pfn, Order low) {
-    if (map.bits(pfn).order() > low) prepare_split(map, map.index(pfn), low);
   }
 
   /// Takes the chunk at @p pfn off its list, keeps its first 2^low pages and gives the rest to the
@@ -199,7 +190,6 @@ class FreeArea {
   ///
   /// Kernel: the end of __rmqueue_smallest() and __rmqueue_fallback(), expand().
   void take(Map& map, Pfn pfn, Order low, MigrateType type) {
-    prepare_take(map, pfn, low);
     const Order high = del(map, pfn);
     split(map, map.index(pfn), high, low, type);
   }
@@ -217,38 +207,37 @@ class FreeArea {
     }
   };
 
-  void add_head(Map& map, Index page, Slot chunk, Order order, MigrateType type) {
+  [[gnu::always_inline]] inline void add(Map& map, Slot chunk, Index page, Order order,
+                                         MigrateType type, ListEnd end = ListEnd::head) {
     List& to = list_of(order, type);
     chunk.set_bits(PageBits::chunk(order, type));
-    chunk.set_prev(page);
-    if (to.size == 0) {
+    const bool was_empty = to.size == 0;
+    add_to_size(to, 1);
+    if (was_empty) {
       chunk.set_next(page);
+      chunk.set_prev(page);
+      to.head = page;
       to.tail = page;
       mark(order, type);
-    } else {
+    } else if (end == ListEnd::head) {
       chunk.set_next(to.head);
+      chunk.set_prev(page);
       map.head_slot(to.head).set_prev(page);
+      to.head = page;
+    } else {
+      chunk.set_next(page);
+      chunk.set_prev(to.tail);
+      map.head_slot(to.tail).set_next(page);
+      to.tail = page;
     }
-    to.head = page;
-    add_to_size(to, 1);
   }
 
-  void add_tail(Map& map, Index page, Slot chunk, Order order, MigrateType type) {
-    List& to = list_of(order, type);
-    if (to.size == 0) return add_head(map, page, chunk, order, type);
-    chunk.set_bits(PageBits::chunk(order, type));
-    chunk.set_next(page);
-    chunk.set_prev(to.tail);
-    map.head_slot(to.tail).set_next(page);
-    to.tail = page;
-    add_to_size(to, 1);
-  }
-
-  void del(Map& map, Index page, Slot chunk, PageBits bits) {
-    List& from = list_of(bits.order(), bits.list_type());
+  [[gnu::always_inline]] inline void del(Map& map, Slot chunk, Index page, Order order,
+                                         MigrateType type) {
+    List& from = list_of(order, type);
     unlink(map, from, page, chunk.prev(), page, chunk.next());
     take_from_size(from, 1);
-    if (from.size == 0) unmark(bits.order(), bits.list_type());
+    if (from.size == 0) unmark(order, type);
     chunk.set_bits(PageBits{});
   }
 
@@ -335,7 +324,8 @@ class FreeArea {
 
   // Links what is before front to what is behind back. What is at an end afterwards is its own
   // neighbour there.
-  void unlink(Map& map, List& from, Index front, Index prev, Index back, Index next) {
+  [[gnu::always_inline]] inline void unlink(Map& map, List& from, Index front, Index prev,
+                                            Index back, Index next) {
     if (next != back) {
       map.head_slot(next).set_prev(prev != front ? prev : next);
     } else {
@@ -355,7 +345,7 @@ class FreeArea {
     detail::write_once<is_shared<Config>>(list.size, list.size - nr);
   }
 
-  void pop_head(Map& map, Order order, MigrateType type) {
+  [[gnu::always_inline]] inline void pop_head(Map& map, Order order, MigrateType type) {
     List& from = list_of(order, type);
     auto chunk = map.head_slot(from.head);
     chunk.set_bits(PageBits{});
@@ -365,16 +355,14 @@ class FreeArea {
     map.head_slot(from.head).set_prev(from.head);
   }
 
-  // What is kept and the halves below a block are in the chunk's first block; larger halves begin a
-  // block, and need no record.
-  void prepare_split(Map& map, Index page, Order low) {
-    if (low < Blocks::pageblock_order) map.make_records(map.pfn(page));
-  }
-
-  void split(Map& map, Index page, Order high, Order low, MigrateType type) {
+  [[gnu::always_inline]] inline void split(Map& map, Index page, Order high, Order low,
+                                           MigrateType type) {
+    // What is kept and the halves below a block are in the chunk's first block; larger halves begin
+    // a block.
+    if (low < high && low < Blocks::pageblock_order) map.make_records(map.pfn(page));
     while (high > low) {
       --high;
-      add_head(map, page + pages(high), map.head_slot(page + pages(high)), high, type);
+      add(map, map.head_slot(page + pages(high)), page + pages(high), high, type);
     }
   }
 

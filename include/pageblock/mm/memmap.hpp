@@ -22,23 +22,24 @@ template <ZoneConfig Config>
 class Memmap : public PageRecords<Config> {
   using Base = PageRecords<Config>;
   using Meaning = typename Base::Meaning;
-  using Records = typename Base::Records;
+  using Base::bits_;
   using Base::block_of;
   using Base::cover_of;
-  using Base::covers_;
+  using Base::first_tail;
+  using Base::has_records;
   using Base::is_first;
-  using Base::is_written;
+  using Base::links_;
   using Base::links_of;
   using Base::nr_blocks;
   using Base::offset_of;
   using Base::pfn_of;
   using Base::populated;
   using Base::read;
-  using Base::records_;
-  using Base::records_at;
   using Base::set_cover;
-  using Base::shared_count;
+  using Base::slot_of;
   using Base::tail_pages;
+  using Base::tails_;
+  using Base::write;
 
  public:
   using Blocks = Geometry<Config>;
@@ -69,8 +70,36 @@ class Memmap : public PageRecords<Config> {
     }
   }
 
+  /// Gives these bits to the pages of a range, or every @p step of them from the first. The range is
+  /// in one pageblock whose pages have records, or it is the first page alone.
+  void fill(PfnRange pages, PageBits bits, std::uint64_t step = 1) {
+    if (is_first(index(pages.start))) {
+      write(bits_[block_of(index(pages.start))], bits.raw());
+      pages.start += step;
+    }
+    const std::size_t end = tails_ + static_cast<std::size_t>(pages.end - this->base());
+    for (std::size_t i = tails_ + index(pages.start); i < end; i += step)
+      write(bits_[i], bits.raw());
+  }
+
+  /// Returns whether the page_private() of every page of such a range is @p number.
+  [[nodiscard]] bool have_private(PfnRange pages, unsigned number) const {
+    const auto differs = [number](std::uint16_t bits) {
+      return static_cast<std::uint16_t>(PageBits{bits}.page_private() ^ number);
+    };
+    std::uint16_t different = 0;
+    if (is_first(index(pages.start))) {
+      different = differs(read(bits_[block_of(index(pages.start))]));
+      ++pages.start;
+    }
+    const std::uint16_t* const from = &bits_[tails_ + index(pages.start)];
+    const auto nr = static_cast<std::size_t>(pages.nr_pages());
+    for (std::size_t i = 0; i < nr; ++i) different |= differs(read(from[i]));
+    return different == 0;
+  }
+
   /// Returns the first pfn of [start, end) whose bits satisfy @p predicate, or @p end. Takes the
-  /// pages of a block without records in one step.
+  /// pages of a block that are not written down in one step.
   template <typename Predicate>
   [[nodiscard, gnu::noinline]] Pfn find_if(Pfn start, Pfn end, Predicate predicate) const {
     for (Pfn pfn = start; pfn < end;) {
@@ -78,9 +107,8 @@ class Memmap : public PageRecords<Config> {
       const Index page = index(pfn);
       ++pfn;
       if (is_first(page)) continue;
-      const Records* records = records_at(block_of(page));
       const Pfn stop = std::min(end, pfn.align_up(Blocks::pageblock_order));
-      pfn = records != nullptr ? records->find_if(pfn, stop, predicate) : stop;
+      pfn = has_records(block_of(page)) ? find_in_block(pfn, stop, predicate) : stop;
     }
     return std::max(start, end);
   }
@@ -89,19 +117,20 @@ class Memmap : public PageRecords<Config> {
   /// low to high. It returns the pages of the chunk, and makes no other chunk head there.
   template <typename Visitor>
   void for_each_chunk(Pfn start, Pfn end, Visitor visit) {
-    const Index base = index(start) - static_cast<Index>(offset_of(index(start)));
-    const Index b = block_of(base);
-    std::size_t at = offset_of(index(start));
-    const std::size_t behind = at + static_cast<std::size_t>(end - start);
-    if (at == 0) at = bits_of(base).has(PageBits::buddy) ? visit(base, slot(base)) : 1;
-    Records* const records = records_[b];
-    if (records == nullptr) return;
-    while (at < behind) {
-      if (PageBits{read(records->bits[at])}.has(PageBits::buddy)) {
-        at += visit(base + static_cast<Index>(at), Slot{records->bits[at], records->links[at]});
-      } else {
-        ++at;
-      }
+    std::size_t page = index(start);
+    const std::size_t behind = page + static_cast<std::size_t>(end - start);
+    const Index b = block_of(index(start));
+    if (is_first(index(start))) {
+      const bool is_head = bits_of(index(start)).has(PageBits::buddy);
+      page += is_head ? visit(index(start), slot(index(start))) : 1;
+    }
+    if (page >= behind || !has_records(b)) return;
+    while (page < behind) {
+      std::uint16_t& bits = bits_[tails_ + page];
+      const bool is_head = PageBits{read(bits)}.has(PageBits::buddy);
+      page += is_head ? visit(static_cast<Index>(page),
+                              Slot{static_cast<Index>(page), bits, links_[tails_ + page]})
+                      : 1;
     }
   }
 
@@ -115,12 +144,10 @@ class Memmap : public PageRecords<Config> {
       if (pages == 0) return pfn;
       pfn += pages;
       const Index page = index(pfn);
-      if (is_first(page)) continue;
-      const Records* records = records_at(block_of(page));
-      if (records == nullptr) continue;
+      if (is_first(page) || !has_records(block_of(page))) continue;
       const Pfn block_end = pfn.align_up(Blocks::pageblock_order);
       for (const Pfn stop = std::min(end, block_end); pfn < stop;) {
-        const std::uint64_t more = step(PageBits{read(records->bits[offset_of(index(pfn))])});
+        const std::uint64_t more = step(PageBits{read(bits_[tails_ + index(pfn)])});
         if (more == 0) return pfn;
         pfn += more;
       }
@@ -138,15 +165,13 @@ class Memmap : public PageRecords<Config> {
       return find_if(this->pfn(page) + 1, end, has_flags) != end;
     }
     const Index b = block_of(page);
-    const Records* records = records_at(b);
-    if (records == nullptr) return cover_of(b).has(flags);
-    return records->any_of_tail(offset_of(page), order).has(flags);
+    return (has_records(b) ? any_of_tail(page, order) : cover_of(b)).has(flags);
   }
 
   /// Returns the references to the page: 0 unless it is in use.
   [[nodiscard]] std::uint32_t count(Pfn pfn) const {
     const PageBits now = this->bits(pfn);
-    if (now.has(PageBits::shared)) return shared_count(index(pfn));
+    if (now.has(PageBits::shared)) return slot_of(index(pfn)).count();
     return now.has(PageBits::in_use) ? 1 : 0;
   }
 
@@ -154,7 +179,7 @@ class Memmap : public PageRecords<Config> {
   void set_count(Pfn pfn, std::uint32_t count) {
     Slot page = slot(index(pfn));
     const PageBits unused = page.bits().without(PageBits::in_use | PageBits::shared);
-    page.set_next(count);
+    page.set_count(count);
     page.set_bits(
         unused.with((count > 0 ? PageBits::in_use : 0U) | (count > 1 ? PageBits::shared : 0U)));
   }
@@ -185,9 +210,10 @@ class Memmap : public PageRecords<Config> {
   template <typename Visitor>
   void visit_meaning(Visitor visit) const {
     for (Index b = 0; b < nr_blocks(); ++b) {
-      if (!is_written(b) && records_[b] == nullptr && covers_[b] == 0) continue;
       const Pfn first = pfn_of(b);
-      for (Pfn pfn = first; pfn < first + Blocks::pageblock_nr_pages; ++pfn) {
+      const bool has_tails = has_records(b) || cover_of(b) != PageBits{};
+      const Pfn end = first + (has_tails ? Blocks::pageblock_nr_pages : 1);
+      for (Pfn pfn = first; pfn < end; ++pfn) {
         const Meaning now = meaning_of(pfn);
         if (now == (pfn == first ? populated(b) : Meaning{})) continue;
         visit(pfn, PageBits{now.bits}, now.links.next, now.links.prev);
@@ -204,21 +230,66 @@ class Memmap : public PageRecords<Config> {
   }
 
   [[nodiscard]] static bool same_block(const Memmap& x, const Memmap& y, Index b) {
-    const Records* of_x = x.records_at(b);
-    const Records* of_y = y.records_at(b);
-    const bool same_records =
-        of_x == of_y || (of_x != nullptr && of_y != nullptr && of_x->bits == of_y->bits &&
-                         of_x->links == of_y->links);
-    if (same_records && x.covers_[b] == y.covers_[b] && x.first_bits_[b] == y.first_bits_[b] &&
-        x.first_links_[b] == y.first_links_[b]) {
+    const bool same_first = x.bits_[b] == y.bits_[b] && x.links_[b] == y.links_[b];
+    const Pfn first = x.pfn_of(b);
+    if (!same_first && !(x.meaning_of(first) == y.meaning_of(first))) return false;
+    if (!x.has_records(b) && !y.has_records(b)) return x.cover_of(b) == y.cover_of(b);
+    const std::size_t tail = x.first_tail(b);
+    if (x.has_records(b) && y.has_records(b) &&
+        std::equal(&x.bits_[tail], &x.bits_[tail] + tail_pages, &y.bits_[tail]) &&
+        std::equal(&x.links_[tail], &x.links_[tail] + tail_pages, &y.links_[tail])) {
       return true;
     }
-    const Pfn first = x.pfn_of(b);
-    for (Pfn pfn = first; pfn < first + Blocks::pageblock_nr_pages; ++pfn) {
+    for (Pfn pfn = first + 1; pfn < first + Blocks::pageblock_nr_pages; ++pfn) {
       if (!(x.meaning_of(pfn) == y.meaning_of(pfn))) return false;
-      if (pfn != first && of_x == nullptr && of_y == nullptr) return true;
     }
     return true;
+  }
+
+  // The bits that any page of the chunk has, but for its first. The chunk is in one block, whose
+  // pages are written down.
+  [[nodiscard, gnu::noinline]] PageBits any_of_tail(Index page, Order order) const {
+    const auto nr = static_cast<std::size_t>(order.nr_pages());
+    const std::uint16_t* const chunk = &bits_[tails_ + page];
+    std::uint16_t any = 0;
+    if constexpr (is_shared<Config>) {
+      for (std::size_t i = 1; i < nr; ++i) any |= read(chunk[i]);
+    } else {
+      // As many pages at a time as fit in one instruction; those around a small chunk do not count.
+      constexpr std::uint16_t step = std::min<std::uint64_t>(Blocks::pageblock_nr_pages, 32);
+      const auto offset = static_cast<std::uint16_t>(page & (step - 1U));
+      const std::uint16_t* const from = chunk - offset;
+      const auto nr_here = static_cast<std::uint16_t>(std::min<std::size_t>(nr, step) - 1);
+      for (std::uint16_t i = 0; i < step; ++i) {
+        const bool is_in = static_cast<std::uint16_t>(i - offset - 1) < nr_here;
+        any |= static_cast<std::uint16_t>(from[i] & (is_in ? 0xffff : 0));
+      }
+      for (std::size_t i = step; i < nr; ++i) any |= from[i];
+    }
+    return PageBits{any};
+  }
+
+  // As find_if(). The pages are in one block and written down, and the first page is not among them.
+  template <typename Predicate>
+  [[nodiscard]] Pfn find_in_block(Pfn start, Pfn end, Predicate predicate) const {
+    const std::uint16_t* const from = &bits_[tails_ + index(start)];
+    const auto nr = static_cast<std::size_t>(end - start);
+    std::size_t i = 0;
+    if constexpr (!is_shared<Config>) {  // many pages in one instruction
+      constexpr std::size_t step = 256;
+      const auto has_none = [&](std::size_t first) {
+        std::uint16_t found = 0;
+        for (std::size_t k = first; k < first + step; ++k) {
+          found |= static_cast<std::uint16_t>(predicate(PageBits{from[k]}));
+        }
+        return found == 0;
+      };
+      while (i + step <= nr && has_none(i)) i += step;
+      // The last pages, some of them once more.
+      if (nr >= step && nr - i < step && has_none(nr - step)) return end;
+    }
+    while (i < nr && !predicate(PageBits{read(from[i])})) ++i;
+    return start + i;
   }
 };
 

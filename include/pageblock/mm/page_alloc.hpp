@@ -113,7 +113,7 @@ template <ZoneConfig Config>
 template <ZoneConfig Config>
 void prep_new_page(Zone<Config>& zone, Pfn pfn) {
   Memmap<Config>& map = zone.memmap();
-  map.find_slot(map.index(pfn)).set_bits(PageBits{PageBits::in_use});
+  map.head_slot(map.index(pfn)).set_bits(PageBits{PageBits::in_use});
 }
 
 // Fills an empty per-CPU list of @p type, under the CPU's lock. In v3.6 a page from a RESERVE block
@@ -124,7 +124,6 @@ template <ZoneConfig Config>
                                   MigrateType type, Temperature temperature, unsigned flags) {
   const Order order = order_on_pcp<Config>(given_order);
   PcpList& list = pcp.list(type, order);
-  Memmap<Config>& map = zone.memmap();
   const std::lock_guard guard{zone.lock()};
   // Single pages come by the chunk, if that is what asking one by one would give.
   const bool one_by_one = is_watched<Config> || order != Order{0} || has_free_cma_for(zone, type);
@@ -132,26 +131,30 @@ template <ZoneConfig Config>
     // May throw, so before a page is taken. Of one chunk come a block's pages at most.
     list.reserve(std::min<std::uint32_t>(left, Zone<Config>::pageblock_nr_pages));
     PfnRange got{};
-    if (!one_by_one) got = zone.free_area().rmqueue_smallest_bulk(map, left, type);
+    if (!one_by_one) got = zone.free_area().rmqueue_smallest_bulk(zone.memmap(), left, type);
     if (got.empty()) {
       const auto pfn = rmqueue(zone, order, type, flags);
       if (!pfn) return;
       got = {*pfn, *pfn + 1};
     }
     const auto nr = static_cast<std::uint32_t>(got.nr_pages());
-    for (Pfn pfn = got.start; pfn < got.end; ++pfn) {
-      const MigrateType block_type = zone.pageblock_flags().get(pfn);
+    // In an unaligned zone of v3.6 the pages of a block may have two types.
+    for (PfnRange same{got.start, got.start}; same.end != got.end;) {
+      same = {same.end, std::min(got.end, zone.pageblock_flags().end_of_block(same.end))};
+      const MigrateType block_type = zone.pageblock_flags().get(same.start);
       const bool keeps_type =
           block_type == MigrateType::cma || (block_type == MigrateType::isolate &&
                                              Config::semantics.refill_mark == RefillMark::request);
-      map.find_slot(map.index(pfn))
-          .set_bits(PageBits{}.with_private(number_of<Config>(keeps_type ? block_type : type)));
-      if (temperature == Temperature::hot) {
-        list.push_tail(pfn);
-      } else {
-        list.push_head(pfn);
-      }
-      zone.trace(trace::MmPageAllocZoneLocked{pfn, order, type, true});
+      const unsigned mark = number_of<Config>(keeps_type ? block_type : type);
+      zone.memmap().fill(same, PageBits{}.with_private(mark));
+    }
+    if (temperature == Temperature::hot) {
+      list.push_tail(got);
+    } else {
+      list.push_head(got);
+    }
+    if constexpr (is_watched<Config>) {
+      zone.trace(trace::MmPageAllocZoneLocked{got.start, order, type, true});
     }
     pcp.add_to_count(nr << order.value());
     zone.mod_nr_free_pages(-static_cast<std::int64_t>(nr << order.value()));
@@ -274,7 +277,7 @@ FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
   bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
   const IrqSaveGuard guard{zone.lock()};
   Memmap<Config>& map = zone.memmap();
-  auto page = map.slot(map.index(pfn));  // may throw, so before any change
+  auto page = map.slot(map.index(pfn));
   const PageBits first = page.bits();
   check_in_use(zone, pfn, order, first);
   const bool has_odd_page = map.tail_has(map.index(pfn), order, bad_page | PageBits::hole);

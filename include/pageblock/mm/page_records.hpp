@@ -1,36 +1,34 @@
-/// What is stored of each page, in two levels: the memory map's storage.
+/// What is stored of each page: the memory map's storage.
 ///
 /// Layer:  mm.
-/// Kernel: mem_map, struct page. The kernel has one record of 64 bytes for each page; here is
+/// Kernel: mem_map, struct page. The kernel has one record of 64 bytes for each page; here are two
+///         arrays, of bits and of links (or counts), 10 bytes a page. The first page of each
+///         pageblock is in front, so that work on whole blocks finds what it needs side by side:
 ///
-///     one descriptor for each pageblock          records, only where pages of a block differ
-///     +-------------------------------+
-///     | first page: bits, links       |          +--------+--------+-----+------------------+
-///     | others: cover or records ------------->  | page 1 | page 2 | ... | page 2^order - 1 |
-///     +-------------------------------+          +--------+--------+-----+------------------+
-///                                                 10 bytes a page: bits, links or count
+///     blocks        0   1   2   ...         0                     1                     2
+///               +---+---+---+-----+---+---------------------+---------------------+---------------
+///               | 0 | 4 | 8 | ... |   | - | 1 | 2 | 3 |   - | 5 | 6 | 7 |   - | 9 | ...
+///               +---+---+---+-----+---+---------------------+---------------------+---------------
+///               first pages of blocks   the other pages, here of blocks of four; - is never used
 ///
-/// The descriptor *is* the record of the block's first page. The other pages share one value, the
-/// cover (inner pages of a chunk: 0; reserved; hole; ...), until one of them differs; from then on
-/// each has a record, for good. Chunks of a block or more have only first pages of blocks as heads,
-/// so work on whole blocks makes no records, and touches none where there are none.
-///
-/// A descriptor of zeros stands for a block that is as population left it: part of a chunk of the
-/// largest order, between its neighbours on the movable list. So a new zone touches next to
-/// nothing; the first write to such a page writes down what population left.
+/// The system hands out zeros when they are touched, and of most blocks little ever is. The other
+/// pages of a block share one value, the cover (inner pages of a chunk: 0; reserved; hole; ...),
+/// until one of them differs; from then on each has a record, for good. Links are stored so that 0
+/// says what population leaves: chunks of the largest order, between their neighbours on the movable
+/// list. Chunks of a block or more have only first pages of blocks as heads, so a new zone and work
+/// on whole blocks touch no other pages.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "pageblock/base/config.hpp"
 #include "pageblock/base/pfn.hpp"
-#include "pageblock/mm/block_records.hpp"
 #include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/page_slot.hpp"
 #include "pageblock/mm/zeroed_array.hpp"
 
 namespace pageblock {
@@ -65,26 +63,20 @@ class PageRecords {
 
   /// Makes the map of [start_pfn, start_pfn + spanned_pages), every whole largest chunk as
   /// population leaves it: linked to its neighbours, though no list begins or ends there yet
-  /// (FreeArea::add_populated). The caller describes what is not so.
+  /// (FreeArea::add_populated). The caller describes what is not so. Throws std::bad_alloc.
   PageRecords(Pfn start_pfn, std::uint64_t spanned_pages)
-      : base_{start_pfn.align_down(Blocks::top_order)},
-        nr_pages_{(start_pfn + spanned_pages).align_up(Blocks::top_order) - base_},
-        first_bits_(nr_blocks()),
-        covers_(nr_blocks()),
-        first_links_(nr_blocks()),
-        records_(nr_blocks()) {}
+      : PageRecords{start_pfn.align_down(Blocks::top_order),
+                    (start_pfn + spanned_pages).align_up(Blocks::top_order)} {}
 
-  PageRecords(const PageRecords& other)
-      : base_{other.base_},
-        nr_pages_{other.nr_pages_},
-        first_bits_{other.first_bits_},
-        covers_{other.covers_},
-        first_links_{other.first_links_},
-        records_{other.records_} {
-    owned_.reserve(other.owned_.size());
-    for (const auto& records : other.owned_) {
-      owned_.push_back(std::make_unique<Records>(*records));
-      records_[records->block] = owned_.back().get();
+  PageRecords(const PageRecords& other) : PageRecords{other.base_, other.end()} {
+    covers_ = other.covers_;
+    has_records_ = other.has_records_;
+    for (Index b = 0; b < nr_blocks(); ++b) bits_[b] = other.bits_[b];
+    links_.copy(other.links_, 0, nr_blocks());
+    for (Index b = 0; b < nr_blocks(); ++b) {
+      if (has_records_[b] == 0) continue;
+      std::copy_n(&other.bits_[first_tail(b)], tail_pages, &bits_[first_tail(b)]);
+      std::copy_n(&other.links_[first_tail(b)], tail_pages, &links_[first_tail(b)]);
     }
   }
   PageRecords(PageRecords&& other) noexcept { swap(other); }
@@ -104,57 +96,41 @@ class PageRecords {
 
   [[nodiscard]] PageBits bits(Pfn pfn) const { return bits_of(index(pfn)); }
   [[nodiscard]] PageBits bits_of(Index page) const {
-    const Index b = block_of(page);
-    if (is_first(page)) return PageBits{is_written(b) ? read(first_bits_[b]) : populated(b).bits};
-    const Records* records = records_at(b);
-    if (records == nullptr) return cover_of(b);
-    return PageBits{read(records->bits[offset_of(page)])};
+    if (!is_stored(page)) [[unlikely]]
+      return cover_of(block_of(page));
+    return stored_bits_of(page);
+  }
+
+  /// The same of a page that is the first of its block or has a record.
+  [[nodiscard, gnu::always_inline]] PageBits stored_bits_of(Index page) const {
+    return PageBits{read(bits_[at(page)])};
   }
 
   using Slot = PageSlot<Config>;
 
-  /// Returns the slot of a page, false if nothing is stored of it by itself: it has no record, or
-  /// is a first page as population left it.
-  [[nodiscard, gnu::always_inline]] Slot find_slot(Index page) {
-    const Index b = block_of(page);
-    if (is_first(page)) {
-      if (!is_written(b)) [[unlikely]]
-        return {};
-      return {first_bits_[b], first_links_[b]};
-    }
-    Records* const records = detail::read_acquire<is_shared<Config>>(records_[b]);
-    if (records == nullptr) [[unlikely]]
+  /// Returns the slot of a page; false if it has none without a record, which needs zone->lock.
+  [[nodiscard]] Slot find_slot(Index page) {
+    if (!is_stored(page)) [[unlikely]]
       return {};
-    return {records->bits[offset_of(page)], records->links[offset_of(page)]};
-  }
-
-  /// Returns the slot of a page, whose record it makes if there is none. Throws std::bad_alloc.
-  /// Locking: the caller holds zone->lock.
-  [[nodiscard]] Slot slot(Index page) {
-    const Index b = block_of(page);
-    if (!is_first(page) && records_[b] == nullptr) [[unlikely]]
-      make_records_of(b);
     return head_slot(page);
   }
 
-  /// The same for a page that has a record or is the first of a block, as every chunk head is.
-  [[nodiscard]] Slot head_slot(Index page) {
-    const Index b = block_of(page);
-    if (is_first(page)) {
-      if (!is_written(b)) [[unlikely]]
-        write_down(b);
-      return {first_bits_[b], first_links_[b]};
-    }
-    return {records_[b]->bits[offset_of(page)], records_[b]->links[offset_of(page)]};
+  /// Returns the slot of a page. Locking: the caller holds zone->lock.
+  [[nodiscard]] Slot slot(Index page) {
+    if (!is_stored(page)) [[unlikely]]
+      make_records_of(block_of(page));
+    return head_slot(page);
+  }
+
+  /// The same for a page that is the first of its block or has a record, as every chunk head.
+  [[nodiscard, gnu::always_inline]] Slot head_slot(Index page) {
+    return {page, bits_[at(page)], links_[at(page)]};
   }
 
   /// Fetches what is stored of a page into the cache.
   void prefetch(Index page) const {
-    if (is_first(page)) return;  // the descriptors are few
-    if (const Records* records = records_at(block_of(page))) {
-      __builtin_prefetch(&records->links[offset_of(page)]);
-      __builtin_prefetch(&records->bits[offset_of(page)]);
-    }
+    __builtin_prefetch(&links_[at(page)]);
+    __builtin_prefetch(&bits_[at(page)]);
   }
 
   void set_bits(Pfn pfn, PageBits bits) { slot(index(pfn)).set_bits(bits); }
@@ -165,63 +141,47 @@ class PageRecords {
 
   /// Returns whether the page's state is stored for itself: in its own record, or as the first page
   /// of a block.
-  [[nodiscard]] bool has_record(Pfn pfn) const {
-    return is_first(index(pfn)) || records_at(block_of(index(pfn))) != nullptr;
-  }
+  [[nodiscard]] bool has_record(Pfn pfn) const { return is_stored(index(pfn)); }
 
-  /// Sees to it that writing to the pages of the block that holds @p pfn needs no memory. Throws
-  /// std::bad_alloc. Locking: the caller holds zone->lock.
+  /// Gives the pages of the block that holds @p pfn their own records.
+  /// Locking: the caller holds zone->lock.
   void make_records(Pfn pfn) {
     const Index b = block_of(index(pfn));
-    if (records_[b] == nullptr) make_records_of(b);
+    if (!has_records(b)) [[unlikely]]
+      make_records_of(b);
   }
 
   /// Returns the number of blocks that have records.
-  [[nodiscard]] std::size_t nr_records() const { return owned_.size(); }
+  [[nodiscard]] std::size_t nr_records() const {
+    return static_cast<std::size_t>(std::ranges::count(has_records_.span(), std::uint8_t{1}));
+  }
 
-  /// Calls report(pfn, text) for each block, named by its first page, in which the two levels
-  /// contradict each other.
+  /// Calls report(pfn, text) for each block, named by its first page, of which it is not clear what
+  /// its pages are.
   template <typename Report>
   void check_storage(Report report) const {
-    std::size_t nr_claimed = 0;
     for (Index b = 0; b < nr_blocks(); ++b) {
       if (cover_of(b).has(PageBits::buddy)) {
         report(pfn_of(b), "the cover says that inner pages are chunk heads");
       }
-      if (records_at(b) != nullptr) ++nr_claimed;
+      if (has_records_[b] > 1) report(pfn_of(b), "it is not known whether its pages have records");
     }
-    std::size_t nr_owned = 0;
-    for (const auto& records : owned_) {
-      if (records->block < nr_blocks() && records_[records->block] == records.get()) {
-        ++nr_owned;
-      } else {
-        report(base_, "there are page records that belong to no block");
-      }
-    }
-    if (nr_claimed != nr_owned) report(base_, "a block has page records that the map does not own");
   }
 
  protected:
   static constexpr std::uint64_t tail_pages = Blocks::pageblock_nr_pages - 1;
 
-  // In covers_: the first page's state is written down, and no longer as populated() says.
-  static constexpr std::uint16_t first_is_written = 1U << 15;
-
-  using Records = detail::BlockRecords<Config>;
-
   /// What the first page of block @p b is after population: where a largest chunk begins, its head.
-  /// Chunks are added to their list in ascending order: at its head, so the next one is below, or
-  /// at its tail. (At the ends of the map there is none: add_populated() says so.)
+  /// (At the ends of the map there is no neighbour: add_populated() says so.)
   [[nodiscard]] static constexpr Meaning populated(Index b) {
-    constexpr auto blocks_per_chunk =
-        static_cast<Index>(Blocks::max_order_nr_pages >> Config::pageblock_order);
-    constexpr auto step = static_cast<Index>(Blocks::max_order_nr_pages);
+    constexpr Index step = detail::populated_next<Config>;
     if (b % blocks_per_chunk != 0) return {};
     const Index page = b << Config::pageblock_order;
-    const auto bits = PageBits::chunk(Blocks::top_order, MigrateType::movable).raw();
-    if (Config::semantics.move_to == ListEnd::head) return {bits, {page - step, page + step}};
-    return {bits, {page + step, page - step}};
+    return {populated_head.raw(), {page + step, page - step}};
   }
+  static constexpr auto populated_head = PageBits::chunk(Blocks::top_order, MigrateType::movable);
+  static constexpr auto blocks_per_chunk =
+      static_cast<Index>(Blocks::max_order_nr_pages >> Config::pageblock_order);
 
   template <typename T>
   [[nodiscard]] static T read(const T& from) {
@@ -244,67 +204,76 @@ class PageRecords {
     return base_ + (std::uint64_t{b} << Config::pageblock_order);
   }
 
-  [[nodiscard]] bool is_written(Index b) const {
-    return (detail::read_acquire<is_shared<Config>>(covers_[b]) & first_is_written) != 0;
+  // Where a page is in both arrays. Without a branch, since nothing tells whether the next chunk
+  // begins a block.
+  [[nodiscard]] std::size_t at(Index page) const {
+    const std::size_t as_first = block_of(page);
+    const std::size_t as_tail = tails_ + page;
+    return is_first(page) ? as_first : as_tail;
   }
-  [[nodiscard]] PageBits cover_of(Index b) const {
-    return PageBits{read(covers_[b])}.without(first_is_written);
+  [[nodiscard]] std::size_t first_tail(Index b) const {
+    return tails_ + (std::size_t{b} << Config::pageblock_order) + 1;
   }
-  void set_cover(Index b, PageBits bits) {
-    write(covers_[b], static_cast<std::uint16_t>((covers_[b] & first_is_written) | bits.raw()));
-  }
-  [[gnu::noinline]] void write_down(Index b) {
-    first_links_[b] = populated(b).links;
-    write(first_bits_[b], populated(b).bits);
-    detail::write_release<is_shared<Config>>(
-        covers_[b], static_cast<std::uint16_t>(covers_[b] | first_is_written));
+  [[nodiscard]] bool is_stored(Index page) const {
+    return is_first(page) || has_records(block_of(page));
   }
 
   // Pairs with the publication in make_records_of(): a page may be read while its neighbour's first
   // difference makes their records.
-  [[nodiscard]] const Records* records_at(Index b) const {
-    return detail::read_acquire<is_shared<Config>>(records_[b]);
+  [[nodiscard]] bool has_records(Index b) const {
+    return detail::read_acquire<is_shared<Config>>(has_records_[b]) != 0;
   }
+
+  // What the other pages of a block are as long as they have no records.
+  [[nodiscard]] PageBits cover_of(Index b) const { return PageBits{read(covers_[b])}; }
+  void set_cover(Index b, PageBits bits) { write(covers_[b], bits.raw()); }
 
   [[gnu::noinline, gnu::cold]] void make_records_of(Index b) {
-    Records& records = *owned_.emplace_back(std::make_unique<Records>());
-    records.block = b;
-    records.bits.fill(cover_of(b).raw());
-    detail::write_release<is_shared<Config>>(records_[b], &records);
+    if (const PageBits cover = cover_of(b); cover != PageBits{}) {
+      for (std::size_t i = 0; i < tail_pages; ++i) write(bits_[first_tail(b) + i], cover.raw());
+    }
+    detail::write_release<is_shared<Config>>(has_records_[b], 1);
   }
 
-  // What a shared page has for its count: may be asked without a lock.
-  [[nodiscard]] Index shared_count(Index page) const {
-    const Index b = block_of(page);
-    return read(is_first(page) ? first_links_[b].next : records_[b]->links[offset_of(page)].next);
+  // Of a page that is stored; the map is not changed.
+  [[nodiscard]] const Slot slot_of(Index page) const {
+    return const_cast<PageRecords*>(this)->head_slot(page);
   }
-
   [[nodiscard]] Links links_of(Index page) const {
-    const Index b = block_of(page);
-    if (is_first(page) && !is_written(b)) return populated(b).links;
-    return is_first(page) ? first_links_[b] : records_[b]->links[offset_of(page)];
+    return {slot_of(page).next(), slot_of(page).prev()};
   }
 
   void swap(PageRecords& other) noexcept {
     std::swap(base_, other.base_);
     std::swap(nr_pages_, other.nr_pages_);
-    std::swap(first_bits_, other.first_bits_);
+    std::swap(tails_, other.tails_);
+    std::swap(bits_, other.bits_);
+    std::swap(links_, other.links_);
+    std::swap(has_records_, other.has_records_);
     std::swap(covers_, other.covers_);
-    std::swap(first_links_, other.first_links_);
-    std::swap(records_, other.records_);
-    owned_.swap(other.owned_);
   }
 
   Pfn base_{};
   std::uint64_t nr_pages_ = 0;
+  std::size_t tails_ = 0;  // where in the arrays the other pages begin
 
-  // The descriptors, column by column, so that work on many blocks reads only what it asks for.
-  detail::ZeroedArray<std::uint16_t> first_bits_;  // of the first page, if it is written down
-  detail::ZeroedArray<std::uint16_t> covers_;      // bits of the other pages, if they are all equal
-  detail::ZeroedArray<Links> first_links_;         // of the first page, if it is written down
-  detail::ZeroedArray<Records*> records_;          // of the other pages; null: see the cover
+  detail::ZeroedArray<std::uint16_t> bits_;
+  detail::ZeroedArray<Links> links_;
+  detail::ZeroedArray<std::uint8_t> has_records_;  // of each block, whether its other pages have
+  detail::ZeroedArray<std::uint16_t> covers_;      // of each block
 
-  std::vector<std::unique_ptr<Records>> owned_;
+ private:
+  PageRecords(Pfn base, Pfn end)
+      : base_{base},
+        nr_pages_{end - base},
+        // The pages of a block lie as they would by themselves, for instructions on many at once.
+        tails_{(std::size_t{nr_blocks()} + 63) & ~std::size_t{63}},
+        bits_(nr_pages_ == 0 ? 0 : tails_ + nr_pages_),
+        links_(nr_pages_ == 0 ? 0 : tails_ + nr_pages_),
+        has_records_(nr_blocks()),
+        covers_(nr_blocks()) {
+    for (Index b = 0; b < nr_blocks(); b += blocks_per_chunk) bits_[b] = populated_head.raw();
+  }
 };
 
 }  // namespace pageblock

@@ -53,6 +53,9 @@ class PageblockFlags {
     return start_pfn_ + (std::uint64_t{block} << Config::pageblock_order);
   }
 
+  /// Returns the pfn behind the last of the block that holds @p pfn; it may lie behind the zone.
+  [[nodiscard]] Pfn end_of_block(Pfn pfn) const { return start_of(index(pfn) + 1); }
+
   [[nodiscard]] MigrateType operator[](std::size_t block) const {
     return static_cast<MigrateType>(detail::read_once<is_shared<Config>>(types_[block]) ^
                                     untouched);

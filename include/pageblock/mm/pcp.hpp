@@ -36,9 +36,16 @@ class PcpList {
       grow(more);
   }
 
-  /// Adds a page. Requires: there is room.
+  /// Adds a page, or several. Requires: there is room.
   void push_head(Pfn pfn) { ring_[at(--head_)] = pfn; }
   void push_tail(Pfn pfn) { ring_[at(behind_++)] = pfn; }
+  /// Adds pages one by one, from low to high.
+  void push_head(const PfnRange& pages) {
+    for (Pfn pfn = pages.start; pfn != pages.end; ++pfn) push_head(pfn);
+  }
+  void push_tail(const PfnRange& pages) {
+    for (Pfn pfn = pages.start; pfn != pages.end; ++pfn) push_tail(pfn);
+  }
 
   /// Takes a page, or @p nr. Requires: the list has as many.
   Pfn pop_head() { return ring_[at(head_++)]; }

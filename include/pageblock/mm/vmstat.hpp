@@ -19,12 +19,12 @@ class ZoneCounter {
   ZoneCounter& operator=(const ZoneCounter& other) { return set(other.get()), *this; }
 
   [[nodiscard]] std::int64_t get() const { return detail::read_once(value_); }
-  void add(std::int64_t change) { set(get() + change); }
+  [[gnu::always_inline]] void add(std::int64_t change) { set(get() + change); }
 
   friend bool operator==(const ZoneCounter& a, const ZoneCounter& b) { return a.get() == b.get(); }
 
  private:
-  void set(std::int64_t value) { detail::write_once(value_, value); }
+  [[gnu::always_inline]] void set(std::int64_t value) { detail::write_once(value_, value); }
 
   std::int64_t value_ = 0;
 };

@@ -7,13 +7,14 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <new>
 #include <span>
 #include <type_traits>
 #include <utility>
+
+#include <sys/mman.h>
 
 namespace pageblock::detail {
 
@@ -52,8 +53,9 @@ void write_release(T& to, std::type_identity_t<T> value) {
   }
 }
 
-/// An array of @p T, all zero bits at first. Elements that were never written take no memory, since
-/// calloc gets large arrays from the system, which maps zeros only when they are touched.
+/// An array of @p T, all zero bits at first. Elements that were never written take no memory: large
+/// arrays come from the system, which maps zeros where they are touched, and nothing is set aside
+/// for what may never be.
 template <typename T>
 requires std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>
 class ZeroedArray {
@@ -61,21 +63,24 @@ class ZeroedArray {
   ZeroedArray() = default;
 
   /// Throws std::bad_alloc.
-  explicit ZeroedArray(std::size_t size)
-      : elements_{size == 0 ? nullptr : static_cast<T*>(std::calloc(size, sizeof(T)))},
-        size_{size} {
-    if (size != 0 && !elements_) throw std::bad_alloc{};
-  }
-  ZeroedArray(const ZeroedArray& other) : ZeroedArray(other.size_) {
-    // Runs of zeros are not written, so that a copy takes as much memory as what it copies.
-    constexpr std::size_t run = std::max<std::size_t>(4096 / sizeof(T), 1);
-    for (std::size_t i = 0; i < size_; i += run) {
-      const std::size_t bytes = std::min(run, size_ - i) * sizeof(T);
-      const auto* from = reinterpret_cast<const unsigned char*>(&other[i]);
-      if (std::all_of(from, from + bytes, [](unsigned char byte) { return byte == 0; })) continue;
-      std::memcpy(&(*this)[i], from, bytes);
+  explicit ZeroedArray(std::size_t size) {
+    if (size == 0) return;
+    if (size > ~std::size_t{0} / sizeof(T)) throw std::bad_alloc{};
+    const std::size_t bytes = size * sizeof(T);
+    void* memory = nullptr;
+    if (is_large(size)) {
+      memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      if (memory == MAP_FAILED) throw std::bad_alloc{};
+      // Or a touched byte could take 2 MiB.
+      static_cast<void>(::madvise(memory, bytes, MADV_NOHUGEPAGE));
+    } else {
+      memory = std::memset(::operator new(bytes), 0, bytes);
     }
+    elements_ = {static_cast<T*>(memory), Free{size}};
+    size_ = size;
   }
+  ZeroedArray(const ZeroedArray& other) : ZeroedArray(other.size_) { copy(other, 0, size_); }
   ZeroedArray(ZeroedArray&& other) noexcept
       : elements_{std::move(other.elements_)}, size_{std::exchange(other.size_, 0)} {}
   ZeroedArray& operator=(ZeroedArray other) noexcept {
@@ -85,14 +90,37 @@ class ZeroedArray {
   }
   ~ZeroedArray() = default;
 
+  /// Copies the elements [begin, end), where this array may have zeros so far. Runs of zeros are not
+  /// written, so that a copy takes as much memory as what it copies.
+  void copy(const ZeroedArray& other, std::size_t begin, std::size_t end) {
+    constexpr std::size_t run = std::max<std::size_t>(4096 / sizeof(T), 1);
+    for (std::size_t i = begin; i < end; i += run) {
+      const std::size_t bytes = std::min(run, end - i) * sizeof(T);
+      const auto* from = reinterpret_cast<const unsigned char*>(&other[i]);
+      if (std::all_of(from, from + bytes, [](unsigned char byte) { return byte == 0; })) continue;
+      std::memcpy(&(*this)[i], from, bytes);
+    }
+  }
+
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] T& operator[](std::size_t i) { return elements_.get()[i]; }
   [[nodiscard]] const T& operator[](std::size_t i) const { return elements_.get()[i]; }
   [[nodiscard]] std::span<const T> span() const { return {elements_.get(), size_}; }
 
  private:
+  [[nodiscard]] static constexpr bool is_large(std::size_t size) {
+    return size >= (std::size_t{1} << 16) / sizeof(T);
+  }
+
   struct Free {
-    void operator()(T* elements) const { std::free(elements); }
+    std::size_t size = 0;
+    void operator()(T* elements) const {
+      if (is_large(size)) {
+        ::munmap(elements, size * sizeof(T));
+      } else {
+        ::operator delete(elements);
+      }
+    }
   };
   std::unique_ptr<T, Free> elements_;
   std::size_t size_ = 0;

@@ -1,5 +1,6 @@
 /// What v6.1 does otherwise in page_isolation.hpp.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,33 @@ TEST_CASE("start_isolate_page_range of v6.1 rounds, and asks the last block befo
   set_page_lru(zone, Pfn{40}, true);
   CHECK(start_isolate_page_range(zone, Pfn{5}, Pfn{97}, movable) == ok);
   CHECK(types(zone) == "IIIIM");
+}
+
+TEMPLATE_TEST_CASE("has_unmovable_pages says of every combination of marks whether a page can move",
+                   "[page_isolation]", V6_1Config, SmallV6_1Config) {
+  Zone<TestType> zone{ZoneLayout{.spanned_pages = std::uint64_t{1} << TestType::max_order}};
+  const PfnRange block{Pfn{0}, Pfn{std::uint64_t{1} << TestType::pageblock_order}};
+  for (const Pfn page : {Pfn{0}, Pfn{1}, block.end - 1}) {
+    const PageBits before = zone.memmap().bits(page);
+    for (unsigned marks = 0; marks < 16; ++marks) {
+      for (const unsigned flags : {0U, isolate_flags::memory_offline}) {
+        const bool in_use = (marks & 1) != 0;
+        const bool lru = (marks & 2) != 0;
+        const bool reserved = (marks & 4) != 0;
+        const bool offline = (marks & 8) != 0;
+        const unsigned bits = (in_use ? PageBits::in_use : 0U) | (lru ? PageBits::lru : 0U) |
+                              (reserved ? PageBits::reserved : 0U) |
+                              (offline ? PageBits::offline : 0U);
+        zone.memmap().set_bits(page, PageBits{}.with(bits));
+        const bool is_taken = offline && flags == isolate_flags::memory_offline;
+        const bool stays = reserved || (in_use && !lru && !is_taken);
+        CAPTURE(page, marks, flags);
+        CHECK(has_unmovable_pages(zone, block, movable, flags) ==
+              (stays ? std::optional{page} : std::nullopt));
+      }
+    }
+    zone.memmap().set_bits(page, before);
+  }
 }
 
 TEST_CASE("pages that a driver has taken are no obstacle to taking memory offline",

@@ -16,6 +16,12 @@ using Visits = std::vector<std::tuple<std::uint64_t, unsigned, std::uint64_t, st
 
 constexpr PageBits in_use{PageBits::in_use};
 
+template <unsigned BlockOrder, Lockable L>
+struct BlockConfig : DefaultConfig {
+  static constexpr unsigned pageblock_order = BlockOrder;
+  using Lock = L;
+};
+
 PageBits use(PageBits bits) { return bits.with(PageBits::in_use); }
 
 Visits visits_of(const Map& map) {
@@ -144,13 +150,26 @@ TEST_CASE("Memmap means the same by a page that is shared no more", "[memmap]") 
 TEST_CASE("find_slot finds only what is stored", "[memmap]") {
   Map map{Pfn{0}, 32};
   CHECK(!map.find_slot(9));
-  CHECK(!map.find_slot(16));  // as population left it
+  CHECK(map.find_slot(16));  // the first page of a block
   CHECK(map.slot(16).next() == 0);
   CHECK(map.find_slot(16).prev() == 32);
   map.make_records(Pfn{9});
   CHECK(map.find_slot(15));
-  CHECK(!map.find_slot(8));
+  CHECK(!map.find_slot(17));
   CHECK(same(map, Map{Pfn{0}, 32}));
+}
+
+TEST_CASE("a slot has the links and the count that it was given", "[memmap]") {
+  Map map{Pfn{64}, 64};
+  for (const std::uint32_t page : {0U, 13U, 16U, 63U}) {
+    auto slot = map.slot(page);
+    slot.set_next(5);
+    slot.set_prev(~0U);
+    CHECK(map.slot(page).next() == 5);
+    CHECK(map.slot(page).prev() == ~0U);
+    slot.set_count(7);
+    CHECK(map.slot(page).count() == 7);
+  }
 }
 
 TEST_CASE("an index counts from the map's base, above any start", "[memmap]") {
@@ -183,6 +202,29 @@ TEST_CASE("tail_has looks at every page of a chunk but the first", "[memmap]") {
   CHECK(!has(8, 3));
   map.transform(Pfn{16}, Pfn{24}, use);
   CHECK(has(16, 3));  // the cover
+}
+
+TEMPLATE_TEST_CASE("tail_has finds a page at any place in a chunk, and none beside it", "[memmap]",
+                   (BlockConfig<1, NullLock>), (BlockConfig<4, NullLock>),
+                   (BlockConfig<9, NullLock>), (BlockConfig<4, Spinlock>),
+                   (BlockConfig<9, Spinlock>)) {
+  Memmap<TestType> map{Pfn{0}, std::uint64_t{1} << TestType::max_order};
+  const auto pages = std::uint32_t{1} << TestType::pageblock_order;
+  map.make_records(Pfn{0});
+  for (std::uint32_t odd = 0; odd < pages; ++odd) {
+    map.set_bits(Pfn{odd}, PageBits{PageBits::lru});
+    bool is_right = true;
+    for (unsigned order = 0; order <= TestType::pageblock_order; ++order) {
+      for (std::uint32_t page = 0; page < pages; page += 1U << order) {
+        const bool is_in = odd > page && odd < page + (1U << order);
+        is_right &= map.tail_has(page, Order{order}, PageBits::lru | PageBits::hole) == is_in;
+        is_right &= !map.tail_has(page, Order{order}, PageBits::in_use);
+      }
+    }
+    CAPTURE(odd);
+    CHECK(is_right);
+    map.set_bits(Pfn{odd}, PageBits{});
+  }
 }
 
 TEST_CASE("Memmap copies have their own records", "[memmap]") {

@@ -1,7 +1,9 @@
 #include "pageblock/mm/zeroed_array.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <new>
 #include <utility>
 
 #include "support/catch.hpp"
@@ -62,6 +64,24 @@ TEST_CASE("ZeroedArray copies what lies behind and between long runs of zeros", 
   array[9999] = 2;
   const auto copy = array;
   CHECK(std::ranges::equal(copy.span(), array.span()));
+}
+
+TEST_CASE("ZeroedArray throws where the system cannot give so much", "[zeroed_array]") {
+  CHECK_THROWS_AS(Array(std::size_t{1} << 55), std::bad_alloc);
+  CHECK_THROWS_AS(Array(~std::size_t{0}), std::bad_alloc);
+}
+
+TEST_CASE("copy takes a part of an array", "[zeroed_array]") {
+  for (const std::size_t size : {std::size_t{100}, std::size_t{100'000}}) {
+    Array from(size);
+    for (std::size_t i = 0; i < size; ++i) from[i] = static_cast<std::uint32_t>(i);
+    Array to(size);
+    to.copy(from, 7, size - 3);
+    CHECK(to[6] == 0);
+    CHECK(to[7] == 7);
+    CHECK(to[size - 4] == size - 4);
+    CHECK(to[size - 3] == 0);
+  }
 }
 
 }  // namespace pageblock::test
