@@ -99,25 +99,22 @@ class FreeArea {
   /// What lies side by side on its list is taken off as one chain; it stays linked where that is
   /// its new order. (Pages that were freed in ascending order lie there in descending order.)
   std::uint64_t move(Map& map, Pfn start, Pfn end, MigrateType type) {
-    Chain chain;
     std::uint64_t moved = 0;
-    const auto visit = [&](Index page, auto chunk) __attribute__((always_inline)) {
-      const PageBits bits = chunk.bits();
-      if (bits != chain.bits || !extend(chain, page, chunk)) [[unlikely]] {
-        moved += splice(map, chain, type);
-        chain = {bits, PageBits::chunk(bits.order(), type), page, page, 0, bits.order().nr_pages(),
-                 {}};
-        if constexpr (Config::semantics.move_to == ListEnd::tail) {
-          chain.anew = {page, page, chunk.prev(), chunk.next(), chunk};
-        }
+    std::size_t page = map.index(start);
+    std::size_t behind = page + static_cast<std::size_t>(end - start);
+    // Without records, nothing behind the block's first page is a chunk.
+    if (!map.has_record(end - 1)) behind = std::min(behind, page + 1);
+    while (page < behind) {
+      const PageBits bits = map.stored_bits_of(static_cast<Index>(page));
+      if (!bits.has(PageBits::buddy)) {
+        ++page;
+        continue;
       }
-      // What follows from bits is known of the chain without waiting for their load.
-      chunk.set_bits(chain.moved_bits);
-      ++chain.nr;
-      return chain.pages_each;
-    };
-    map.for_each_chunk(start, end, visit);
-    return moved + splice(map, chain, type);
+      Chain chain{bits, type, static_cast<Index>(page), map.head_slot(static_cast<Index>(page))};
+      page = extend(map, chain, page + pages(bits.order()), behind);
+      moved += splice(map, chain, type);
+    }
+    return moved;
   }
 
   /// Frees 2^order pages: merges them with free buddies, and puts the result on the list of @p
@@ -241,66 +238,95 @@ class FreeArea {
     chunk.set_bits(PageBits{});
   }
 
-  // Chunks that follow each other on a list, with the bits that they have there and will have.
+  // Chunks of a block that are side by side on a list, from the lowest page to the highest; with the
+  // bits that they have there and will have.
   struct Chain {
-    PageBits bits{};
-    PageBits moved_bits{};
-    Index front = 0;
-    Index back = 0;
-    std::uint64_t nr = 0;
-    std::uint64_t pages_each = 0;
-    // Moves to a tail link the chain anew, from its lowest chunk to its highest; what was beside it.
-    struct {
-      Index first = 0;
-      Index last = 0;
-      Index before = 0;
-      Index behind = 0;
-      Slot last_slot{};
-    } anew{};
+    PageBits bits;
+    PageBits moved_bits;
+    Index lowest;
+    Index highest;
+    Index front;  // on the list
+    Index back;
+    Index before;  // what is beside them there; themselves at the ends
+    Index behind;
+    std::uint64_t nr = 1;
+
+    Chain(PageBits chunk_bits, MigrateType type, Index page, const Slot& chunk)
+        : bits{chunk_bits},
+          moved_bits{PageBits::chunk(chunk_bits.order(), type)},
+          lowest{page},
+          highest{page},
+          front{page},
+          back{page},
+          before{chunk.prev()},
+          behind{chunk.next()} {}
   };
 
-  // Adds the chunk at page, above those of the chain, if it is beside them on their list.
-  static bool extend(Chain& chain, Index page, Slot& chunk) {
-    if constexpr (Config::semantics.move_to == ListEnd::head) {
-      if (chunk.next() != chain.front) return false;
-      chain.front = page;
-    } else {
-      auto& [first, last, before, behind, last_slot] = chain.anew;
-      const bool is_before = chunk.next() == chain.front;
-      if (!is_before && chunk.prev() != chain.back) return false;
-      const bool is_linked = !is_before && chain.back == last;
-      (is_before ? before : behind) = is_before ? chunk.prev() : chunk.next();
-      (is_before ? chain.front : chain.back) = page;
-      if (!is_linked) {
-        chunk.set_prev(last);
-        last_slot.set_next(page);
+  // Adds the chunks from page upward that are beside those of the chain on their list, in front of
+  // them or, for a move to a tail, also behind; then they are linked anew, from the lowest to the
+  // highest. Returns the page of the first that is not, or behind. Not inlined, so that the loop has
+  // the registers.
+  [[gnu::noinline]] static std::size_t extend(Map& map, Chain& chain, std::size_t page,
+                                              std::size_t behind) {
+    const PageBits bits = chain.bits;
+    const PageBits moved_bits = chain.moved_bits;
+    const std::uint64_t pages_each = bits.order().nr_pages();
+    Index highest = chain.highest;
+    std::uint64_t nr = chain.nr;
+    while (page < behind) {
+      Slot chunk = map.tail_slot(static_cast<Index>(page));
+      if (chunk.bits() == bits) {
+        if constexpr (Config::semantics.move_to == ListEnd::head) {
+          if (chunk.next() != highest) break;
+        } else {
+          const bool is_in_front = chunk.next() == chain.front;
+          if (!is_in_front && chunk.prev() != chain.back) break;
+          const bool is_linked = !is_in_front && chain.back == highest;
+          (is_in_front ? chain.before : chain.behind) = is_in_front ? chunk.prev() : chunk.next();
+          (is_in_front ? chain.front : chain.back) = static_cast<Index>(page);
+          if (!is_linked) {
+            chunk.set_prev(highest);
+            map.head_slot(highest).set_next(static_cast<Index>(page));
+          }
+        }
+        if constexpr (is_shared<Config>) chunk.set_bits(moved_bits);
+        highest = static_cast<Index>(page);
+        ++nr;
+        page += pages_each;
+      } else if (!chunk.bits().has(PageBits::buddy)) {
+        ++page;
+      } else {
+        break;
       }
-      last = page;
-      last_slot = chunk;
     }
-    return true;
+    chain.highest = highest;
+    chain.nr = nr;
+    if constexpr (Config::semantics.move_to == ListEnd::head) {
+      chain.front = highest;
+      chain.before = map.head_slot(highest).prev();
+    }
+    return page;
   }
 
-  // Takes a chain off its list and adds it to the list of type. Returns its pages. Not inlined, so
-  // that the loop of move() has the registers.
-  [[gnu::noinline]] std::uint64_t splice(Map& map, Chain chain, MigrateType type) {
-    if (chain.nr == 0) return 0;
+  // Takes a chain off its list and adds it to the list of type. Returns its pages.
+  std::uint64_t splice(Map& map, const Chain& chain, MigrateType type) {
     const Order order = chain.bits.order();
     List& from = list_of(order, chain.bits.list_type());
     List& to = list_of(order, type);
-    constexpr bool stays_linked = Config::semantics.move_to == ListEnd::head;
-    const Index front = stays_linked ? chain.front : chain.anew.first;
-    const Index back = stays_linked ? chain.back : chain.anew.last;
-    Slot first = map.head_slot(front);
-    Slot last = map.head_slot(back);
-    const Index before = stays_linked ? first.prev() : chain.anew.before;
-    const Index behind = stays_linked ? last.next() : chain.anew.behind;
-    unlink(map, from, chain.front, before, chain.back, behind);
+    unlink(map, from, chain.front, chain.before, chain.back, chain.behind);
     take_from_size(from, chain.nr);
     if (from.size == 0) unmark(order, chain.bits.list_type());
-    add_chain(map, to, front, first, back, last);
+    constexpr bool to_head = Config::semantics.move_to == ListEnd::head;
+    const Index front = to_head ? chain.front : chain.lowest;
+    const Index back = to_head ? chain.back : chain.highest;
+    add_chain(map, to, front, map.head_slot(front), back, map.head_slot(back));
     add_to_size(to, chain.nr);
     mark(order, type);
+    map.head_slot(chain.lowest).set_bits(chain.moved_bits);
+    // Without threads the bits of the others come now, many at once.
+    if (!is_shared<Config> && chain.nr != 1) {
+      map.replace(chain.lowest + 1, chain.highest, chain.bits, chain.moved_bits);
+    }
     return chain.nr << order.value();
   }
 

@@ -82,6 +82,15 @@ class Memmap : public PageRecords<Config> {
       write(bits_[i], bits.raw());
   }
 
+  /// Gives the pages from @p lowest to @p highest that have the bits @p from the bits @p to. They are
+  /// in one pageblock, have records, and the first page is not among them. No thread reads them.
+  void replace(Index lowest, Index highest, PageBits from, PageBits to) {
+    std::uint16_t* const bits = &bits_[tails_];
+    for (std::size_t i = lowest; i <= highest; ++i) {
+      bits[i] = bits[i] == from.raw() ? to.raw() : bits[i];
+    }
+  }
+
   /// Returns whether the page_private() of every page of such a range is @p number.
   [[nodiscard]] bool have_private(PfnRange pages, unsigned number) const {
     const auto differs = [number](std::uint16_t bits) {
@@ -111,27 +120,6 @@ class Memmap : public PageRecords<Config> {
       pfn = has_records(block_of(page)) ? find_in_block(pfn, stop, predicate) : stop;
     }
     return std::max(start, end);
-  }
-
-  /// Calls visit(page, slot) for each chunk head in [start, end), which is in one pageblock, from
-  /// low to high. It returns the pages of the chunk, and makes no other chunk head there.
-  template <typename Visitor>
-  void for_each_chunk(Pfn start, Pfn end, Visitor visit) {
-    std::size_t page = index(start);
-    const std::size_t behind = page + static_cast<std::size_t>(end - start);
-    const Index b = block_of(index(start));
-    if (is_first(index(start))) {
-      const bool is_head = bits_of(index(start)).has(PageBits::buddy);
-      page += is_head ? visit(index(start), slot(index(start))) : 1;
-    }
-    if (page >= behind || !has_records(b)) return;
-    while (page < behind) {
-      std::uint16_t& bits = bits_[tails_ + page];
-      const bool is_head = PageBits{read(bits)}.has(PageBits::buddy);
-      page += is_head ? visit(static_cast<Index>(page),
-                              Slot{static_cast<Index>(page), bits, links_[tails_ + page]})
-                      : 1;
-    }
   }
 
   /// Goes through [start, end) from low to high: step(bits) says how many pages on the next one is,

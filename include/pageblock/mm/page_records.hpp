@@ -127,6 +127,11 @@ class PageRecords {
     return {page, bits_[at(page)], links_[at(page)]};
   }
 
+  /// The same for a page that has a record and is not the first of its block.
+  [[nodiscard, gnu::always_inline]] Slot tail_slot(Index page) {
+    return {page, bits_[tails_ + page], links_[tails_ + page]};
+  }
+
   /// Fetches what is stored of a page into the cache.
   void prefetch(Index page) const {
     __builtin_prefetch(&links_[at(page)]);
