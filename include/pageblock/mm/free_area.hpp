@@ -110,8 +110,17 @@ class FreeArea {
         ++page;
         continue;
       }
-      Chain chain{bits, type, static_cast<Index>(page), map.head_slot(static_cast<Index>(page))};
-      page = extend(map, chain, page + pages(bits.order()), behind);
+      const auto head = static_cast<Index>(page);
+      const Order order = bits.order();
+      Slot chunk = map.head_slot(head);
+      page += pages(order);
+      if (page >= behind) {  // the last one, and often the only one
+        del(map, chunk, head, order, bits.list_type());
+        add(map, chunk, head, order, type, Config::semantics.move_to);
+        return moved + order.nr_pages();
+      }
+      Chain chain{bits, type, head, chunk};
+      page = extend(map, chain, page, behind);
       moved += splice(map, chain, type);
     }
     return moved;
