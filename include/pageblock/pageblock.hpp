@@ -34,6 +34,7 @@
 #include "pageblock/mm/page.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/page_ref.hpp"
+#include "pageblock/mm/refill.hpp"
 #include "pageblock/mm/split_page.hpp"
 #include "pageblock/mm/watermark.hpp"
 #include "pageblock/mm/zone.hpp"

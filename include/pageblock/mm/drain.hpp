@@ -31,8 +31,8 @@ template <ZoneConfig Config>
 // Puts a chunk on the buddy lists; nr_counted() is the caller's.
 // Locking: the caller holds zone.lock.
 template <ZoneConfig Config>
-void free_one_page(Zone<Config>& zone, Pfn pfn, Order order, MigrateType type,
-                   ListEnd to = ListEnd::head) {
+[[gnu::noinline]] void free_one_page(Zone<Config>& zone, Pfn pfn, Order order, MigrateType type,
+                                     ListEnd to = ListEnd::head) {
   zone.free_area().free_one_page(zone.memmap(), zone.pageblock_flags(), pfn, order, type, to);
 }
 

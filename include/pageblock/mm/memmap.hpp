@@ -72,7 +72,7 @@ class Memmap : public PageRecords<Config> {
 
   /// Gives these bits to the pages of a range, or every @p step of them from the first. The range is
   /// in one pageblock whose pages have records, or it is the first page alone.
-  void fill(PfnRange pages, PageBits bits, std::uint64_t step = 1) {
+  [[gnu::noinline]] void fill(PfnRange pages, PageBits bits, std::uint64_t step = 1) {
     if (is_first(index(pages.start))) {
       write(bits_[block_of(index(pages.start))], bits.raw());
       pages.start += step;
@@ -92,7 +92,7 @@ class Memmap : public PageRecords<Config> {
   }
 
   /// Returns whether the page_private() of every page of such a range is @p number.
-  [[nodiscard]] bool have_private(PfnRange pages, unsigned number) const {
+  [[nodiscard, gnu::noinline]] bool have_private(PfnRange pages, unsigned number) const {
     const auto differs = [number](std::uint16_t bits) {
       return static_cast<std::uint16_t>(PageBits{bits}.page_private() ^ number);
     };

@@ -5,7 +5,6 @@
 ///         rmqueue(), free_unref_page() of v6.1.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -24,13 +23,12 @@
 #include "pageblock/mm/fallback.hpp"
 #include "pageblock/mm/page.hpp"
 #include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/pcp.hpp"
+#include "pageblock/mm/refill.hpp"
 #include "pageblock/mm/watermark.hpp"
 #include "pageblock/mm/zone.hpp"
 
 namespace pageblock {
-
-/// Which end of a per-CPU list: pages likely in the CPU's cache are at the head.
-enum class Temperature { hot, cold };
 
 /// What dropping a reference did.
 enum class Freed {
@@ -101,65 +99,11 @@ void check_in_use(const Zone<Config>& zone, Pfn pfn, Order order, PageBits first
   bug_on(true, "nobody holds the page: it is free already, or a tail");
 }
 
-// Returns the order of a chunk that goes through the per-CPU lists. Where they hold single pages
-// only, that is known to the compiler.
-template <ZoneConfig Config>
-[[nodiscard]] constexpr Order order_on_pcp(Order order) {
-  const bool single_only = PerCpuPages<Config>::nr_lists == nr_pcp_types;
-  return single_only ? Order{0} : order;
-}
-
 // Hands a chunk that is on no list to a caller.
 template <ZoneConfig Config>
 void prep_new_page(Zone<Config>& zone, Pfn pfn) {
   Memmap<Config>& map = zone.memmap();
   map.head_slot(map.index(pfn)).set_bits(PageBits{PageBits::in_use});
-}
-
-// Fills an empty per-CPU list of @p type, under the CPU's lock. In v3.6 a page from a RESERVE block
-// is marked with the type asked for, so it will not return to the reserve (a defect).
-// Kernel: rmqueue_bulk().
-template <ZoneConfig Config>
-[[gnu::noinline]] void refill_pcp(Zone<Config>& zone, PerCpuPages<Config>& pcp, Order given_order,
-                                  MigrateType type, Temperature temperature, unsigned flags) {
-  const Order order = order_on_pcp<Config>(given_order);
-  PcpList& list = pcp.list(type, order);
-  const std::lock_guard guard{zone.lock()};
-  // Single pages come by the chunk, if that is what asking one by one would give.
-  const bool one_by_one = is_watched<Config> || order != Order{0} || has_free_cma_for(zone, type);
-  for (std::uint32_t left = pcp.nr_to_refill(order); left != 0;) {
-    // May throw, so before a page is taken. Of one chunk come a block's pages at most.
-    list.reserve(std::min<std::uint32_t>(left, Zone<Config>::pageblock_nr_pages));
-    PfnRange got{};
-    if (!one_by_one) got = zone.free_area().rmqueue_smallest_bulk(zone.memmap(), left, type);
-    if (got.empty()) {
-      const auto pfn = rmqueue(zone, order, type, flags);
-      if (!pfn) return;
-      got = {*pfn, *pfn + 1};
-    }
-    const auto nr = static_cast<std::uint32_t>(got.nr_pages());
-    // In an unaligned zone of v3.6 the pages of a block may have two types.
-    for (PfnRange same{got.start, got.start}; same.end != got.end;) {
-      same = {same.end, std::min(got.end, zone.pageblock_flags().end_of_block(same.end))};
-      const MigrateType block_type = zone.pageblock_flags().get(same.start);
-      const bool keeps_type =
-          block_type == MigrateType::cma || (block_type == MigrateType::isolate &&
-                                             Config::semantics.refill_mark == RefillMark::request);
-      const unsigned mark = number_of<Config>(keeps_type ? block_type : type);
-      zone.memmap().fill(same, PageBits{}.with_private(mark));
-    }
-    if (temperature == Temperature::hot) {
-      list.push_tail(got);
-    } else {
-      list.push_head(got);
-    }
-    if constexpr (is_watched<Config>) {
-      zone.trace(trace::MmPageAllocZoneLocked{got.start, order, type, true});
-    }
-    pcp.add_to_count(nr << order.value());
-    zone.mod_nr_free_pages(-static_cast<std::int64_t>(nr << order.value()));
-    left -= nr;
-  }
 }
 
 // Takes a chunk from a CPU's list, under its lock. Kernel: __rmqueue_pcplist() of v6.1.
@@ -293,7 +237,7 @@ FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
   }
   const MigrateType type = zone.pageblock_flags().get(pfn);
   zone.mod_nr_free_pages(nr_counted<Config>(order.nr_pages(), type));
-  free_one_page(zone, pfn, order, type, to);
+  zone.free_area().free_one_page(map, zone.pageblock_flags(), pfn, order, type, to);
   zone.trace(trace::MmPageFreeZoneLocked{pfn, order, type});
   return {};
 }

@@ -18,6 +18,9 @@
 
 namespace pageblock {
 
+/// Which end of a per-CPU list: pages likely in the CPU's cache are at the head.
+enum class Temperature { hot, cold };
+
 /// A list of chunks of one order that are added and taken at both ends: a ring. What decides where a
 /// chunk goes when it is drained stays in its first page (page_private). A list that was moved from can only be
 /// assigned to.

@@ -1,0 +1,89 @@
+/// From the buddy lists to per-CPU lists.
+///
+/// Layer:  mm.
+/// Kernel: rmqueue_bulk() (mm/page_alloc.c).
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <mutex>
+
+#include "pageblock/base/migratetype.hpp"
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/base/tracepoint.hpp"
+#include "pageblock/mm/fallback.hpp"
+#include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/pcp.hpp"
+#include "pageblock/mm/zone.hpp"
+
+namespace pageblock::detail {
+
+// Returns the order of a chunk that goes through the per-CPU lists. Where they hold single pages
+// only, that is known to the compiler.
+template <ZoneConfig Config>
+[[nodiscard]] constexpr Order order_on_pcp(Order order) {
+  const bool single_only = PerCpuPages<Config>::nr_lists == nr_pcp_types;
+  return single_only ? Order{0} : order;
+}
+
+// Marks pages of one block that come to a per-CPU list for requests of @p type. In v3.6 a page from a
+// RESERVE block is marked with the type asked for, so it will not return to the reserve (a defect).
+template <ZoneConfig Config>
+[[gnu::always_inline]] inline void mark_for_pcp(Zone<Config>& zone, const PfnRange& pages,
+                                                MigrateType type) {
+  const auto mark_at = [&](Pfn pfn) {
+    const MigrateType block_type = zone.pageblock_flags().get(pfn);
+    const bool keeps_type =
+        block_type == MigrateType::cma || (block_type == MigrateType::isolate &&
+                                           Config::semantics.refill_mark == RefillMark::request);
+    return PageBits{}.with_private(number_of<Config>(keeps_type ? block_type : type));
+  };
+  Memmap<Config>& map = zone.memmap();
+  if (pages.nr_pages() == 1) {
+    map.head_slot(map.index(pages.start)).set_bits(mark_at(pages.start));
+    return;
+  }
+  // In an unaligned zone of v3.6 the pages of a block may have two types.
+  for (PfnRange same{pages.start, pages.start}; same.end != pages.end;) {
+    same = {same.end, std::min(pages.end, zone.pageblock_flags().end_of_block(same.end))};
+    map.fill(same, mark_at(same.start));
+  }
+}
+
+// Fills an empty per-CPU list of @p type, under the CPU's lock.
+// Kernel: rmqueue_bulk().
+template <ZoneConfig Config>
+[[gnu::noinline]] void refill_pcp(Zone<Config>& zone, PerCpuPages<Config>& pcp, Order given_order,
+                                  MigrateType type, Temperature temperature, unsigned flags) {
+  const Order order = order_on_pcp<Config>(given_order);
+  PcpList& list = pcp.list(type, order);
+  const std::lock_guard guard{zone.lock()};
+  // Single pages come by the chunk, if that is what asking one by one would give.
+  const bool one_by_one = is_watched<Config> || order != Order{0} || has_free_cma_for(zone, type);
+  for (std::uint32_t left = pcp.nr_to_refill(order); left != 0;) {
+    // May throw, so before a page is taken. Of one chunk come a block's pages at most.
+    list.reserve(std::min<std::uint32_t>(left, Zone<Config>::pageblock_nr_pages));
+    PfnRange got{};
+    if (!one_by_one) got = zone.free_area().rmqueue_smallest_bulk(zone.memmap(), left, type);
+    if (got.empty()) {
+      const auto pfn = rmqueue(zone, order, type, flags);
+      if (!pfn) return;
+      got = {*pfn, *pfn + 1};
+    }
+    const auto nr = static_cast<std::uint32_t>(got.nr_pages());
+    mark_for_pcp(zone, got, type);
+    if (temperature == Temperature::hot) {
+      list.push_tail(got);
+    } else {
+      list.push_head(got);
+    }
+    if constexpr (is_watched<Config>) {
+      zone.trace(trace::MmPageAllocZoneLocked{got.start, order, type, true});
+    }
+    pcp.add_to_count(nr << order.value());
+    zone.mod_nr_free_pages(-static_cast<std::int64_t>(nr << order.value()));
+    left -= nr;
+  }
+}
+
+}  // namespace pageblock::detail
