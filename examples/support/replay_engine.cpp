@@ -119,7 +119,7 @@ void ReplayEngine::give_back(ReplayZone& zone, const recorded::Allocation& reque
   zone.memmap().set_bits(
       pfn, PageBits{}.with_private(number_of<ReplayConfig>(zone.pageblock_flags().get(pfn))));
   list.push_head(pfn);
-  pcp.add_to_count(static_cast<std::uint32_t>(request.order.nr_pages()));
+  pcp.count += static_cast<std::uint32_t>(request.order.nr_pages());
 }
 
 void ReplayEngine::note_miss(const ReplayZone& zone, const recorded::Allocation& request,
@@ -207,7 +207,7 @@ void ReplayEngine::skip_unseen(ReplayZone& zone, MigrateType type, Order order) 
   PcpList& list = pcp.list(type, order);
   while (!list.empty() && settings_.history->leaves_unseen(list[0], operation_->line - 1)) {
     mark_in_use(zone, list.pop_head(), order, false);
-    pcp.add_to_count(0U - static_cast<std::uint32_t>(order.nr_pages()));
+    pcp.count -= static_cast<std::uint32_t>(order.nr_pages());
     take("pages that nobody saw leave");
   }
 }

@@ -67,7 +67,7 @@ std::optional<pageblock::PfnRange> take_from_pcp(Zone& zone, pageblock::Pfn pfn)
         }
       }
       if (!found) continue;
-      pcp.add_to_count(0U - static_cast<std::uint32_t>(nr_pages));
+      pcp.count -= static_cast<std::uint32_t>(nr_pages);
       return PfnRange{*found, *found + nr_pages};
     }
   }

@@ -57,8 +57,8 @@ namespace detail {
 }  // namespace detail
 
 /// Reports a broken contract when @p condition is true (the kernel's polarity) and does not return.
-/// A function on one block or chunk checks before it changes anything, so a throwing handler leaves
-/// the zone as it was; one on a range may have done the part before.
+/// Functions check before they change anything, so a throwing handler leaves the zone as it was.
+/// (Only giving back blocks that were typed isolate by hand can stop half-way.)
 /// Kernel: BUG_ON; VM_BUG_ON is the same call under `if constexpr (Config::debug_vm)`.
 inline void bug_on(bool condition, const char* reason, const char* file = __builtin_FILE(),
                    int line = __builtin_LINE()) {

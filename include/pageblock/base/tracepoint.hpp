@@ -46,7 +46,7 @@ struct MmPageFreeZoneLocked {
   MigrateType migratetype;
 };
 
-/// A page went from a per-CPU list to the buddy list of @p migratetype.
+/// A chunk went from a per-CPU list to the buddy list of @p migratetype.
 struct MmPagePcpuDrain {
   Pfn pfn;
   Order order;

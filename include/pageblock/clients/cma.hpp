@@ -17,9 +17,10 @@
 namespace pageblock {
 
 /// Gives a reserved pageblock to the buddy allocator with type cma: movable requests may use it,
-/// and it never changes type again. Throws std::bad_alloc.
+/// and it never changes type again. In v6.1 the block goes to the lists of CPU 0, as every huge page
+/// does; where these must grow, std::bad_alloc may be thrown, and then it is in use.
 /// Requires: @p pfn is the first page of a block that is reserved and in the zone as a whole.
-/// Locking:  takes zone.lock.
+/// Locking:  takes zone.lock, and in v6.1 the lock of CPU 0.
 template <ZoneConfig Config>
 void init_cma_reserved_pageblock(Zone<Config>& zone, Pfn pfn) {
   constexpr Order order = Zone<Config>::pageblock_order;
@@ -36,6 +37,7 @@ void init_cma_reserved_pageblock(Zone<Config>& zone, Pfn pfn) {
     });
     map.set_count(pfn, 1);
     set_pageblock_migratetype(zone, pfn, MigrateType::cma);
+    zone.mod_managed_pages(static_cast<std::int64_t>(order.nr_pages()));
   }
   free_pages(zone, Cpu{0}, pfn, order);
 }

@@ -25,7 +25,7 @@ namespace pageblock {
 /// Takes the free chunks of [start_pfn, end_pfn) off their lists for good. In v3.6 their pages become
 /// reserved, with count 0; in v6.1 they are holes, and so are pages that a driver has taken
 /// (PageBits::offline), which need not be free. A chunk that reaches beyond the end goes as a whole.
-/// pfns without memory are skipped. Throws std::bad_alloc.
+/// pfns without memory are skipped.
 /// Requires: every other valid page in the range belongs to a free chunk that begins in it.
 /// Locking:  takes zone.lock.
 template <ZoneConfig Config>
@@ -43,7 +43,6 @@ void offline_isolated_pages(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
   };
   for_each_chunk([&](Pfn pfn, PageBits bits) {
     bug_on(!bits.has(PageBits::buddy), "a page of the range is not free");
-    if (bits.order() < Zone<Config>::pageblock_order) map.make_records(pfn);  // may throw
     return bits.order().nr_pages();
   });
   for_each_chunk([&](Pfn pfn, PageBits bits) {
@@ -90,7 +89,7 @@ template <ZoneConfig Config>
 /// the kernel would try to migrate it until a signal comes. On a refusal all is as before, but for
 /// the types of the blocks (movable) and the order of lists.
 /// Returns:  ok; -EINVAL if the range is empty, not whole blocks, or has holes or pages outside the
-///           zone; -EBUSY. Throws std::bad_alloc.
+///           zone; -EBUSY.
 /// Locking:  takes the locks of the functions it is made of, one after the other.
 /// Kernel:   offline_pages() of v6.1.
 template <ZoneConfig Config>
@@ -122,7 +121,6 @@ template <ZoneConfig Config>
 /// are freed in the largest chunks to the tails of the isolate lists, where nobody gets them, and
 /// then given back as movable. Watermarks and the limits of per-CPU lists are the caller's.
 /// Returns:  ok; -EINVAL if the range is empty, not whole blocks of the zone, or has memory already.
-///           Throws std::bad_alloc.
 /// Locking:  takes zone.lock, several times.
 /// Kernel:   online_pages() of v6.1.
 template <ZoneConfig Config>

@@ -28,7 +28,7 @@ namespace pageblock {
 ///     chunk of order 3 at 8, border 11:   |  8 9 | 10 | 11 | 12 13 14 15 |
 ///
 /// Requires: pfn is the head of a free chunk, and border lies inside it.
-/// Locking:  takes zone.lock. Throws std::bad_alloc, before any change.
+/// Locking:  takes zone.lock.
 /// Kernel:   split_free_page() of v6.1.
 template <ZoneConfig Config>
 void split_free_page_at(Zone<Config>& zone, Pfn pfn, Pfn border) {
@@ -39,9 +39,6 @@ void split_free_page_at(Zone<Config>& zone, Pfn pfn, Pfn border) {
   const Order order = map.bits(pfn).order();
   const Pfn end = pfn + order.nr_pages();
   bug_on(border <= pfn || border >= end, "the border is not inside the chunk");
-  for (Pfn block = pfn; block < end; block += Zone<Config>::pageblock_nr_pages) {
-    map.make_records(block);
-  }
   const MigrateType type = zone.pageblock_flags().get(pfn);
   zone.mod_nr_free_pages(-detail::nr_counted<Config>(order.nr_pages(), type));
   zone.free_area().del(map, pfn);

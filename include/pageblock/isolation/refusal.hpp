@@ -23,7 +23,7 @@ enum class Stage : std::uint8_t {
   mark,             ///< The pageblock could not be marked (v6.1).
   unmovable_check,  ///< has_unmovable_pages() found more than the notifiers account for.
   test,             ///< test_pages_isolated().
-  range,            ///< The range itself is wrong: -EINVAL (offline_pages()).
+  range,            ///< The range itself is wrong: -EINVAL (forecast_offline()).
 };
 
 /// What is in the way.
@@ -38,7 +38,7 @@ enum class Reason : std::uint8_t {
   block_not_isolated,  ///< Its pageblock does not have type isolate.
   block_isolated,      ///< Its pageblock has it already: somebody else isolates it.
   cma,                 ///< Its pageblock is for CMA, and the caller is not.
-  no_memory,           ///< The range has no valid page; for offline_pages(), one that is not.
+  no_memory,           ///< The range has no valid page; in forecast_offline(), one that is not.
   unaligned,           ///< The range is not whole pageblocks.
 };
 

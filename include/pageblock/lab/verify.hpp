@@ -269,7 +269,7 @@ class Verifier {
 /// aligned, inside the zone, and has no free buddy left to merge with; each page of a per-CPU list
 /// is there only, with a private that its list allows; free pages have no user; NR_FREE_PAGES, the
 /// per-CPU counts and the present pages agree with a recount; no fewer pageblocks are counted as
-/// isolated than are; the memory map's two levels agree.
+/// isolated than are; of each block it is clear what its pages are.
 ///
 /// One mistake may show as several violations: read the first, since a list is followed to its
 /// first broken link only. What v3.6 allows is none: that a chunk's list and its block's type

@@ -120,7 +120,7 @@ template <ZoneConfig Config>
     batch_free -= std::min(batch_free, freed_now);
     freed += static_cast<std::uint32_t>(freed_now);
   }
-  pcp.take_from_count(freed);
+  pcp.count -= freed;
 }
 
 }  // namespace detail

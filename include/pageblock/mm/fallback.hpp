@@ -67,7 +67,7 @@ namespace detail {
 /// where that is worth it; if no other type has any, from the reserve. Blocks that a large chunk
 /// covers are retyped whatever they were, isolate too, and nr_pageblock_isolate is not told (a v3.6
 /// defect). The event names the type of the list that the chunk was on; v3.6 prints the requested
-/// type there once it has moved the block. Throws std::bad_alloc, before any change.
+/// type there once it has moved the block.
 /// Locking: the caller holds zone.lock.
 /// Kernel: __rmqueue_fallback() of v3.6.
 template <ZoneConfig Config>
@@ -133,8 +133,7 @@ std::uint64_t nr_movable_pages(const Zone<Config>& zone, Pfn block) {
 
 // Moves the free chunk at pfn to the list of start_type, and if may_claim all of its block that is
 // free; then the block is retyped too, if half of it is free or holds pages like those of the
-// request. A chunk of a block or more is retyped as a whole. Throws std::bad_alloc, before any
-// change.
+// request. A chunk of a block or more is retyped as a whole.
 // Kernel: steal_suitable_fallback().
 template <ZoneConfig Config>
 void steal_suitable_fallback(Zone<Config>& zone, Pfn pfn, MigrateType start_type, bool may_claim,
@@ -176,7 +175,7 @@ void steal_suitable_fallback(Zone<Config>& zone, Pfn pfn, MigrateType start_type
 
 // Moves memory of another type to the lists of start_type: of the largest chunk that another has,
 // if its block may be claimed; for movable requests else the smallest chunk. Returns whether there
-// was any. Throws std::bad_alloc, before any change.
+// was any.
 // Kernel: __rmqueue_fallback() of v6.1, with find_suitable_fallback().
 template <ZoneConfig Config>
 [[gnu::noinline]] bool claim_or_steal(Zone<Config>& zone, Order order, MigrateType start_type,

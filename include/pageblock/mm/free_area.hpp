@@ -5,9 +5,7 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <bit>
-#include <cstddef>
 #include <cstdint>
 
 #include "pageblock/base/config.hpp"
@@ -17,7 +15,6 @@
 #include "pageblock/mm/memmap.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/pageblock_flags.hpp"
-#include "pageblock/mm/zeroed_array.hpp"
 
 namespace pageblock {
 
@@ -40,8 +37,9 @@ class FreeArea : public FreeLists<Config> {
   using Base::orders;
 
   /// Frees 2^order pages: merges them with free buddies, and puts the result on the list of @p
-  /// type; at its tail if asked to, or if the chunk above is likely to merge soon. In v3.6 buddies
-  /// of whatever type merge (a defect); in v6.1 @p flags decide from a block upward.
+  /// type; at its tail if asked to, or if it is likely to merge soon, since the chunk beside it and
+  /// its buddy, which is as large as both, is free. In v3.6 buddies of whatever type merge (a
+  /// defect); in v6.1 @p flags decide from a block upward.
   /// Kernel: __free_one_page().
   [[gnu::always_inline]] inline void free_one_page(Map& map, const PageblockFlags<Config>& flags,
                                                    Pfn pfn, Order order, MigrateType type,
@@ -80,8 +78,8 @@ class FreeArea : public FreeLists<Config> {
     return map.pfn(page);
   }
 
-  /// Takes up to @p most single pages that a request of order 0 after request would get, as long as
-  /// they come from one chunk and one pageblock: its first pages. What the smaller lists hold then
+  /// Takes up to @p most single pages that requests of order 0, one after another, would get, as long
+  /// as they come from one chunk and one pageblock: its first pages. What the smaller lists hold then
   /// is what is left of it, since they were empty. Returns their range, empty if there is no chunk.
   ///
   ///     chunk of order 3, most 3:   |k k k|0|   2   |   k: kept, n: freed with order n

@@ -31,7 +31,6 @@ class Memmap : public PageRecords<Config> {
   using Base::links_;
   using Base::links_of;
   using Base::nr_blocks;
-  using Base::offset_of;
   using Base::pfn_of;
   using Base::populated;
   using Base::read;
@@ -91,7 +90,7 @@ class Memmap : public PageRecords<Config> {
     }
   }
 
-  /// Returns whether the page_private() of every page of such a range is @p number.
+  /// Returns whether every page of a range, as fill() takes, has page_private() @p number.
   [[nodiscard, gnu::noinline]] bool have_private(PfnRange pages, unsigned number) const {
     const auto differs = [number](std::uint16_t bits) {
       return static_cast<std::uint16_t>(PageBits{bits}.page_private() ^ number);

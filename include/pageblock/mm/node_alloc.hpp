@@ -162,7 +162,8 @@ template <ZoneConfig Config>
 /// Asks the zones of @p node, from the highest that @p gfp allows downward, for 2^order pages; those
 /// that would fall below the watermark that @p flags name are passed over. If none serves without
 /// taking another type's memory, as no_fragment demands, all are asked again without it.
-/// It is one try of alloc_pages(), with the flags that the kernel's probes show, and no event.
+/// It is one try of alloc_pages(): @p flags are those that the kernel passes to its own function of
+/// this name. No MmPageAlloc event is written.
 /// Requires: order < max_order; gfp.migratetype is one of pcp_types; cpu < nr_cpus of the zones;
 ///           flags of alloc_flags, other bits are ignored; wmark_mask is no watermark.
 /// Locking:  as alloc_pages() of a zone, for each that is asked; watermarks are read without.
@@ -194,7 +195,7 @@ template <ZoneConfig Config>
 /// Returns what @p zone would answer if get_page_from_freelist() asked it now, without a change, were
 /// @p free_pages of it free.
 /// Requires: as get_page_from_freelist(); v6.1's steals.
-/// Locking:  none; counters and lists are read as they are.
+/// Locking:  none; the caller sees to it that nothing changes the zone's lists meanwhile.
 template <ZoneConfig Config>
 [[nodiscard]] ZoneAnswer forecast_answer(
     const Zone<Config>& zone, Cpu cpu, Order order, const Gfp& gfp, unsigned flags,

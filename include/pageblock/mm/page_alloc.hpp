@@ -116,7 +116,7 @@ inline OptionalPfn take_from_pcp(Zone<Config>& zone, PerCpuPages<Config>& pcp, O
     if (list.empty()) return {};
   }
   const Pfn pfn = temperature == Temperature::hot ? list.pop_head() : list.pop_tail();
-  pcp.take_from_count(static_cast<std::uint32_t>(order.nr_pages()));
+  pcp.count -= static_cast<std::uint32_t>(order.nr_pages());
   prep_new_page(zone, pfn);
   return pfn;
 }
@@ -204,7 +204,7 @@ template <ZoneConfig Config>
   } else {
     list.push_tail(pfn);
   }
-  pcp.add_to_count(static_cast<std::uint32_t>(order.nr_pages()));
+  pcp.count += static_cast<std::uint32_t>(order.nr_pages());
   const std::uint32_t nr = pcp.nr_to_drain(order, zone.pressure().reclaim_active);
   if (nr != 0) {
     free_pcppages_bulk(zone, nr, pcp, static_cast<std::size_t>(&list - pcp.lists.data()));
@@ -278,7 +278,8 @@ inline std::optional<Page<Config>> alloc(Zone<Config>& zone, Cpu cpu, Order orde
 /// Allocates 2^order pages for a request of @p type on @p cpu: what the kernel does once watermarks
 /// have let a request through. Orders that per-CPU lists hold (0 in v3.6) come from the CPU's list,
 /// refilled in bulk when it is empty. The first page has count 1, the others 0 (no compound pages).
-/// Throws std::bad_alloc; pages that a refill had obtained until then stay on the CPU's list.
+/// Where a list must grow, std::bad_alloc may be thrown; pages that a refill had obtained until then
+/// stay on the CPU's list.
 /// Requires: order < max_order; @p type is unmovable, reclaimable or movable; cpu < zone.nr_cpus().
 /// Returns:  the first page, or nothing.
 /// Locking:  the CPU's lock for its list, and zone.lock inside it to refill; others zone.lock.
@@ -300,7 +301,8 @@ template <ZoneConfig Config>
 
 /// Allocates up to @p nr single pages for requests of @p type, and calls visit(pfn) for each. Unlike
 /// alloc_pages(), it does not slow down how frees scale.
-/// Requires: as alloc_pages(). Returns: how many it were.
+/// Requires: as alloc_pages(). Returns: how many it were. What alloc_pages() or visit throws passes
+///           through; pages that were visited are the caller's.
 /// Locking:  the CPU's lock around all, and zone.lock inside it to refill.
 /// Kernel:   __alloc_pages_bulk() of v6.1, in one zone.
 template <ZoneConfig Config, typename Visitor>
@@ -321,7 +323,8 @@ std::uint32_t alloc_pages_bulk(Zone<Config>& zone, Cpu cpu, MigrateType type, st
 /// Drops a reference to the chunk of @p order at @p pfn, and frees it if that was the last. Orders
 /// that per-CPU lists hold (0 in v3.6) go to the CPU's list, or directly to the buddy lists if the
 /// block is isolated; others go to the buddy lists, to the type of the block that holds the first
-/// page. @p temperature counts for the former only. Throws std::bad_alloc.
+/// page. @p temperature counts for the former only. Where a list must grow, std::bad_alloc may be
+/// thrown.
 /// Requires: the chunk is aligned, in the zone, without holes, and its first page in use; order <
 ///           max_order; cpu < zone.nr_cpus(). (That a page behind the first is on a per-CPU list is
 ///           not noticed, as in v3.6.)

@@ -12,8 +12,9 @@
 
 namespace pageblock {
 
-/// The state of a page. All bits zero: valid memory with count 0 that is no chunk head; so are the
-/// inner pages of chunks, pages on per-CPU lists and the tails of allocations.
+/// The state of a page. All bits zero: valid memory with count 0 that is no chunk head. So are, but
+/// for their private, the inner pages of chunks, pages on per-CPU lists, and those of an allocation
+/// behind its first.
 class PageBits {
  public:
   /// The head of a chunk on a free list.

@@ -9,14 +9,17 @@
 ///               +---+---+---+-----+---+---------------------+---------------------+---------------
 ///               | 0 | 4 | 8 | ... |   | - | 1 | 2 | 3 |   - | 5 | 6 | 7 |   - | 9 | ...
 ///               +---+---+---+-----+---+---------------------+---------------------+---------------
-///               first pages of blocks   the other pages, here of blocks of four; - is never used
+///               first pages of blocks   the other pages, here of blocks of four; - and the space
+///                                       between the parts are never used
 ///
 /// The system hands out zeros when they are touched, and of most blocks little ever is. The other
-/// pages of a block share one value, the cover (inner pages of a chunk: 0; reserved; hole; ...),
-/// until one of them differs; from then on each has a record, for good. Links are stored so that 0
-/// says what population leaves: chunks of the largest order, between their neighbours on the movable
-/// list. Chunks of a block or more have only first pages of blocks as heads, so a new zone and work
-/// on whole blocks touch no other pages.
+/// pages of a block, its tails, share one value, the cover (inner pages of a chunk: 0; reserved;
+/// hole; ...), until one of them differs; from then on each has a record, for good. (Two more arrays
+/// have an entry for each block: its cover, and whether its tails have records.) Links are stored as
+/// their difference from what population writes, which frees all memory when a zone is made: chunks
+/// of the largest order, each between its neighbours on the movable list. So these need not be
+/// touched. Chunks of a block or more have only first pages of blocks as heads, so a new zone and
+/// work on whole blocks touch no tails.
 #pragma once
 
 #include <algorithm>
@@ -108,7 +111,8 @@ class PageRecords {
 
   using Slot = PageSlot<Config>;
 
-  /// Returns the slot of a page; false if it has none without a record, which needs zone->lock.
+  /// Returns the slot of a page, or an empty one if its block has no records yet: slot() makes them,
+  /// under zone->lock.
   [[nodiscard]] Slot find_slot(Index page) {
     if (!is_stored(page)) [[unlikely]]
       return {};

@@ -16,7 +16,7 @@
 
 namespace pageblock {
 
-/// Takes a reference to a page. Throws std::bad_alloc.
+/// Takes a reference to a page.
 /// Requires: the page is valid and in use.
 /// Locking:  takes zone.lock.
 /// Kernel:   get_page().
@@ -31,7 +31,6 @@ void get_page(Zone<Config>& zone, Pfn pfn) {
 
 /// Puts a page on the LRU lists or takes it off: pages there are movable, and must be taken off
 /// before they are freed.
-/// Throws std::bad_alloc.
 /// Requires: the page is valid and in no free chunk. (That it is on a per-CPU list is not noticed.)
 /// Locking:  takes zone.lock.
 /// Kernel:   SetPageLRU(), ClearPageLRU().

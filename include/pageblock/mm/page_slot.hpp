@@ -23,9 +23,9 @@ struct PageLinks {
   friend bool operator==(const PageLinks&, const PageLinks&) = default;
 };
 
-// Links are stored as what they differ by from those of a largest chunk that population left: so
-// memory that was never touched says that. (Modulo 2^32, as everything here.) Chunks are added to
-// their list in ascending order: at its head, so the next one is below, or at its tail.
+// Links are stored as their difference (modulo 2^32) from what population writes, so that memory
+// that was never touched reads as that. v3.6 adds each largest chunk at the head of its list, so the
+// next one is below; v6.1 at the tail, so it is above. This is how far.
 template <ZoneConfig Config>
 inline constexpr PageLinks::Index populated_next = [] {
   constexpr auto step = static_cast<PageLinks::Index>(Geometry<Config>::max_order_nr_pages);

@@ -109,7 +109,7 @@ struct alignas(64) PerCpuPages {
     return Order{static_cast<unsigned>(index / nr_pcp_types)};
   }
 
-  /// Pages on all lists together. A drain of all CPUs reads it without the lock.
+  /// Pages on all lists together.
   std::uint32_t count = 0;
   /// Pages to move at once, and the count at which a free drains that many.
   std::uint32_t batch = 1;
@@ -118,11 +118,6 @@ struct alignas(64) PerCpuPages {
   std::uint32_t free_factor = 0;
   /// One list for each order and type that has one.
   std::array<PcpList, nr_lists> lists;
-
-  void add_to_count(std::uint32_t nr) { detail::write_once<is_shared<Config>>(count, count + nr); }
-  void take_from_count(std::uint32_t nr) {
-    detail::write_once<is_shared<Config>>(count, count - nr);
-  }
 
   [[nodiscard]] PcpList& list(MigrateType type, Order order = Order{0}) {
     return lists[index_of_list(order, type)];

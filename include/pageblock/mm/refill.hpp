@@ -80,7 +80,7 @@ template <ZoneConfig Config>
     if constexpr (is_watched<Config>) {
       zone.trace(trace::MmPageAllocZoneLocked{got.start, order, type, true});
     }
-    pcp.add_to_count(nr << order.value());
+    pcp.count += nr << order.value();
     zone.mod_nr_free_pages(-static_cast<std::int64_t>(nr << order.value()));
     left -= nr;
   }

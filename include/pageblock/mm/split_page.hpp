@@ -21,7 +21,7 @@
 
 namespace pageblock {
 
-/// Makes 2^order single pages, each with count 1, of an allocated chunk. Throws std::bad_alloc.
+/// Makes 2^order single pages, each with count 1, of an allocated chunk.
 /// Requires: the chunk is aligned and in the zone; its first page is in use, the others are not.
 /// Locking:  takes zone.lock (the kernel needs none, since the pages are the caller's).
 /// Kernel:   split_page().
@@ -41,7 +41,7 @@ void split_page(Zone<Config>& zone, Pfn pfn, Order order) {
 /// Takes the free chunk at @p pfn and makes it single pages of count 1, unless that would leave the
 /// zone below its low watermark plus the chunk (v6.1: its min watermark; what is isolated may go in
 /// any case). A chunk of half a block or more turns the blocks it touches movable, except isolated
-/// and CMA ones and those of urgent requests. Throws std::bad_alloc.
+/// and CMA ones and those of urgent requests.
 /// Requires: @p pfn is the head of a free chunk.
 /// Returns:  the number of pages, 0 if the watermark forbids it.
 /// Locking:  takes zone.lock (in the kernel the caller disables interrupts and takes it).
@@ -61,8 +61,6 @@ std::uint64_t split_free_page(Zone<Config>& zone, Pfn pfn) {
     const unsigned flags = is_v3_6 ? 0 : alloc_flags::cma;
     if (!zone_watermark_ok(zone, Order{0}, least, 0, flags)) return 0;
   }
-  // May throw, so before any change. Whole blocks need no records.
-  if (order < Zone<Config>::pageblock_order) map.make_records(pfn);
   zone.free_area().del(map, pfn);
   zone.mod_nr_free_pages(-detail::nr_counted<Config>(order.nr_pages(), type));
   const Pfn end = pfn + order.nr_pages();

@@ -11,7 +11,7 @@
 
 namespace pageblock {
 
-/// A counter with the value of its last change: changed under zone->lock, read by anybody.
+/// An exact counter: changed under zone->lock, read by anybody.
 class ZoneCounter {
  public:
   ZoneCounter() = default;

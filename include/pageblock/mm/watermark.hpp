@@ -151,8 +151,8 @@ template <ZoneConfig Config>
   return detail::boosted(zone, zone.watermarks().high);
 }
 
-/// Returns whether @p zone would keep @p mark pages free after a request of @p order, and the pages
-/// that are reserved for lower zones. v3.6 counts isolated free pages as available here, and wants
+/// Returns whether @p zone would keep more than @p mark and its lowmem reserve against @p
+/// classzone_idx free after a request of @p order. v3.6 counts isolated free pages as available here, and wants
 /// half the mark in chunks above each order below. v6.1 counts neither isolated pages nor, unless
 /// @p flags allow them, CMA pages and the blocks of urgent requests; it wants one chunk of the order.
 /// Requires: order < max_order; classzone_idx < max_nr_zones; flags of alloc_flags, other bits

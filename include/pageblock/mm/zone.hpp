@@ -117,7 +117,7 @@ class Zone : public Geometry<Config_> {
 
   // What is free.
 
-  /// Returns NR_FREE_PAGES: pages on free lists, those of isolated blocks included; pages on
+  /// Returns NR_FREE_PAGES: pages on free lists, in v3.6 those of isolated blocks included; pages on
   /// per-CPU lists are not counted.
   [[nodiscard]] std::int64_t nr_free_pages() const { return state_.nr_free_pages.get(); }
 

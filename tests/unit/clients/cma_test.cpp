@@ -26,6 +26,7 @@ TEST_CASE("init_cma_reserved_pageblock frees the block as one chunk of type cma"
   init_cma_reserved_pageblock(zone, block(2));
   CHECK(types(zone) == "MMCM");
   CHECK(zone.nr_free_pages() == 24);
+  CHECK(zone.managed_pages() == 24);
   for (Pfn pfn = block(2); pfn < block(3); ++pfn) {
     CHECK_FALSE(zone.page(pfn).is_reserved());
     CHECK(zone.page(pfn).count() == 0);

@@ -62,7 +62,7 @@ TEST_CASE("Memmap starts with every largest chunk as population leaves it", "[me
 }
 
 TEST_CASE("set_bits makes records for inner pages of a block, and only for them", "[memmap]") {
-  // block   |8|9 ...     15|    8 is in the descriptor, 9 to 15 are in the records
+  // block   |8|9 ...     15|    8 has a place of its own, 9 to 15 have records together
   Map map{Pfn{0}, 32};
   CHECK(map.has_record(Pfn{8}));
   map.set_bits(Pfn{8}, in_use);
