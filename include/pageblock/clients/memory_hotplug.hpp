@@ -41,7 +41,7 @@ void offline_isolated_pages(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
       pfn += is_skipped ? 1 : visit(pfn, bits);
     }
   };
-  for_each_chunk([&](Pfn pfn, PageBits bits) {
+  for_each_chunk([](Pfn, PageBits bits) {
     bug_on(!bits.has(PageBits::buddy), "a page of the range is not free");
     return bits.order().nr_pages();
   });
