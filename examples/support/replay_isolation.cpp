@@ -197,7 +197,7 @@ void ReplayEngine::on(const recorded::OfflineIsolated& offline) {
     pfn += bits.has(PageBits::buddy) ? bits.order().nr_pages() : 1;
   }
   offline_isolated_pages(zone, offline.range.start, offline.range.end);
-  detail::mod_memory(zone, offline.range.nr_pages(), -1);
+  detail::mod_memory(zone, offline.range, -1);
   zone.mod_managed_pages(held);
 }
 
@@ -215,7 +215,7 @@ void ReplayEngine::on(const recorded::OnlineBegin& online) {
        pfn += ReplayZone::pageblock_nr_pages) {
     zone.pageblock_flags().set(pfn, MigrateType::isolate);
   }
-  detail::mod_memory(zone, online.range.nr_pages(), 1);
+  detail::mod_memory(zone, online.range, 1);
   zone.mod_managed_pages(-static_cast<std::int64_t>(online.range.nr_pages()));
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "pageblock/base/spinlock.hpp"
@@ -37,6 +38,28 @@ struct WithSpinlock : FourCpus {
 };
 struct WithStdLock : FourCpus {
   using Lock = StdLock<std::mutex>;
+};
+// v6.1, with chunks of four pageblocks.
+struct LaterWithSpinlock : WithSpinlock {
+  static constexpr unsigned max_order = 6;
+  static constexpr Semantics semantics = kernel::v6_1;
+};
+// Lets somebody else in just before zone->lock is taken.
+struct LetsIn : TinyConfig {
+  static constexpr Semantics semantics = kernel::v6_1;
+  class Lock {
+   public:
+    void lock() {
+      if (before) std::exchange(before, nullptr)();
+      is_held_ = true;
+    }
+    void unlock() { is_held_ = false; }
+    [[nodiscard]] bool is_held() const { return is_held_; }
+    std::function<void()> before{};
+
+   private:
+    bool is_held_ = false;
+  };
 };
 // Halts a thread that frees a page between its look at the block's type and the CPU's list.
 struct HaltsInFree : WithSpinlock {
@@ -130,5 +153,50 @@ TEST_CASE("isolating waits for a page that is on its way to a CPU's list", "[con
   frees.join();
   CHECK(zone.pcp(Cpu{1}).count == 0);
   CHECK(zone.nr_free_pages() == 64);
+  CHECK(verify(zone).empty());
+}
+
+TEST_CASE("start_isolate_page_range of v6.1 splits no chunk that somebody takes meanwhile",
+          "[zone_threads]") {
+  // The chunk over all blocks comes and goes, while the second half of its blocks is isolated.
+  Zone<LaterWithSpinlock> zone{pages(32)};
+  std::atomic<bool> is_done = false;
+  std::thread other{[&] {
+    while (!is_done) {
+      if (const auto page = alloc_pages(zone, Cpu{0}, Order{5}, MigrateType::movable)) {
+        free_pages(zone, Cpu{0}, *page, Order{5});
+      }
+    }
+  }};
+  int nr_isolated = 0;
+  for (int i = 0; i < nr_operations; ++i) {
+    if (start_isolate_page_range(zone, Pfn{16}, Pfn{32}, MigrateType::movable) == ok) {
+      ++nr_isolated;
+      static_cast<void>(undo_isolate_page_range(zone, Pfn{16}, Pfn{32}, MigrateType::movable));
+    }
+  }
+  is_done = true;
+  other.join();
+  CHECK(nr_isolated > 0);
+  CHECK(zone.nr_free_pages() == 32);
+  CHECK(verify(zone).empty());
+}
+
+TEST_CASE("a page that is freed while its block is given back goes to the block's list, in v6.1",
+          "[zone_threads]") {
+  Zone<LetsIn> zone{pages(16)};
+  const auto page = alloc_pages(zone, Cpu{0}, Order{0}, MigrateType::movable);
+  const Pfn pfn = *page;
+  set_page_lru(zone, pfn, true);
+  REQUIRE(start_isolate_page_range(zone, Pfn{0}, Pfn{16}, MigrateType::movable) == ok);
+  // The free has seen that the block is isolated, and waits for zone->lock.
+  zone.lock().before = [&] {
+    CHECK(undo_isolate_page_range(zone, Pfn{0}, Pfn{16}, MigrateType::movable) == ok);
+  };
+  CHECK(put_page(zone, Cpu{0}, pfn) == FreeResult{});
+  drain_all_pages(zone);
+  CHECK(zone.nr_free_pages() == 16);
+  CHECK(zone.nr_free(Order{4}) == 1);
+  CHECK(*zone.free_list(Order{4}, MigrateType::movable).begin() == Pfn{0});
   CHECK(verify(zone).empty());
 }

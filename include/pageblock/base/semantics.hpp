@@ -105,7 +105,8 @@ struct Semantics {
   RefillMark refill_mark;
 
   /// Whether a drained page, while some block is isolated, goes to the list of its block instead of
-  /// the one it is marked with (v3.18).
+  /// the one it is marked with, and the block of a page that is freed as isolated is asked again
+  /// under zone->lock (v3.18).
   bool drain_rereads_type;
 
   MergeRule merge_rule;

@@ -27,9 +27,10 @@ namespace pageblock {
 /// (PageBits::offline), which need not be free. A chunk that reaches beyond the end goes as a whole.
 /// pfns without memory are skipped.
 /// Requires: every other valid page in the range belongs to a free chunk that begins in it.
+/// Returns:  the pfn behind the last page that went, or the range's end.
 /// Locking:  takes zone.lock.
 template <ZoneConfig Config>
-void offline_isolated_pages(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
+Pfn offline_isolated_pages(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
   const IrqSaveGuard guard{zone.lock()};
   Memmap<Config>& map = zone.memmap();
   constexpr bool is_v3_6 = Config::semantics.isolate_rule == IsolateRule::notifiers;
@@ -41,6 +42,7 @@ void offline_isolated_pages(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
       pfn += is_skipped ? 1 : visit(pfn, bits);
     }
   };
+  Pfn behind = end_pfn;
   for_each_chunk([](Pfn, PageBits bits) {
     bug_on(!bits.has(PageBits::buddy), "a page of the range is not free");
     return bits.order().nr_pages();
@@ -51,6 +53,8 @@ void offline_isolated_pages(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
     zone.mod_nr_free_pages(-detail::nr_counted<Config>(pages, bits.list_type()));
     const unsigned state = is_v3_6 ? PageBits::reserved : PageBits::hole;
     map.transform(pfn, pfn + pages, [=](PageBits page) { return page.with(state); });
+    if (is_v3_6) zone.mod_managed_pages(-static_cast<std::int64_t>(pages));
+    behind = std::max(behind, pfn + pages);
     return pages;
   });
   if constexpr (!is_v3_6) {
@@ -58,16 +62,20 @@ void offline_isolated_pages(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
     map.transform(std::max(start_pfn, zone.start_pfn()), end,
                   [](PageBits) { return PageBits{PageBits::hole}; });
   }
+  return behind;
 }
 
 namespace detail {
 
-// Counts blocks and pages that come or go with [start, start + nr_pages).
+// Counts isolated blocks and pages that come or go with a range.
 template <ZoneConfig Config>
-void mod_memory(Zone<Config>& zone, std::uint64_t nr_pages, int sign) {
-  const std::int64_t change = sign * static_cast<std::int64_t>(nr_pages);
+void mod_memory(Zone<Config>& zone, const PfnRange& range, int sign) {
+  const std::int64_t change = sign * static_cast<std::int64_t>(range.nr_pages());
   const IrqSaveGuard guard{zone.lock()};
-  zone.mod_nr_pageblock_isolate(change >> Config::pageblock_order);
+  for (Pfn block = range.start; block < range.end; block += Zone<Config>::pageblock_nr_pages) {
+    const bool is_isolated = zone.pageblock_flags().get(block) == MigrateType::isolate;
+    if (is_isolated) zone.mod_nr_pageblock_isolate(sign);
+  }
   zone.mod_present_pages(change);
   zone.mod_managed_pages(change);
 }
@@ -87,7 +95,8 @@ template <ZoneConfig Config>
 /// isolates, tests, takes what is free off the lists; the blocks are holes afterwards, their type
 /// is isolate. Nothing is migrated: the caller does that before. A page in use is a refusal, where
 /// the kernel would try to migrate it until a signal comes. On a refusal all is as before, but for
-/// the types of the blocks (movable) and the order of lists.
+/// the types of the blocks (movable) and the order of lists. A free chunk that reaches beyond the
+/// end, which splitting at the border has not prevented, goes as a whole.
 /// Returns:  ok; -EINVAL if the range is empty, not whole blocks, or has holes or pages outside the
 ///           zone; -EBUSY.
 /// Locking:  takes the locks of the functions it is made of, one after the other.
@@ -107,8 +116,8 @@ template <ZoneConfig Config>
   if (ret == ok) {
     ret = test_pages_isolated(zone, start_pfn, end_pfn, isolate_flags::memory_offline);
     if (ret == ok) {
-      offline_isolated_pages(zone, start_pfn, end_pfn);
-      detail::mod_memory(zone, nr_pages, -1);
+      const Pfn behind = offline_isolated_pages(zone, start_pfn, end_pfn);
+      detail::mod_memory(zone, {start_pfn, behind}, -1);
     } else {
       static_cast<void>(undo_isolate_page_range(zone, start_pfn, end_pfn, MigrateType::movable));
     }
@@ -145,7 +154,7 @@ template <ZoneConfig Config>
       pfn += order.nr_pages();
     }
   }
-  detail::mod_memory(zone, nr_pages, 1);
+  detail::mod_memory(zone, {start_pfn, end_pfn}, 1);
   return undo_isolate_page_range(zone, start_pfn, end_pfn, MigrateType::movable);
 }
 

@@ -22,17 +22,11 @@
 
 namespace pageblock {
 
-/// Splits the free chunk at @p pfn at @p border, so that no free chunk reaches across it: frees its
-/// pieces anew, each to the list of its own block, where they merge as far as types allow.
-///
-///     chunk of order 3 at 8, border 11:   |  8 9 | 10 | 11 | 12 13 14 15 |
-///
-/// Requires: pfn is the head of a free chunk, and border lies inside it.
-/// Locking:  takes zone.lock.
-/// Kernel:   split_free_page() of v6.1.
+namespace detail {
+
+// split_free_page_at(). Locking: the caller holds zone.lock.
 template <ZoneConfig Config>
-void split_free_page_at(Zone<Config>& zone, Pfn pfn, Pfn border) {
-  const IrqSaveGuard guard{zone.lock()};
+void split_chunk_at(Zone<Config>& zone, Pfn pfn, Pfn border) {
   Memmap<Config>& map = zone.memmap();
   bug_on(!zone.is_valid(pfn) || !map.bits(pfn).has(PageBits::buddy),
          "pfn is not the head of a free chunk");
@@ -51,6 +45,22 @@ void split_free_page_at(Zone<Config>& zone, Pfn pfn, Pfn border) {
     detail::free_one_page(zone, piece, piece_order, to);
     piece += piece_order.nr_pages();
   }
+}
+
+}  // namespace detail
+
+/// Splits the free chunk at @p pfn at @p border, so that no free chunk reaches across it: frees its
+/// pieces anew, each to the list of its own block, where they merge as far as types allow.
+///
+///     chunk of order 3 at 8, border 11:   |  8 9 | 10 | 11 | 12 13 14 15 |
+///
+/// Requires: pfn is the head of a free chunk, and border lies inside it.
+/// Locking:  takes zone.lock.
+/// Kernel:   split_free_page() of v6.1.
+template <ZoneConfig Config>
+void split_free_page_at(Zone<Config>& zone, Pfn pfn, Pfn border) {
+  const IrqSaveGuard guard{zone.lock()};
+  detail::split_chunk_at(zone, pfn, border);
 }
 
 namespace detail {
@@ -77,12 +87,12 @@ Status isolate_single_pageblock(Zone<Config>& zone, Pfn border, Side side, bool 
   if (border == Pfn{0} || !zone.is_valid(beyond)) return ok;
   // A chunk that holds the border and begins before it: smaller ones would begin there.
   const Order least = border.max_aligned_order(Zone<Config>::top_order) + 1;
-  std::optional<Pfn> crossing;
-  {
-    const IrqSaveGuard guard{zone.lock()};
-    crossing = zone.memmap().free_chunk_of(border, least);
+  // Under one lock: the chunk may begin in a block that is not isolated, where anybody can take it.
+  // The kernel lets go in between, and looks again if it has gone.
+  const IrqSaveGuard guard{zone.lock()};
+  if (const auto crossing = zone.memmap().free_chunk_of(border, least)) {
+    split_chunk_at(zone, *crossing, border);
   }
-  if (crossing) split_free_page_at(zone, *crossing, border);
   return ok;
 }
 

@@ -37,11 +37,11 @@ template <ZoneConfig Config>
 }
 
 // Frees chunks from the tail of a per-CPU list, @p most or fewer, each to the list that its private
-// names, or in later kernels to that of its block. Of single pages as many as make up a chunk, as
-// when a program frees what it got. Returns how many.
+// names; in later kernels to that of its block while some block is isolated. As many at once as make
+// up a larger chunk, as when a program frees what it got. Returns how many.
 //
-//     tail of the list -> 8 9 10 11 | 7 6 | 2 | 5   two chunks and two pages: an even pfn can only
-//                                                   begin a chunk, an odd one only end it
+//     tail of a list of pages -> 8 9 10 11 | 7 6 | 2 | 5   two chunks and two pages: an even pfn can
+//                                                          only begin a chunk, an odd one only end it
 //
 // Locking: the caller holds the CPU's lock and zone.lock.
 template <ZoneConfig Config>
@@ -53,26 +53,28 @@ inline std::size_t free_pcp_tail(Zone<Config>& zone, PcpList& list, std::size_t 
 
   const Pfn first = list.from_tail(0);
   const unsigned number = map.bits(first).page_private();
-  const std::uint64_t is_odd = first.value() & 1;
+  const std::uint64_t each = order_of_list.nr_pages();
+  const std::uint64_t is_odd = first.is_aligned(order_of_list + 1) ? 0 : 1;
   const auto pages_of = [&](std::size_t nr) {
-    const Pfn head = first - is_odd * (nr - 1);
-    return PfnRange{head, head + nr};
+    const Pfn head = first - is_odd * (nr - 1) * each;
+    return PfnRange{head, head + nr * each};
   };
   std::size_t nr = 1;
-  if (!is_watched<Config> && order_of_list == Order{0} && most > 1) {
-    const std::uint64_t step = 1 - 2 * is_odd;  // modulo 2^64
-    const Order limit = (first + is_odd).max_aligned_order(Zone<Config>::pageblock_order);
-    const auto end = std::min(most, static_cast<std::size_t>(limit.nr_pages()));
+  if (!is_watched<Config> && most > 1) {
+    const std::uint64_t step = (1 - 2 * is_odd) * each;  // modulo 2^64
+    const Order limit = (first + is_odd * each).max_aligned_order(Zone<Config>::pageblock_order);
+    const auto end = std::min(most, static_cast<std::size_t>(limit.nr_pages() / each));
     while (nr < end && list.from_tail(nr) == first + nr * step) ++nr;
     nr = std::bit_floor(nr);
-    while (nr > 1 && !map.have_private(pages_of(nr), number)) nr /= 2;
+    while (nr > 1 && !map.have_private(pages_of(nr), number, each)) nr /= 2;
   }
   list.pop_tail(nr);
 
-  const Pfn head = pages_of(nr).start;
-  // Freed one by one, a page becomes a chunk head, and loses its private when it merges with its
-  // buddy later, but keeps it if it merges at once: odd pages if the order ascends, else the lowest.
-  if (nr > 1) map.fill({head + is_odd, head + nr}, PageBits{}, 2 - is_odd);
+  const auto [head, end] = pages_of(nr);
+  // Freed one by one, a chunk's first page becomes a head, and loses its private when it merges with
+  // its buddy later, but keeps it if it merges at once: odd ones if the order ascends, else the
+  // lowest.
+  if (nr > 1) map.fill({head + is_odd * each, end}, PageBits{}, (2 - is_odd) * each);
   const bool rereads_type =
       Config::semantics.drain_rereads_type && zone.nr_pageblock_isolate() != 0;
   const MigrateType type =

@@ -69,34 +69,34 @@ class FreeArea : public FreeLists<Config> {
   /// gives the upper halves that are too much to the heads of theirs. Nothing if there is none.
   /// Kernel: __rmqueue_smallest().
   OptionalPfn rmqueue_smallest(Map& map, Order order, MigrateType type) {
-    const std::uint32_t fitting = orders(type) >> order.value();
-    if (fitting == 0) return {};
-    const Order found = order + static_cast<unsigned>(std::countr_zero(fitting));
+    const Order found = smallest(order, type);
+    if (found > Blocks::top_order) return {};
     const Index page = list_of(found, type).head;
     pop_head(map, found, type);
     split(map, page, found, order, type);
     return map.pfn(page);
   }
 
-  /// Takes up to @p most single pages that requests of order 0, one after another, would get, as long
-  /// as they come from one chunk and one pageblock: its first pages. What the smaller lists hold then
-  /// is what is left of it, since they were empty. Returns their range, empty if there is no chunk.
+  /// Takes up to @p most chunks that requests of @p order, one after another, would get, as long as
+  /// they come from one chunk and one pageblock: its first pages. What the smaller lists hold then is
+  /// what is left of it, since they were empty. Returns their range, empty if there is no chunk.
   ///
-  ///     chunk of order 3, most 3:   |k k k|0|   2   |   k: kept, n: freed with order n
+  ///     chunk of order 3, most 3 of order 0:   |k k k|0|   2   |   k: kept, n: freed with order n
   ///
   /// Kernel: __rmqueue_smallest() in a loop.
-  PfnRange rmqueue_smallest_bulk(Map& map, std::uint32_t most, MigrateType type) {
-    if (orders(type) == 0) return {};
-    const Order found{static_cast<unsigned>(std::countr_zero(orders(type)))};
+  PfnRange rmqueue_smallest_bulk(Map& map, std::uint32_t most, Order order, MigrateType type) {
+    const Order found = smallest(order, type);
+    if (found > Blocks::top_order) return {};
     const Index page = list_of(found, type).head;
-    map.make_records(map.pfn(page));
+    if (order < Blocks::pageblock_order) map.make_records(map.pfn(page));
     pop_head(map, found, type);
     const Index end = page + pages(found);
-    const Index kept_end = page + std::min(most, pages(std::min(found, Blocks::pageblock_order)));
+    const Index in_block = pages(std::min(found, Blocks::pageblock_order)) >> order.value();
+    const Index kept_end = page + (std::min(most, in_block) << order.value());
     for (Index rest = kept_end; rest != end;) {
-      const Order order{static_cast<unsigned>(std::countr_zero(rest))};
-      add(map, map.head_slot(rest), rest, order, type);
-      rest += pages(order);
+      const Order of_rest{static_cast<unsigned>(std::countr_zero(rest))};
+      add(map, map.head_slot(rest), rest, of_rest, type);
+      rest += pages(of_rest);
     }
     return {map.pfn(page), map.pfn(page) + (kept_end - page)};  // kept_end may be 2^32, that is 0
   }
@@ -113,6 +113,13 @@ class FreeArea : public FreeLists<Config> {
   }
 
  private:
+  // The smallest order, least or above, of which there is a chunk of this type; else one that is
+  // above the largest.
+  [[nodiscard]] Order smallest(Order least, MigrateType type) const {
+    const std::uint32_t fitting = orders(type) >> least.value();
+    return least + static_cast<unsigned>(std::countr_zero(fitting));
+  }
+
   [[gnu::always_inline]] inline void split(Map& map, Index page, Order high, Order low,
                                            MigrateType type) {
     // What is kept and the halves below a block are in the chunk's first block; larger halves begin

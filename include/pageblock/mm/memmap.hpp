@@ -90,19 +90,24 @@ class Memmap : public PageRecords<Config> {
     }
   }
 
-  /// Returns whether every page of a range, as fill() takes, has page_private() @p number.
-  [[nodiscard, gnu::noinline]] bool have_private(PfnRange pages, unsigned number) const {
+  /// Returns whether these pages, as fill() takes them, all have page_private() @p number.
+  [[nodiscard, gnu::noinline]] bool have_private(PfnRange pages, unsigned number,
+                                                 std::uint64_t step = 1) const {
     const auto differs = [number](std::uint16_t bits) {
       return static_cast<std::uint16_t>(PageBits{bits}.page_private() ^ number);
     };
     std::uint16_t different = 0;
     if (is_first(index(pages.start))) {
       different = differs(read(bits_[block_of(index(pages.start))]));
-      ++pages.start;
+      pages.start += step;
     }
     const std::uint16_t* const from = &bits_[tails_ + index(pages.start)];
     const auto nr = static_cast<std::size_t>(pages.nr_pages());
-    for (std::size_t i = 0; i < nr; ++i) different |= differs(read(from[i]));
+    if (step == 1) {  // many at once
+      for (std::size_t i = 0; i < nr; ++i) different |= differs(read(from[i]));
+    } else {
+      for (std::size_t i = 0; i < nr; i += step) different |= differs(read(from[i]));
+    }
     return different == 0;
   }
 

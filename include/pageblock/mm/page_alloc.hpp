@@ -149,13 +149,16 @@ inline OptionalPfn alloc_from_buddy(Zone<Config>& zone, Order order, MigrateType
   return pfn;
 }
 
-// Frees a page of an isolated block, which must not wait on a per-CPU list.
+// Frees a page of an isolated block, which must not wait on a per-CPU list. Later kernels ask under
+// the lock whether the block still is isolated.
 template <ZoneConfig Config>
 [[gnu::noinline]] void free_isolated_page(Zone<Config>& zone, Pfn pfn, Order order) {
   const std::lock_guard guard{zone.lock()};
-  zone.mod_nr_free_pages(nr_counted<Config>(order.nr_pages(), MigrateType::isolate));
-  free_one_page(zone, pfn, order, MigrateType::isolate);
-  zone.trace(trace::MmPageFreeZoneLocked{pfn, order, MigrateType::isolate});
+  const MigrateType type =
+      Config::semantics.drain_rereads_type ? zone.pageblock_flags().get(pfn) : MigrateType::isolate;
+  zone.mod_nr_free_pages(nr_counted<Config>(order.nr_pages(), type));
+  free_one_page(zone, pfn, order, type);
+  zone.trace(trace::MmPageFreeZoneLocked{pfn, order, type});
 }
 
 // Kernel: put_page_testzero() and free_hot_cold_page() of v3.6, free_unref_page() of v6.1.

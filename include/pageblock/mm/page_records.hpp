@@ -79,7 +79,7 @@ class PageRecords {
     for (Index b = 0; b < nr_blocks(); ++b) {
       if (has_records_[b] == 0) continue;
       std::copy_n(&other.bits_[first_tail(b)], tail_pages, &bits_[first_tail(b)]);
-      std::copy_n(&other.links_[first_tail(b)], tail_pages, &links_[first_tail(b)]);
+      links_.copy(other.links_, first_tail(b), first_tail(b) + tail_pages);
     }
   }
   PageRecords(PageRecords&& other) noexcept { swap(other); }

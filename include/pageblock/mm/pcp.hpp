@@ -42,12 +42,12 @@ class PcpList {
   /// Adds a page, or several. Requires: there is room.
   void push_head(Pfn pfn) { ring_[at(--head_)] = pfn; }
   void push_tail(Pfn pfn) { ring_[at(behind_++)] = pfn; }
-  /// Adds pages one by one, from low to high.
-  void push_head(const PfnRange& pages) {
-    for (Pfn pfn = pages.start; pfn != pages.end; ++pfn) push_head(pfn);
+  /// Adds the chunks of @p order that make up a range, one by one, from low to high.
+  void push_head(const PfnRange& pages, Order order) {
+    for (Pfn pfn = pages.start; pfn != pages.end; pfn += order.nr_pages()) push_head(pfn);
   }
-  void push_tail(const PfnRange& pages) {
-    for (Pfn pfn = pages.start; pfn != pages.end; ++pfn) push_tail(pfn);
+  void push_tail(const PfnRange& pages, Order order) {
+    for (Pfn pfn = pages.start; pfn != pages.end; pfn += order.nr_pages()) push_tail(pfn);
   }
 
   /// Takes a page, or @p nr. Requires: the list has as many.

@@ -26,11 +26,11 @@ template <ZoneConfig Config>
   return single_only ? Order{0} : order;
 }
 
-// Marks pages of one block that come to a per-CPU list for requests of @p type. In v3.6 a page from a
+// Marks chunks of one block that come to a per-CPU list for requests of @p type. In v3.6 a page from a
 // RESERVE block is marked with the type asked for, so it will not return to the reserve (a defect).
 template <ZoneConfig Config>
 [[gnu::always_inline]] inline void mark_for_pcp(Zone<Config>& zone, const PfnRange& pages,
-                                                MigrateType type) {
+                                                Order order, MigrateType type) {
   const auto mark_at = [&](Pfn pfn) {
     const MigrateType block_type = zone.pageblock_flags().get(pfn);
     const bool keeps_type =
@@ -39,14 +39,14 @@ template <ZoneConfig Config>
     return PageBits{}.with_private(number_of<Config>(keeps_type ? block_type : type));
   };
   Memmap<Config>& map = zone.memmap();
-  if (pages.nr_pages() == 1) {
+  if (pages.nr_pages() == order.nr_pages()) {
     map.head_slot(map.index(pages.start)).set_bits(mark_at(pages.start));
     return;
   }
   // In an unaligned zone of v3.6 the pages of a block may have two types.
   for (PfnRange same{pages.start, pages.start}; same.end != pages.end;) {
     same = {same.end, std::min(pages.end, zone.pageblock_flags().end_of_block(same.end))};
-    map.fill(same, mark_at(same.start));
+    map.fill(same, mark_at(same.start), order.nr_pages());
   }
 }
 
@@ -58,24 +58,24 @@ template <ZoneConfig Config>
   const Order order = order_on_pcp<Config>(given_order);
   PcpList& list = pcp.list(type, order);
   const std::lock_guard guard{zone.lock()};
-  // Single pages come by the chunk, if that is what asking one by one would give.
-  const bool one_by_one = is_watched<Config> || order != Order{0} || has_free_cma_for(zone, type);
+  // They come from a larger chunk at once, if that is what asking one by one would give.
+  const bool one_by_one = is_watched<Config> || has_free_cma_for(zone, type);
   for (std::uint32_t left = pcp.nr_to_refill(order); left != 0;) {
     // May throw, so before a page is taken. Of one chunk come a block's pages at most.
     list.reserve(std::min<std::uint32_t>(left, Zone<Config>::pageblock_nr_pages));
     PfnRange got{};
-    if (!one_by_one) got = zone.free_area().rmqueue_smallest_bulk(zone.memmap(), left, type);
+    if (!one_by_one) got = zone.free_area().rmqueue_smallest_bulk(zone.memmap(), left, order, type);
     if (got.empty()) {
       const auto pfn = rmqueue(zone, order, type, flags);
       if (!pfn) return;
-      got = {*pfn, *pfn + 1};
+      got = {*pfn, *pfn + order.nr_pages()};
     }
-    const auto nr = static_cast<std::uint32_t>(got.nr_pages());
-    mark_for_pcp(zone, got, type);
+    const auto nr = static_cast<std::uint32_t>(got.nr_pages() >> order.value());
+    mark_for_pcp(zone, got, order, type);
     if (temperature == Temperature::hot) {
-      list.push_tail(got);
+      list.push_tail(got, order);
     } else {
-      list.push_head(got);
+      list.push_head(got, order);
     }
     if constexpr (is_watched<Config>) {
       zone.trace(trace::MmPageAllocZoneLocked{got.start, order, type, true});

@@ -32,7 +32,18 @@ TEST_CASE("offline_isolated_pages takes the free chunks away and reserves their 
   }
   CHECK_FALSE(zone.page(Pfn{15}).is_reserved());
   CHECK(zone.nr_pageblock_isolate() == 2);
+  CHECK(zone.managed_pages() == 16);
+  CHECK(zone.present_pages() == 32);
   CHECK(verify(zone).empty());
+}
+
+TEST_CASE("offline_isolated_pages says how far the last chunk went", "[memory_hotplug]") {
+  TinyZone zone{pages(32)};
+  CHECK(offline_isolated_pages(zone, Pfn{0}, Pfn{8}) == Pfn{16});
+  CHECK(zone.managed_pages() == 16);
+  CHECK(offline_isolated_pages(zone, Pfn{16}, Pfn{32}) == Pfn{32});
+  CHECK(offline_isolated_pages(zone, Pfn{32}, Pfn{40}) == Pfn{40});
+  CHECK(zone.managed_pages() == 0);
 }
 
 TEST_CASE("offline_isolated_pages takes chunks of all sizes, on whichever list they are",

@@ -56,6 +56,20 @@ TEST_CASE("offline_pages drains the per-CPU lists", "[memory_hotplug][v6_1]") {
   CHECK(verify(zone).empty());
 }
 
+TEST_CASE("offline_pages counts what goes beyond the end of the range", "[memory_hotplug][v6_1]") {
+  // block     0 (to go)        1 (isolated by somebody else)      2       3
+  //         |           one free chunk of order 6              |
+  NewZone zone{pages(128)};
+  CHECK(set_migratetype_isolate(zone, Pfn{32}) == ok);
+  CHECK(offline_pages(zone, Pfn{0}, 32) == ok);
+  CHECK_FALSE(zone.is_valid(Pfn{63}));
+  CHECK(zone.present_pages() == 64);
+  CHECK(zone.managed_pages() == 64);
+  CHECK(zone.nr_pageblock_isolate() == 0);
+  CHECK(zone.nr_free_pages() == 64);
+  CHECK(verify(zone).empty());
+}
+
 TEST_CASE("offline_pages gives the blocks back if a page would have to be migrated",
           "[memory_hotplug][v6_1]") {
   NewZone zone{ZoneLayout{.spanned_pages = 128, .in_use = {{.range = range(70, 71), .lru = true}}}};
