@@ -32,6 +32,7 @@ struct PagePair {
   template <typename Zone>
   static Measurement run(const Sizes& sizes) {
     Zone zone{{.spanned_pages = sizes.small_zone}};
+    boot(zone);
     Digest digest;
     const double hot = time_pairs(zone, cpu0, Order{0}, sizes.pairs, digest);
     require_all_merged(zone);
@@ -94,6 +95,7 @@ struct Blocks {
   static Measurement run(const Sizes& sizes) {
     constexpr Order order = Zone::pageblock_order;
     Zone zone{{.spanned_pages = sizes.large_zone}};
+    boot(zone);
     Digest digest;
     const double merging = time_pairs(zone, cpu0, order, sizes.pairs / 10, digest);
     const Pfn lower = take(zone, cpu0, order);

@@ -50,7 +50,9 @@ namespace detail {
 template <typename Zone>
 class Churn {
  public:
-  explicit Churn(const ChurnPlan& plan) : plan_{plan}, zone_{{.spanned_pages = plan.zone_pages}} {}
+  explicit Churn(const ChurnPlan& plan) : plan_{plan}, zone_{{.spanned_pages = plan.zone_pages}} {
+    boot(zone_);
+  }
 
   ChurnResult run() {
     Random random{4};

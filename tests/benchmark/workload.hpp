@@ -19,6 +19,8 @@
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/mm/drain.hpp"
+#include "pageblock/mm/node.hpp"
+#include "pageblock/mm/node_watermarks.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/zone.hpp"
 
@@ -52,6 +54,19 @@ inline constexpr bool is_reference = std::is_base_of_v<ReferenceBuddy, Zone>;
 
 template <typename Zone>
 inline constexpr bool is_v6_1 = std::is_same_v<Zone, LibraryV6_1>;
+
+/// Gives a zone of v6.1 what boot gives it on a machine that has no other: watermarks, which the
+/// limits of its per-CPU lists follow. Those of v3.6 do not depend on watermarks.
+template <typename Zone>
+void boot(Zone& zone) {
+  if constexpr (is_v6_1<Zone>) {
+    Node<V6_1Config> node{std::vector<Zone>{zone}};
+    init_per_zone_wmark_min(node);
+    const Zone& booted = *node.preferred_zone(zone.type());
+    zone.set_watermarks(booted.watermarks());
+    zone.set_pageset(booted.pageset().batch, booted.pageset().high);
+  }
+}
 
 inline constexpr std::uint64_t pages_of_gib = std::uint64_t{1} << 18;
 inline constexpr std::uint64_t pages_of_tib = pages_of_gib << 10;
