@@ -66,7 +66,7 @@ class PageRecords {
 
   /// Makes the map of [start_pfn, start_pfn + spanned_pages), every whole largest chunk as
   /// population leaves it: linked to its neighbours, though no list begins or ends there yet
-  /// (FreeArea::add_populated). The caller describes what is not so. Throws std::bad_alloc.
+  /// (FreeLists::add_populated). The caller describes what is not so. Throws std::bad_alloc.
   PageRecords(Pfn start_pfn, std::uint64_t spanned_pages)
       : PageRecords{start_pfn.align_down(Blocks::top_order),
                     (start_pfn + spanned_pages).align_up(Blocks::top_order)} {}

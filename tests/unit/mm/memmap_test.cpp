@@ -227,6 +227,26 @@ TEMPLATE_TEST_CASE("tail_has finds a page at any place in a chunk, and none besi
   }
 }
 
+TEST_CASE("fill and have_private take every page of a range, its block's first too, or some",
+          "[memmap]") {
+  Map map{Pfn{0}, 32};
+  map.make_records(Pfn{8});
+  const auto marked = [](unsigned number) { return PageBits{}.with_private(number); };
+  map.fill({Pfn{8}, Pfn{14}}, marked(2));
+  CHECK(map.have_private({Pfn{8}, Pfn{14}}, 2));
+  CHECK(map.have_private({Pfn{9}, Pfn{14}}, 2));
+  CHECK(!map.have_private({Pfn{8}, Pfn{15}}, 2));
+  map.set_bits(Pfn{8}, marked(1));
+  CHECK(!map.have_private({Pfn{8}, Pfn{14}}, 2));
+  CHECK(map.have_private({Pfn{9}, Pfn{14}}, 2));
+  map.fill({Pfn{8}, Pfn{16}}, marked(3), 4);
+  CHECK(map.bits(Pfn{8}) == marked(3));
+  CHECK(map.bits(Pfn{9}) == marked(2));
+  CHECK(map.bits(Pfn{12}) == marked(3));
+  CHECK(map.have_private({Pfn{8}, Pfn{16}}, 3, 4));
+  CHECK(!map.have_private({Pfn{8}, Pfn{16}}, 3, 2));
+}
+
 TEST_CASE("Memmap copies have their own records", "[memmap]") {
   Map map{Pfn{0}, 32};
   map.set_bits(Pfn{9}, in_use);
