@@ -89,11 +89,15 @@ class NotifierChain {
 
   /// Returns whether the calling thread is inside a callback of this chain.
   [[nodiscard]] bool is_running_here() const {
-    const auto runner = runner_.load(std::memory_order_relaxed);
-    return runner != std::thread::id{} && runner == std::this_thread::get_id();
+    return runner_.load(std::memory_order_relaxed) != std::thread::id{} && is_runner();
   }
 
  private:
+  // Apart, since every lock is preceded by the question, and hardly ever anybody runs.
+  [[nodiscard, gnu::noinline, gnu::cold]] bool is_runner() const {
+    return runner_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+  }
+
   struct Running {
     explicit Running(const NotifierChain& owner) : chain{owner} {
       chain.runner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
