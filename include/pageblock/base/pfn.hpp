@@ -80,13 +80,16 @@ class OptionalPfn {
   constexpr OptionalPfn() = default;
   constexpr OptionalPfn(Pfn pfn) : pfn_{pfn} {}  // NOLINT(google-explicit-constructor)
 
-  [[nodiscard]] explicit constexpr operator bool() const { return pfn_ != none; }
+  [[nodiscard]] constexpr bool has_value() const { return pfn_ != none; }
+  [[nodiscard]] explicit constexpr operator bool() const { return has_value(); }
   /// Requires: there is one.
   [[nodiscard]] constexpr Pfn operator*() const { return pfn_; }
+  [[nodiscard]] constexpr Pfn value_or(Pfn other) const { return has_value() ? pfn_ : other; }
 
   operator std::optional<Pfn>() const {  // NOLINT(google-explicit-constructor)
     return *this ? std::optional{pfn_} : std::nullopt;
   }
+  friend constexpr bool operator==(OptionalPfn, OptionalPfn) = default;
 
  private:
   static constexpr Pfn none{~std::uint64_t{0}};

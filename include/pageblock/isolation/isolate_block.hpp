@@ -140,20 +140,17 @@ Status isolate_block(Zone<Config>& zone, Pfn pfn, const IsolateRequest& request)
   return ret;
 }
 
-// Takes a free chunk of a block or more at pfn off its list if it could merge with a buddy outside
-// isolated blocks. Returns its order.
+// Whether a free chunk of a block or more begins at pfn and could merge with a buddy outside isolated
+// blocks.
 template <ZoneConfig Config>
-std::optional<Order> pull_mergeable(Zone<Config>& zone, Pfn pfn) {
-  Memmap<Config>& map = zone.memmap();
-  const PageBits bits = map.bits(pfn);
-  if (!bits.has(PageBits::buddy)) return std::nullopt;
+bool is_mergeable(const Zone<Config>& zone, Pfn pfn) {
+  const PageBits bits = zone.memmap().bits(pfn);
+  if (!bits.has(PageBits::buddy)) return false;
   const Order order = bits.order();
-  if (order < Zone<Config>::pageblock_order || order >= Zone<Config>::top_order) return {};
+  if (order < Zone<Config>::pageblock_order || order >= Zone<Config>::top_order) return false;
   const Pfn buddy = pfn.buddy(order);
-  if (!map.bits(buddy).is_chunk(order)) return std::nullopt;
-  if (zone.pageblock_flags().get(buddy) == MigrateType::isolate) return std::nullopt;
-  zone.free_area().del(map, pfn);
-  return order;
+  return zone.memmap().bits(buddy).is_chunk(order) &&
+         zone.pageblock_flags().get(buddy) != MigrateType::isolate;
 }
 
 }  // namespace detail
@@ -196,17 +193,20 @@ void unset_migratetype_isolate(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   const IrqSaveGuard guard{zone.lock()};
   if (get_pageblock_migratetype(zone, pfn) != MigrateType::isolate) return;
   bug_on(zone.nr_pageblock_isolate() <= 0, "more blocks are isolated than were counted");
-  std::optional<Order> pulled;
-  if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) {
-    pulled = detail::pull_mergeable(zone, pfn);
-  }
+  const bool merges =
+      Config::semantics.isolate_rule == IsolateRule::scan && detail::is_mergeable(zone, pfn);
   std::uint64_t moved = 0;
-  if (!pulled) moved = move_freepages_block(zone, pfn, type);
+  Order order{};
+  if (merges) {
+    order = zone.free_area().del(zone.memmap(), pfn);
+  } else {
+    moved = move_freepages_block(zone, pfn, type);
+  }
   // Kernel: with the counter, restore_pageblock_isolate() of v3.6.
   set_pageblock_migratetype(zone, pfn, type);
-  if (pulled) {
-    detail::free_one_page(zone, pfn, *pulled, type, ListEnd::tail);
-    moved = pulled->nr_pages();
+  if (merges) {
+    detail::free_one_page(zone, pfn, order, type, ListEnd::tail);
+    moved = order.nr_pages();
   }
   if (!Config::semantics.counts_isolated) {
     zone.mod_nr_free_pages(detail::nr_counted<Config>(moved, type));

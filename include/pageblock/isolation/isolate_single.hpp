@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
-#include <optional>
 
 #include "pageblock/base/contract.hpp"
 #include "pageblock/base/migratetype.hpp"
@@ -74,19 +73,18 @@ enum class Side { before, behind };
 template <ZoneConfig Config>
 Status isolate_single_pageblock(Zone<Config>& zone, Pfn border, Side side, bool is_isolated,
                                 const IsolateRequest& request) {
-  constexpr std::uint64_t block_pages = Zone<Config>::pageblock_nr_pages;
-  const Pfn block = side == Side::before ? border - block_pages : border;
-  const Pfn page = first_valid_page(zone, block, block + block_pages);
-  if (page == block + block_pages) return ok;
   if (!is_isolated) {
+    constexpr std::uint64_t block_pages = Zone<Config>::pageblock_nr_pages;
+    const Pfn block = side == Side::before ? border - block_pages : border;
+    const Pfn page = first_valid_page(zone, block, block + block_pages);
+    if (page == block + block_pages) return ok;
     const Status ret =
         isolate_block(zone, page, {{block, block + block_pages}, request.undo_type, request.flags});
     if (ret != ok) return ret;
   }
-  const Pfn beyond = side == Side::before ? border : border - 1;
-  if (border == Pfn{0} || !zone.is_valid(beyond)) return ok;
   // A chunk that holds the border and begins before it: smaller ones would begin there.
   const Order least = border.max_aligned_order(Zone<Config>::top_order) + 1;
+  if (least > Zone<Config>::top_order) return ok;
   // Under one lock: the chunk may begin in a block that is not isolated, where anybody can take it.
   // The kernel lets go in between, and looks again if it has gone.
   const IrqSaveGuard guard{zone.lock()};

@@ -52,8 +52,12 @@ template <ZoneConfig Config>
     if (undo_type == MigrateType::cma) return {};
     return range.start;
   }
+  // A free chunk at the start is not in the way, and often there is nothing else.
+  const PageBits first = zone.memmap().bits(range.start);
+  const std::uint64_t nr_free = first.has(PageBits::buddy) ? first.order().nr_pages() : 0;
+  if (nr_free >= range.nr_pages()) return {};
   const auto first_of = [&](auto is_unmovable) -> OptionalPfn {
-    const Pfn page = zone.memmap().find_if(range.start, range.end, is_unmovable);
+    const Pfn page = zone.memmap().find_if(range.start + nr_free, range.end, is_unmovable);
     if (page == range.end) return {};
     return page;
   };

@@ -38,7 +38,7 @@ template <ZoneConfig Config>
 
 // Frees chunks from the tail of a per-CPU list, @p most or fewer, each to the list that its private
 // names; in later kernels to that of its block while some block is isolated. As many at once as make
-// up a larger chunk, as when a program frees what it got. Returns how many.
+// up a larger chunk of one block, as when a program frees what it got. Returns how many.
 //
 //     tail of a list of pages -> 8 9 10 11 | 7 6 | 2 | 5   two chunks and two pages: an even pfn can
 //                                                          only begin a chunk, an odd one only end it
@@ -60,7 +60,7 @@ inline std::size_t free_pcp_tail(Zone<Config>& zone, PcpList& list, std::size_t 
     return PfnRange{head, head + nr * each};
   };
   std::size_t nr = 1;
-  if (!is_watched<Config> && most > 1) {
+  if (!is_watched<Config> && most > 1 && order_of_list < Zone<Config>::pageblock_order) {
     const std::uint64_t step = (1 - 2 * is_odd) * each;  // modulo 2^64
     const Order limit = (first + is_odd * each).max_aligned_order(Zone<Config>::pageblock_order);
     const auto end = std::min(most, static_cast<std::size_t>(limit.nr_pages() / each));

@@ -215,7 +215,8 @@ template <ZoneConfig Config>
 template <ZoneConfig Config>
 [[nodiscard]] bool has_free_cma_for(const Zone<Config>& zone, MigrateType type) {
   return Config::semantics.steal_rule == StealRule::claim_or_small &&
-         type == MigrateType::movable && zone.free_area().orders(MigrateType::cma) != 0;
+         Config::semantics.has(MigrateType::cma) && type == MigrateType::movable &&
+         zone.free_area().orders(MigrateType::cma) != 0;
 }
 
 /// Takes 2^order pages off the buddy lists for a request of @p type, one of pcp_types. The pages

@@ -78,21 +78,25 @@ class FreeArea : public FreeLists<Config> {
   }
 
   /// Takes up to @p most chunks that requests of @p order, one after another, would get, as long as
-  /// they come from one chunk and one pageblock: its first pages. What the smaller lists hold then is
-  /// what is left of it, since they were empty. Returns their range, empty if there is no chunk.
+  /// they come from one chunk, and if they are smaller than a pageblock from one of those: its first
+  /// pages. What the smaller lists hold then is what is left of it, since they were empty. Returns
+  /// their range, empty if there is no chunk.
   ///
   ///     chunk of order 3, most 3 of order 0:   |k k k|0|   2   |   k: kept, n: freed with order n
   ///
   /// Kernel: __rmqueue_smallest() in a loop.
-  PfnRange rmqueue_smallest_bulk(Map& map, std::uint32_t most, Order order, MigrateType type) {
+  [[gnu::always_inline]] inline PfnRange rmqueue_smallest_bulk(Map& map, std::uint32_t most,
+                                                               Order order, MigrateType type) {
     const Order found = smallest(order, type);
     if (found > Blocks::top_order) return {};
     const Index page = list_of(found, type).head;
     if (order < Blocks::pageblock_order) map.make_records(map.pfn(page));
-    pop_head(map, found, type);
+    pop_head(map, found, type, order);
     const Index end = page + pages(found);
-    const Index in_block = pages(std::min(found, Blocks::pageblock_order)) >> order.value();
-    const Index kept_end = page + (std::min(most, in_block) << order.value());
+    const Order reach =
+        order < Blocks::pageblock_order ? std::min(found, Blocks::pageblock_order) : found;
+    const Index in_reach = pages(reach) >> order.value();
+    const Index kept_end = page + (std::min(most, in_reach) << order.value());
     for (Index rest = kept_end; rest != end;) {
       const Order of_rest{static_cast<unsigned>(std::countr_zero(rest))};
       add(map, map.head_slot(rest), rest, of_rest, type);

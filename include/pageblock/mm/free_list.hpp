@@ -340,14 +340,15 @@ class FreeLists {
     detail::write_once<is_shared<Config>>(list.size, list.size - nr);
   }
 
-  [[gnu::always_inline]] inline void pop_head(Map& map, Order order, MigrateType type) {
+  [[gnu::always_inline]] inline void pop_head(Map& map, Order order, MigrateType type,
+                                              Order least = Order{0}) {
     List& from = list_of(order, type);
-    auto chunk = map.head_slot(from.head);
+    auto chunk = map.head_slot(from.head, least);
     chunk.set_bits(PageBits{});
     take_from_size(from, 1);
     if (from.size == 0) return unmark(order, type);
     from.head = chunk.next();
-    map.head_slot(from.head).set_prev(from.head);
+    map.head_slot(from.head, least).set_prev(from.head);
   }
 
   [[nodiscard]] static constexpr Index pages(Order order) { return Index{1} << order.value(); }

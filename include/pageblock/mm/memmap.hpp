@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 
 #include "pageblock/base/config.hpp"
 #include "pageblock/base/pfn.hpp"
@@ -178,13 +177,13 @@ class Memmap : public PageRecords<Config> {
 
   /// Returns the head of the free chunk that holds @p pfn, if there is one and its order is not
   /// below @p least.
-  [[nodiscard]] std::optional<Pfn> free_chunk_of(Pfn pfn, Order least = Order{0}) const {
+  [[nodiscard]] OptionalPfn free_chunk_of(Pfn pfn, Order least = Order{0}) const {
     for (Order order = least; order <= Blocks::top_order; ++order) {
       const Pfn head = pfn.align_down(order);
       const PageBits above = this->bits(head);
       if (above.has(PageBits::buddy) && pfn < head + above.order().nr_pages()) return head;
     }
-    return std::nullopt;
+    return {};
   }
 
   /// Compares what the pages mean: a record that says what the cover would say makes no difference,

@@ -112,7 +112,11 @@ inline OptionalPfn take_from_pcp(Zone<Config>& zone, PerCpuPages<Config>& pcp, O
                                  MigrateType type, Temperature temperature, unsigned flags) {
   PcpList& list = pcp.list(type, order);
   if (list.empty()) [[unlikely]] {
-    refill_pcp(zone, pcp, order, type, temperature, flags);
+    if (Config::semantics.pcp_huge_pages && order == Zone<Config>::pageblock_order) {
+      refill_pcp<true>(zone, pcp, order, type, temperature, flags);
+    } else {
+      refill_pcp<false>(zone, pcp, order, type, temperature, flags);
+    }
     if (list.empty()) return {};
   }
   const Pfn pfn = temperature == Temperature::hot ? list.pop_head() : list.pop_tail();

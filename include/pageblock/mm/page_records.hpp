@@ -131,6 +131,12 @@ class PageRecords {
     return {page, bits_[at(page)], links_[at(page)]};
   }
 
+  /// The same for the head of a chunk of @p order: from a block upward, it begins a block.
+  [[nodiscard, gnu::always_inline]] Slot head_slot(Index page, Order order) {
+    if (order < Blocks::pageblock_order) return head_slot(page);
+    return {page, bits_[block_of(page)], links_[block_of(page)]};
+  }
+
   /// The same for a page that has a record and is not the first of its block.
   [[nodiscard, gnu::always_inline]] Slot tail_slot(Index page) {
     return {page, bits_[tails_ + page], links_[tails_ + page]};

@@ -68,8 +68,9 @@ TEST_CASE("start_isolate_page_range of v6.1 rounds, and asks the last block befo
 
 TEMPLATE_TEST_CASE("has_unmovable_pages says of every combination of marks whether a page can move",
                    "[page_isolation]", V6_1Config, SmallV6_1Config) {
-  Zone<TestType> zone{ZoneLayout{.spanned_pages = std::uint64_t{1} << TestType::max_order}};
   const PfnRange block{Pfn{0}, Pfn{std::uint64_t{1} << TestType::pageblock_order}};
+  Zone<TestType> zone{ZoneLayout{.spanned_pages = std::uint64_t{1} << TestType::max_order,
+                                 .in_use = {{.range = block, .lru = true}}}};
   for (const Pfn page : {Pfn{0}, Pfn{1}, block.end - 1}) {
     const PageBits before = zone.memmap().bits(page);
     for (unsigned marks = 0; marks < 16; ++marks) {
@@ -91,6 +92,15 @@ TEMPLATE_TEST_CASE("has_unmovable_pages says of every combination of marks wheth
     }
     zone.memmap().set_bits(page, before);
   }
+}
+
+TEST_CASE("a free chunk hides no page behind it from the search", "[page_isolation][v6_1]") {
+  const NewZone zone{ZoneLayout{.spanned_pages = 64, .in_use = {{{Pfn{2}, Pfn{3}}}}}};
+  CHECK(has_unmovable_pages(zone, {Pfn{0}, Pfn{32}}, movable) == Pfn{2});  // behind a chunk of two
+  CHECK_FALSE(has_unmovable_pages(zone, {Pfn{0}, Pfn{2}}, movable));
+  CHECK_FALSE(has_unmovable_pages(zone, {Pfn{0}, Pfn{1}}, movable));
+  CHECK(has_unmovable_pages(zone, {Pfn{1}, Pfn{3}}, movable) == Pfn{2});
+  CHECK_FALSE(has_unmovable_pages(zone, {Pfn{32}, Pfn{40}}, movable));  // of a larger one
 }
 
 TEST_CASE("pages that a driver has taken are no obstacle to taking memory offline",

@@ -231,28 +231,36 @@ TEST_CASE("move keeps chunks linked that lie on their list in descending order",
 TEST_CASE("rmqueue_smallest_bulk takes what one request after the other would", "[free_area]") {
   //  most 3 of order 0, of a chunk of order 3:  |k k k|3|   4   |
   //  most 1 of order 1:                         |k k| 2 |   4   |
-  for (const unsigned order : {0U, 1U, 2U, 3U}) {
-    for (const std::uint32_t most : {1U, 3U, 5U, 8U, 20U}) {
-      TinyLists at_once{48};
-      TinyLists one_by_one{48};
-      for (TinyLists* lists : {&at_once, &one_by_one}) {
-        lists->free(8, 3, movable);
-        lists->free(16, 4, movable);
-      }
-      Pfns expected;
-      while (expected.size() < std::min<std::size_t>(most, 8U >> order)) {
-        expected.push_back(one_by_one.alloc(order, movable)->value());
-      }
-      Pfns got;
-      const PfnRange range =
-          at_once.area.rmqueue_smallest_bulk(at_once.map, most, Order{order}, movable);
-      for (Pfn pfn = range.start; pfn < range.end; pfn += std::uint64_t{1} << order) {
-        got.push_back(pfn.value());
-      }
-      CHECK(got == expected);
-      CHECK(at_once.area == one_by_one.area);
-      CHECK(at_once.map == one_by_one.map);
+  //  most 2 of order 3, a block, of order 4:    |     k     |     k     |
+  const auto compare = [](unsigned order, std::uint32_t most, bool has_smaller,
+                          std::size_t in_chunk) {
+    TinyLists at_once{48};
+    TinyLists one_by_one{48};
+    for (TinyLists* lists : {&at_once, &one_by_one}) {
+      if (has_smaller) lists->free(8, 3, movable);
+      lists->free(16, 4, movable);
     }
+    Pfns expected;
+    while (expected.size() < std::min<std::size_t>(most, in_chunk)) {
+      expected.push_back(one_by_one.alloc(order, movable)->value());
+    }
+    Pfns got;
+    const PfnRange range =
+        at_once.area.rmqueue_smallest_bulk(at_once.map, most, Order{order}, movable);
+    for (Pfn pfn = range.start; pfn < range.end; pfn += std::uint64_t{1} << order) {
+      got.push_back(pfn.value());
+    }
+    CHECK(got == expected);
+    CHECK(at_once.area == one_by_one.area);
+    CHECK(at_once.map == one_by_one.map);
+  };
+  for (const std::uint32_t most : {1U, 2U, 3U, 5U, 8U, 20U}) {
+    for (const unsigned order : {0U, 1U, 2U, 3U}) {
+      compare(order, most, true, 8U >> order);
+      if (order < 3) compare(order, most, false, 8U >> order);  // of one block
+    }
+    compare(3, most, false, 2);
+    compare(4, most, false, 1);
   }
   TinyLists lists{48};
   CHECK(lists.area.rmqueue_smallest_bulk(lists.map, 4, Order{0}, movable).empty());
