@@ -36,9 +36,22 @@ template <ZoneConfig Config>
   zone.free_area().free_one_page(zone.memmap(), zone.pageblock_flags(), pfn, order, type, to);
 }
 
-// Frees chunks from the tail of a per-CPU list, @p most or fewer, each to the list that its private
-// names; in later kernels to that of its block while some block is isolated. As many at once as make
-// up a larger chunk of one block, as when a program frees what it got. Returns how many.
+// Frees a chunk that has left a per-CPU list: to the list that its private, this number, names; in
+// later kernels to that of its block while some block is isolated.
+template <ZoneConfig Config>
+[[gnu::always_inline]] inline void free_from_pcp(Zone<Config>& zone, Pfn pfn, Order order,
+                                                 unsigned number) {
+  const bool rereads_type =
+      Config::semantics.drain_rereads_type && zone.nr_pageblock_isolate() != 0;
+  const MigrateType type =
+      rereads_type ? zone.pageblock_flags().get(pfn) : Config::semantics.migratetypes[number];
+  zone.free_area().free_one_page(zone.memmap(), zone.pageblock_flags(), pfn, order, type);
+  zone.mod_nr_free_pages(nr_counted<Config>(order.nr_pages(), type));
+  zone.trace(trace::MmPagePcpuDrain{pfn, order, type});
+}
+
+// Frees chunks from the tail of a per-CPU list, @p most or fewer: as many at once as make up a larger
+// chunk of one block, as when a program frees what it got. Returns how many.
 //
 //     tail of a list of pages -> 8 9 10 11 | 7 6 | 2 | 5   two chunks and two pages: an even pfn can
 //                                                          only begin a chunk, an odd one only end it
@@ -53,6 +66,12 @@ inline std::size_t free_pcp_tail(Zone<Config>& zone, PcpList& list, std::size_t 
 
   const Pfn first = list.from_tail(0);
   const unsigned number = map.bits(first).page_private();
+  // Huge pages are freed one by one.
+  if (Config::semantics.pcp_huge_pages && order_of_list >= Zone<Config>::pageblock_order) {
+    list.pop_tail(1);
+    free_from_pcp(zone, first, order_of_list, number);
+    return 1;
+  }
   const std::uint64_t each = order_of_list.nr_pages();
   const std::uint64_t is_odd = first.is_aligned(order_of_list + 1) ? 0 : 1;
   const auto pages_of = [&](std::size_t nr) {
@@ -60,7 +79,7 @@ inline std::size_t free_pcp_tail(Zone<Config>& zone, PcpList& list, std::size_t 
     return PfnRange{head, head + nr * each};
   };
   std::size_t nr = 1;
-  if (!is_watched<Config> && most > 1 && order_of_list < Zone<Config>::pageblock_order) {
+  if (!is_watched<Config> && most > 1) {
     const std::uint64_t step = (1 - 2 * is_odd) * each;  // modulo 2^64
     const Order limit = (first + is_odd * each).max_aligned_order(Zone<Config>::pageblock_order);
     const auto end = std::min(most, static_cast<std::size_t>(limit.nr_pages() / each));
@@ -75,14 +94,7 @@ inline std::size_t free_pcp_tail(Zone<Config>& zone, PcpList& list, std::size_t 
   // its buddy later, but keeps it if it merges at once: odd ones if the order ascends, else the
   // lowest.
   if (nr > 1) map.fill({head + is_odd * each, end}, PageBits{}, (2 - is_odd) * each);
-  const bool rereads_type =
-      Config::semantics.drain_rereads_type && zone.nr_pageblock_isolate() != 0;
-  const MigrateType type =
-      rereads_type ? zone.pageblock_flags().get(head) : Config::semantics.migratetypes[number];
-  const Order order = order_of_list + static_cast<unsigned>(std::countr_zero(nr));
-  free_one_page(zone, head, order, type);
-  zone.mod_nr_free_pages(nr_counted<Config>(order.nr_pages(), type));
-  zone.trace(trace::MmPagePcpuDrain{head, order, type});
+  free_from_pcp(zone, head, order_of_list + static_cast<unsigned>(std::countr_zero(nr)), number);
   return nr;
 }
 

@@ -133,31 +133,16 @@ class FreeLists {
   /// What lies side by side on its list is taken off as one chain; it stays linked where that is
   /// its new order. (Pages that were freed in ascending order lie there in descending order.)
   std::uint64_t move(Map& map, Pfn start, Pfn end, MigrateType type) {
-    std::uint64_t moved = 0;
-    std::size_t page = map.index(start);
-    std::size_t behind = page + static_cast<std::size_t>(end - start);
-    // Without records, nothing behind the block's first page is a chunk.
-    if (!map.has_record(end - 1)) behind = std::min(behind, page + 1);
-    while (page < behind) {
-      const PageBits bits = map.stored_bits_of(static_cast<Index>(page));
-      if (!bits.has(PageBits::buddy)) {
-        ++page;
-        continue;
-      }
-      const auto head = static_cast<Index>(page);
-      const Order order = bits.order();
-      Slot chunk = map.head_slot(head);
-      page += pages(order);
-      if (page >= behind) {  // the last one, and often the only one
-        remove(map, chunk, head, order, bits.list_type());
-        add(map, chunk, head, order, type, Config::semantics.move_to);
-        return moved + order.nr_pages();
-      }
-      Chain chain{bits, type, head, chunk};
-      page = extend(map, chain, page, behind);
-      moved += splice(map, chain, type);
+    const Index first = map.index(start);
+    const PageBits bits = map.stored_bits_of(first);
+    const Order order = bits.order();
+    if (!bits.has(PageBits::buddy) || start + order.nr_pages() < end) {
+      return move_several(map, start, end, type);
     }
-    return moved;
+    const auto chunk = map.head_slot(first);  // it is all there is
+    remove(map, chunk, first, order, bits.list_type());
+    add(map, chunk, first, order, type, Config::semantics.move_to);
+    return order.nr_pages();
   }
 
   /// Compares the ends and sizes; the links in between are the memory map's.
@@ -230,6 +215,28 @@ class FreeLists {
           before{chunk.prev()},
           behind{chunk.next()} {}
   };
+
+  // move(), where the first page's chunk is not all there is.
+  [[gnu::noinline]] std::uint64_t move_several(Map& map, Pfn start, Pfn end, MigrateType type) {
+    std::uint64_t moved = 0;
+    std::size_t page = map.index(start);
+    std::size_t behind = page + static_cast<std::size_t>(end - start);
+    // Without records, nothing behind the block's first page is a chunk.
+    if (!map.has_record(end - 1)) behind = std::min(behind, page + 1);
+    while (page < behind) {
+      const PageBits bits = map.stored_bits_of(static_cast<Index>(page));
+      if (!bits.has(PageBits::buddy)) {
+        ++page;
+        continue;
+      }
+      const auto head = static_cast<Index>(page);
+      page += pages(bits.order());
+      Chain chain{bits, type, head, map.head_slot(head)};
+      page = extend(map, chain, page, behind);
+      moved += splice(map, chain, type);
+    }
+    return moved;
+  }
 
   // Adds the chunks from page upward that are beside those of the chain on their list, in front of
   // them or, for a move to a tail, also behind; then they are linked anew, from the lowest to the

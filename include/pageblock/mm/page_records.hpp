@@ -97,8 +97,8 @@ class PageRecords {
   [[nodiscard]] Index index(Pfn pfn) const { return static_cast<Index>(pfn - base_); }
   [[nodiscard]] Pfn pfn(Index page) const { return base_ + page; }
 
-  [[nodiscard]] PageBits bits(Pfn pfn) const { return bits_of(index(pfn)); }
-  [[nodiscard]] PageBits bits_of(Index page) const {
+  [[nodiscard, gnu::always_inline]] PageBits bits(Pfn pfn) const { return bits_of(index(pfn)); }
+  [[nodiscard, gnu::always_inline]] PageBits bits_of(Index page) const {
     if (!is_stored(page)) [[unlikely]]
       return cover_of(block_of(page));
     return stored_bits_of(page);
