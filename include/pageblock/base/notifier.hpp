@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "pageblock/base/contract.hpp"
@@ -89,13 +90,14 @@ class NotifierChain {
 
   /// Returns whether the calling thread is inside a callback of this chain.
   [[nodiscard]] bool is_running_here() const {
-    return runner_.load(std::memory_order_relaxed) != std::thread::id{} && is_runner();
+    const auto runner = runner_.load(std::memory_order_relaxed);
+    return runner != std::thread::id{} && is_this_thread(runner);
   }
 
  private:
   // Apart, since every lock is preceded by the question, and hardly ever anybody runs.
-  [[nodiscard, gnu::noinline, gnu::cold]] bool is_runner() const {
-    return runner_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+  [[nodiscard, gnu::noinline, gnu::cold]] static bool is_this_thread(std::thread::id id) {
+    return id == std::this_thread::get_id();
   }
 
   struct Running {

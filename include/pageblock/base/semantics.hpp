@@ -13,7 +13,7 @@
 
 namespace pageblock {
 
-/// Which end of a free list chunks go to when their pageblock changes lists.
+/// An end of a free list.
 enum class ListEnd : std::uint8_t { head, tail };
 
 /// In what turn a per-CPU list is drained.
@@ -116,7 +116,7 @@ struct Semantics {
   /// (v5.10: to the tail).
   ListEnd move_to;
 
-  /// Whether NR_FREE_PAGES counts free pages of isolated blocks (until v3.6).
+  /// Whether NR_FREE_PAGES counts free pages of isolated blocks (up to and including v3.6).
   bool counts_isolated;
 
   IsolateRule isolate_rule;

@@ -4,6 +4,8 @@
 /// Kernel: init_cma_reserved_pageblock() (mm/page_alloc.c, CONFIG_CMA).
 #pragma once
 
+#include <cstdint>
+
 #include "pageblock/base/contract.hpp"
 #include "pageblock/base/cpu.hpp"
 #include "pageblock/base/migratetype.hpp"

@@ -126,7 +126,8 @@ template <ZoneConfig Config>
       zone.memmap().find_if(range.start, end, [](PageBits bits) { return !bits.is_valid(); });
   if (hole < range.end) return invalid(hole, Reason::no_memory);
   const unsigned flags = isolate_flags::memory_offline | isolate_flags::report_failure;
-  if (const auto refusal = explain_isolate_range(zone, range.start, range.end, flags)) {
+  if (const auto refusal =
+          explain_isolate_range(zone, range.start, range.end, MigrateType::movable, flags)) {
     return {-Err::busy, refusal};
   }
   return detail::forecast_emptying(zone, range);

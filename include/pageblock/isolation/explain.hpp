@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 
 #include "pageblock/base/contract.hpp"
@@ -20,7 +21,7 @@ namespace pageblock {
 
 /// Says why set_migratetype_isolate(@p zone, @p pfn) would refuse now; nothing if it would succeed.
 /// Requires: @p zone spans @p pfn.
-/// Locking:  takes zone.lock, and calls the notifiers.
+/// Locking:  takes zone.lock, and in v3.6 calls the notifiers.
 template <ZoneConfig Config>
 [[nodiscard]] std::optional<Refusal> explain_isolate(const Zone<Config>& zone, Pfn pfn) {
   const IrqSaveGuard guard{zone.lock()};
@@ -44,10 +45,10 @@ std::optional<Refusal> explain_from_ends(const Zone<Config>& zone, const PfnRang
                                          const IsolateRequest& request) {
   constexpr std::uint64_t block_pages = Zone<Config>::pageblock_nr_pages;
   const auto ask = [&](Pfn block, PfnRange range) -> std::optional<Refusal> {
-    const Pfn page = first_valid_page(zone, block, block + block_pages);
-    if (page == block + block_pages) return std::nullopt;
+    const auto page = first_valid_page(zone, block);
+    if (!page) return std::nullopt;
     const IrqSaveGuard guard{zone.lock()};
-    return refuse_isolate(zone, page, get_pageblock_migratetype(zone, page),
+    return refuse_isolate(zone, *page, get_pageblock_migratetype(zone, *page),
                           {range, request.undo_type, request.flags});
   };
   if (blocks.empty()) return std::nullopt;
@@ -64,12 +65,12 @@ std::optional<Refusal> explain_from_ends(const Zone<Config>& zone, const PfnRang
 }  // namespace detail
 
 /// Says why start_isolate_page_range() would refuse now; nothing if it would succeed.
-/// Requires: as start_isolate_page_range() with these @p flags.
-/// Locking:  takes zone.lock once per block, and calls the notifiers.
+/// Requires: as start_isolate_page_range() with this @p undo_type and these @p flags.
+/// Locking:  takes zone.lock once per block, and in v3.6 calls the notifiers.
 template <ZoneConfig Config>
 [[nodiscard]] std::optional<Refusal> explain_isolate_range(
-    const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, unsigned flags = 0,
-    MigrateType undo_type = MigrateType::movable) {
+    const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
+    MigrateType undo_type = MigrateType::movable, unsigned flags = 0) {
   if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) {
     const PfnRange range{start_pfn, end_pfn};
     return detail::explain_from_ends(zone, detail::blocks_around(zone, range),
@@ -80,15 +81,15 @@ template <ZoneConfig Config>
   std::optional<std::size_t> isolated_before;
   const PfnRange blocks = detail::windows_of(zone, start_pfn, end_pfn);
   for (Pfn pfn = blocks.start; pfn < blocks.end; pfn += Zone<Config>::pageblock_nr_pages) {
-    const Pfn page = detail::first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
-    if (page == pfn + Zone<Config>::pageblock_nr_pages) continue;
+    const auto page = detail::first_valid_page(zone, pfn);
+    if (!page) continue;
     // In a zone with an unaligned start, two aligned blocks can share one entry of types: the
     // second would find what isolating the first wrote.
-    const std::size_t entry = zone.pageblock_flags().index(page);
+    const std::size_t entry = zone.pageblock_flags().index(*page);
     const IrqSaveGuard guard{zone.lock()};
     const MigrateType type =
-        entry == isolated_before ? MigrateType::isolate : get_pageblock_migratetype(zone, page);
-    if (const auto refusal = detail::refuse_isolate(zone, page, type)) return refusal;
+        entry == isolated_before ? MigrateType::isolate : get_pageblock_migratetype(zone, *page);
+    if (const auto refusal = detail::refuse_isolate(zone, *page, type)) return refusal;
     isolated_before = entry;
   }
   return std::nullopt;

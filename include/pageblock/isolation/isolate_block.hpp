@@ -73,24 +73,30 @@ std::optional<Refusal> refuse_isolate(const Zone<Config>& zone, Pfn pfn, Migrate
   }
 }
 
-// The first page of [pfn, end_pfn) that is memory of the zone, or end_pfn if there is none. Kernel:
-// __first_valid_page().
+// The first page of [pfn, end_pfn) that is memory of the zone. Kernel: __first_valid_page().
 template <ZoneConfig Config>
-inline Pfn first_valid_page(const Zone<Config>& zone, Pfn pfn, Pfn end_pfn) {
+inline OptionalPfn first_valid_page(const Zone<Config>& zone, Pfn pfn, Pfn end_pfn) {
   const Pfn start = std::max(pfn, zone.start_pfn());
   const Pfn end = std::min(end_pfn, zone.end_pfn());
-  if (start >= end) return end_pfn;
+  if (start >= end) return {};
   const auto is_valid = [](PageBits bits) { return bits.is_valid(); };
   if (is_valid(zone.memmap().bits(start))) [[likely]]
     return start;
   const Pfn first = zone.memmap().find_if(start, end, is_valid);
-  return first == end ? end_pfn : first;
+  if (first == end) return {};
+  return first;
+}
+
+// The same for a block's size from pfn.
+template <ZoneConfig Config>
+inline OptionalPfn first_valid_page(const Zone<Config>& zone, Pfn pfn) {
+  return first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
 }
 
 // Whether a page of the range is memory of the zone.
 template <ZoneConfig Config>
 bool has_memory(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
-  return start_pfn < end_pfn && first_valid_page(zone, start_pfn, end_pfn) != end_pfn;
+  return first_valid_page(zone, start_pfn, end_pfn).has_value();
 }
 
 // The windows of a block's size from start_pfn upward that meet the zone begin in this range: all
@@ -167,8 +173,8 @@ bool is_mergeable(const Zone<Config>& zone, Pfn pfn) {
 /// v6.1 refuses an isolated block, and takes the free pages out of NR_FREE_PAGES; who needs the
 /// per-CPU lists drained does so (zone_pcp_disable()).
 /// Requires: @p zone spans @p pfn.
-/// Returns:  ok; or -EBUSY if a notifier refuses or the block has unmovable pages, and then nothing
-///           has changed.
+/// Returns:  ok; or -EBUSY if the block has unmovable pages, a notifier refuses (v3.6), or it is
+///           isolated already (v6.1), and then nothing has changed.
 /// Locking:  takes zone.lock; in v3.6 on success then each CPU's lock in turn. What a notifier
 ///           throws passes through, with nothing changed.
 template <ZoneConfig Config>
@@ -195,18 +201,16 @@ void unset_migratetype_isolate(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   bug_on(zone.nr_pageblock_isolate() <= 0, "more blocks are isolated than were counted");
   const bool merges =
       Config::semantics.isolate_rule == IsolateRule::scan && detail::is_mergeable(zone, pfn);
-  std::uint64_t moved = 0;
-  Order order{};
-  if (merges) {
-    order = zone.free_area().del(zone.memmap(), pfn);
-  } else {
-    moved = move_freepages_block(zone, pfn, type);
-  }
-  // Kernel: with the counter, restore_pageblock_isolate() of v3.6.
+  // Kernel: with the counter, restore_pageblock_isolate() of v3.6; after the move, which makes no
+  // difference under the lock.
   set_pageblock_migratetype(zone, pfn, type);
+  std::uint64_t moved = 0;
   if (merges) {
+    const Order order = zone.free_area().del(zone.memmap(), pfn);
     detail::free_one_page(zone, pfn, order, type, ListEnd::tail);
     moved = order.nr_pages();
+  } else {
+    moved = move_freepages_block(zone, pfn, type);
   }
   if (!Config::semantics.counts_isolated) {
     zone.mod_nr_free_pages(detail::nr_counted<Config>(moved, type));

@@ -76,10 +76,10 @@ Status isolate_single_pageblock(Zone<Config>& zone, Pfn border, Side side, bool 
   if (!is_isolated) {
     constexpr std::uint64_t block_pages = Zone<Config>::pageblock_nr_pages;
     const Pfn block = side == Side::before ? border - block_pages : border;
-    const Pfn page = first_valid_page(zone, block, block + block_pages);
-    if (page == block + block_pages) return ok;
-    const Status ret =
-        isolate_block(zone, page, {{block, block + block_pages}, request.undo_type, request.flags});
+    const auto page = first_valid_page(zone, block);
+    if (!page) return ok;
+    const Status ret = isolate_block(
+        zone, *page, {{block, block + block_pages}, request.undo_type, request.flags});
     if (ret != ok) return ret;
   }
   // A chunk that holds the border and begins before it: smaller ones would begin there.

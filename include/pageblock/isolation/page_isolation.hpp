@@ -38,8 +38,8 @@ Status isolate_from_ends(Zone<Config>& zone, const PfnRange& blocks,
   if (blocks.empty()) return ok;
   const Pfn last = blocks.end - block_pages;
   const auto unset = [&](Pfn block) {
-    const Pfn page = first_valid_page(zone, block, block + block_pages);
-    if (page != block + block_pages) unset_migratetype_isolate(zone, page, request.undo_type);
+    const auto page = first_valid_page(zone, block);
+    if (page) unset_migratetype_isolate(zone, *page, request.undo_type);
   };
   const bool is_one = blocks.start == last;
   Status ret = isolate_single_pageblock(zone, blocks.start, Side::behind, false, request);
@@ -50,9 +50,9 @@ Status isolate_from_ends(Zone<Config>& zone, const PfnRange& blocks,
     return ret;
   }
   for (Pfn block = blocks.start + block_pages; block < last; block += block_pages) {
-    const Pfn page = first_valid_page(zone, block, block + block_pages);
-    if (page == block + block_pages) continue;
-    ret = isolate_block(zone, page, request);
+    const auto page = first_valid_page(zone, block);
+    if (!page) continue;
+    ret = isolate_block(zone, *page, request);
     if (ret == ok) continue;
     for (Pfn undo = blocks.start; undo < block; undo += block_pages) unset(undo);
     unset(last);
@@ -63,11 +63,13 @@ Status isolate_from_ends(Zone<Config>& zone, const PfnRange& blocks,
 
 }  // namespace detail
 
-/// Isolates every pageblock of [start_pfn, end_pfn) that has memory, from low to high. If one is
-/// refused, the blocks below it are given back with type @p undo_type, whatever type they had, and
-/// also those that somebody else had isolated (a v3.6 defect); so they are if a notifier throws. A
-/// block that the start of an unaligned zone cuts is not given back. pfns outside the zone count as
-/// holes, and a reversed range as an empty one.
+/// Isolates every pageblock of [start_pfn, end_pfn) that has memory. If one is refused, those isolated
+/// until then are given back with type @p undo_type, whatever type they had. pfns outside the zone
+/// count as holes, and a reversed range as an empty one.
+///
+/// v3.6 goes from low to high. It also gives back blocks that somebody else had isolated, but not one
+/// that the start of an unaligned zone cuts (defects). If a notifier throws, the blocks are given back,
+/// too.
 ///
 /// v6.1 rounds the range to whole pageblocks, begins with the first and the last of them, splits
 /// free chunks that reach across the range's ends, refuses blocks that are isolated already, and
@@ -101,9 +103,9 @@ Status start_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
   Status ret = ok;
   try {
     for (; pfn < blocks.end; pfn += Zone<Config>::pageblock_nr_pages) {
-      const Pfn page = detail::first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
-      if (page == pfn + Zone<Config>::pageblock_nr_pages) continue;
-      ret = set_migratetype_isolate(zone, page);
+      const auto page = detail::first_valid_page(zone, pfn);
+      if (!page) continue;
+      ret = set_migratetype_isolate(zone, *page);
       if (ret != ok) break;
     }
   } catch (...) {  // of a notifier
@@ -134,10 +136,8 @@ Status undo_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, M
   const PfnRange blocks = detail::windows_of(zone, start_pfn, end_pfn);
   const auto for_each_isolated = [&](auto visit) {
     for (Pfn pfn = blocks.start; pfn < blocks.end; pfn += Zone<Config>::pageblock_nr_pages) {
-      const Pfn page = detail::first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
-      if (page != pfn + Zone<Config>::pageblock_nr_pages &&
-          get_pageblock_migratetype(zone, page) == MigrateType::isolate)
-        visit(page);
+      const auto page = detail::first_valid_page(zone, pfn);
+      if (page && get_pageblock_migratetype(zone, *page) == MigrateType::isolate) visit(*page);
     }
   };
   // The kernel would stop in the middle; the model looks before it begins, if that can be at all.
@@ -185,10 +185,9 @@ TestResult test_blocks(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
     if (other > pfn) pfn += (other - pfn) & ~(Zone<Config>::pageblock_nr_pages - 1);
     if (pfn >= windows.end) break;
     // Behind an unaligned start, the last window reaches beyond the end.
-    const Pfn page = first_valid_page(zone, pfn, pfn + Zone<Config>::pageblock_nr_pages);
-    if (page == pfn + Zone<Config>::pageblock_nr_pages) continue;
-    if (get_pageblock_migratetype(zone, page) == isolate) continue;
-    return {Config::semantics.isolate_rule == IsolateRule::scan ? pfn : page, false};
+    const auto page = first_valid_page(zone, pfn);
+    if (!page || get_pageblock_migratetype(zone, *page) == isolate) continue;
+    return {Config::semantics.isolate_rule == IsolateRule::scan ? pfn : *page, false};
   }
   return {end_pfn, has_memory(zone, start_pfn, end_pfn)};
 }

@@ -21,7 +21,7 @@ namespace pageblock {
 enum class Stage : std::uint8_t {
   notifier,         ///< A callback of the memory isolate notifier chain returned an error.
   mark,             ///< The pageblock could not be marked (v6.1).
-  unmovable_check,  ///< has_unmovable_pages() found more than the notifiers account for.
+  unmovable_check,  ///< has_unmovable_pages() found one; in v3.6, more than the notifiers account for.
   test,             ///< test_pages_isolated().
   range,            ///< The range itself is wrong: -EINVAL (forecast_offline()).
 };
@@ -45,7 +45,7 @@ enum class Reason : std::uint8_t {
 /// A refusal of one block or range.
 struct Refusal {
   Stage stage;
-  /// The page in the way. Of the unmovable check: the one that exceeds what the notifiers account
+  /// The page in the way. Of v3.6's unmovable check: the one that exceeds what the notifiers account
   /// for; where no page is meant: the first valid page of the block, or the start of the range.
   Pfn pfn;
   Reason reason;
@@ -54,7 +54,7 @@ struct Refusal {
 };
 
 /// Returns whether the same call may succeed later without the owner of the page giving it up:
-/// after a migration, a drain, or a change of a notifier's mind.
+/// after a migration, a drain, a change of a notifier's mind, or when others give the block back.
 [[nodiscard]] constexpr bool waiting_could_help(const Refusal& refusal) {
   return refusal.reason == Reason::notifier || refusal.reason == Reason::lru ||
          refusal.reason == Reason::per_cpu_list || refusal.reason == Reason::block_isolated;

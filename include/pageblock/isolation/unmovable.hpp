@@ -20,7 +20,8 @@ namespace pageblock {
 /// Who isolates; the kernel's numbers (v6.1).
 namespace isolate_flags {
 inline constexpr unsigned memory_offline = 0x1;  ///< Pages that a driver has taken are no obstacle.
-inline constexpr unsigned report_failure = 0x2;  ///< The page in the way is reported.
+inline constexpr unsigned report_failure =
+    0x2;  ///< The kernel prints the page in the way; here explain_*() does.
 }  // namespace isolate_flags
 
 namespace detail {

@@ -66,10 +66,9 @@ inline std::size_t free_pcp_tail(Zone<Config>& zone, PcpList& list, std::size_t 
 
   const Pfn first = list.from_tail(0);
   const unsigned number = map.bits(first).page_private();
-  // Huge pages are freed one by one.
-  if (Config::semantics.pcp_huge_pages && order_of_list >= Zone<Config>::pageblock_order) {
+  if (PerCpuPages<Config>::are_huge(order_of_list)) {  // each is a block, with nothing to look for
     list.pop_tail(1);
-    free_from_pcp(zone, first, order_of_list, number);
+    free_from_pcp(zone, first, Zone<Config>::pageblock_order, number);
     return 1;
   }
   const std::uint64_t each = order_of_list.nr_pages();
@@ -176,7 +175,7 @@ template <ZoneConfig Config>
 inline void drain_all_pages(Zone<Config>& zone) {
   for (unsigned id = 0; id < zone.nr_cpus(); ++id) {
     const Cpu cpu{id};
-    static_cast<void>(zone.pcp_lock(cpu));  // for its check: a notifier must not drain its zone
+    zone.check_caller();  // must not drain, even if there is nothing to drain
     if (is_shared<Config> || zone.pcp(cpu).count != 0) drain_pages(zone, cpu);
   }
 }

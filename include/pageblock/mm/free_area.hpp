@@ -77,10 +77,10 @@ class FreeArea : public FreeLists<Config> {
     return map.pfn(page);
   }
 
-  /// Takes up to @p most chunks that requests of @p order, one after another, would get, as long as
-  /// they come from one chunk, and if they are smaller than a pageblock from one of those: its first
-  /// pages. What the smaller lists hold then is what is left of it, since they were empty. Returns
-  /// their range, empty if there is no chunk.
+  /// Takes the first chunks of @p order, @p most or fewer, of the chunk that rmqueue_smallest() would
+  /// take; those smaller than a pageblock from its first pageblock only. The rest of it goes to the
+  /// lists of smaller chunks, which were empty: so it is as if they had been asked for one after
+  /// another. Returns their range, empty if there is no chunk.
   ///
   ///     chunk of order 3, most 3 of order 0:   |k k k|0|   2   |   k: kept, n: freed with order n
   ///

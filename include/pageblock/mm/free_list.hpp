@@ -4,6 +4,7 @@
 /// Kernel: struct free_area, list_add(), list_del(), list_for_each_entry() over its free_list[].
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -347,11 +348,14 @@ class FreeLists {
     detail::write_once<is_shared<Config>>(list.size, list.size - nr);
   }
 
+  // Takes the first chunk of a list off it; in later kernels its private becomes the list's type.
+  // No list of an order below least is meant, which the compiler may know where it does not know order.
   [[gnu::always_inline]] inline void pop_head(Map& map, Order order, MigrateType type,
                                               Order least = Order{0}) {
     List& from = list_of(order, type);
     auto chunk = map.head_slot(from.head, least);
-    chunk.set_bits(PageBits{});
+    const bool is_marked = Config::semantics.refill_mark == RefillMark::free_list;
+    chunk.set_bits(is_marked ? PageBits{}.with_private(number_of<Config>(type)) : PageBits{});
     take_from_size(from, 1);
     if (from.size == 0) return unmark(order, type);
     from.head = chunk.next();

@@ -180,8 +180,7 @@ class Memmap : public PageRecords<Config> {
   [[nodiscard]] OptionalPfn free_chunk_of(Pfn pfn, Order least = Order{0}) const {
     for (Order order = least; order <= Blocks::top_order; ++order) {
       const Pfn head = pfn.align_down(order);
-      const PageBits above = this->bits(head);
-      if (above.has(PageBits::buddy) && pfn < head + above.order().nr_pages()) return head;
+      if (this->bits(head).is_chunk(order)) return head;
     }
     return {};
   }

@@ -112,7 +112,7 @@ inline OptionalPfn take_from_pcp(Zone<Config>& zone, PerCpuPages<Config>& pcp, O
                                  MigrateType type, Temperature temperature, unsigned flags) {
   PcpList& list = pcp.list(type, order);
   if (list.empty()) [[unlikely]] {
-    if (Config::semantics.pcp_huge_pages && order == Zone<Config>::pageblock_order) {
+    if (PerCpuPages<Config>::are_huge(order)) {
       refill_pcp<true>(zone, pcp, order, type, temperature, flags);
     } else {
       refill_pcp<false>(zone, pcp, order, type, temperature, flags);

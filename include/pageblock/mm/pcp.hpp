@@ -91,8 +91,12 @@ struct alignas(64) PerCpuPages {
 
   /// Returns whether chunks of @p order are kept on per-CPU lists.
   [[nodiscard]] static constexpr bool has_lists(Order order) {
-    return order <= top_order ||
-           (Config::semantics.pcp_huge_pages && order == Geometry<Config>::pageblock_order);
+    return order <= top_order || are_huge(order);
+  }
+
+  /// Returns whether chunks of @p order are huge pages of which lists are kept.
+  [[nodiscard]] static constexpr bool are_huge(Order order) {
+    return Config::semantics.pcp_huge_pages && order == Geometry<Config>::pageblock_order;
   }
 
   /// Returns the index of the list for chunks of @p order and @p type, one of pcp_types: by order,
@@ -171,7 +175,7 @@ struct alignas(64) PerCpuPages {
 };
 
 /// Returns the batch of a zone with @p pages, those present in v3.6 and those managed in v6.1; 0
-/// for a tiny one. It does not grow beyond 1024 times @p most pages (v6.1: 256).
+/// for a tiny one. Zones of more than 1024 times @p most pages (v6.1: 256) get no larger one.
 /// Kernel: zone_batchsize().
 [[nodiscard]] constexpr std::uint32_t zone_batchsize(std::uint64_t pages,
                                                      std::uint64_t most = 128) {

@@ -27,8 +27,8 @@ template <ZoneConfig Config>
 }
 
 // Marks chunks of one block, or of a block or more each, that come to a per-CPU list for requests of
-// @p type. In v3.6 a page from a RESERVE block is marked with the type asked for, so it will not
-// return to the reserve (a defect).
+// @p type: with that. In v3.6 pages of CMA and isolated blocks keep their block's type, but those of
+// RESERVE blocks do not, so they will not return to the reserve (a defect).
 template <ZoneConfig Config>
 [[gnu::always_inline]] inline void mark_for_pcp(Zone<Config>& zone, const PfnRange& pages,
                                                 Order order, MigrateType type) {
@@ -37,10 +37,9 @@ template <ZoneConfig Config>
   };
   const PageBits usual = with_type(type);
   const auto mark_at = [&](Pfn pfn) {
+    if constexpr (Config::semantics.refill_mark == RefillMark::free_list) return usual;
     const MigrateType block_type = zone.pageblock_flags().get(pfn);
-    const bool keeps_type =
-        block_type == MigrateType::cma || (block_type == MigrateType::isolate &&
-                                           Config::semantics.refill_mark == RefillMark::request);
+    const bool keeps_type = block_type == MigrateType::cma || block_type == MigrateType::isolate;
     return keeps_type ? with_type(block_type) : usual;
   };
   Memmap<Config>& map = zone.memmap();
@@ -58,7 +57,7 @@ template <ZoneConfig Config>
 }
 
 // Fills an empty per-CPU list of @p type, under the CPU's lock. For huge pages it is a function of its
-// own: they come two at a time, and an order that the compiler knows saves a quarter of its work.
+// own, since they come two at a time, and knowing their order saves a quarter of the instructions.
 // Kernel: rmqueue_bulk().
 template <bool huge_pages, ZoneConfig Config>
 [[gnu::noinline]] void refill_pcp(Zone<Config>& zone, PerCpuPages<Config>& pcp, Order given_order,
@@ -70,17 +69,20 @@ template <bool huge_pages, ZoneConfig Config>
   // They come from a larger chunk at once, if that is what asking one by one would give.
   const bool one_by_one = is_watched<Config> || has_free_cma_for(zone, type);
   for (std::uint32_t left = pcp.nr_to_refill(order); left != 0;) {
-    // May throw, so before a page is taken. They come from one chunk.
+    // Room for what one chunk can bring. May throw, so before a page is taken.
     list.reserve(std::min<std::uint64_t>(left, Zone<Config>::max_order_nr_pages >> order.value()));
     PfnRange got{};
     if (!one_by_one) got = zone.free_area().rmqueue_smallest_bulk(zone.memmap(), left, order, type);
-    if (got.empty()) {
+    const bool is_bulk = !got.empty();
+    if (!is_bulk) {
       const auto pfn = rmqueue(zone, order, type, flags);
       if (!pfn) return;
       got = {*pfn, *pfn + order.nr_pages()};
     }
-    const auto nr = static_cast<std::uint32_t>(got.nr_pages() >> order.value());
-    mark_for_pcp(zone, got, order, type);
+    // Of one chunk, later kernels have marked the first page when it left its list, which may be CMA's.
+    if (is_bulk || Config::semantics.refill_mark == RefillMark::request) {
+      mark_for_pcp(zone, got, order, type);
+    }
     if (temperature == Temperature::hot) {
       list.push_tail(got, order);
     } else {
@@ -89,9 +91,10 @@ template <bool huge_pages, ZoneConfig Config>
     if constexpr (is_watched<Config>) {
       zone.trace(trace::MmPageAllocZoneLocked{got.start, order, type, true});
     }
-    pcp.count += nr << order.value();
-    zone.mod_nr_free_pages(-static_cast<std::int64_t>(nr << order.value()));
-    left -= nr;
+    const auto pages = static_cast<std::uint32_t>(got.nr_pages());
+    pcp.count += pages;
+    zone.mod_nr_free_pages(-std::int64_t{pages});
+    left -= pages >> order.value();
   }
 }
 

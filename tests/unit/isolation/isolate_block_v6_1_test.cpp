@@ -61,7 +61,7 @@ TEST_CASE("set_migratetype_isolate of v6.1 says that a block is CMA's", "[page_i
   const NewZone zone{ZoneLayout{.spanned_pages = 64, .block_types = {{range(0, 64), cma}}}};
   CHECK(explain_isolate_range(zone, Pfn{0}, Pfn{32}) ==
         Refusal{Stage::unmovable_check, Pfn{0}, Reason::cma});
-  CHECK_FALSE(explain_isolate_range(zone, Pfn{0}, Pfn{32}, 0, cma));
+  CHECK_FALSE(explain_isolate_range(zone, Pfn{0}, Pfn{32}, cma));
 }
 
 TEST_CASE("unset_migratetype_isolate of v6.1 merges a block with its buddy, at the tail",

@@ -306,4 +306,21 @@ TEST_CASE("Memmap means the same where one has a cover and the other records", "
   CHECK(same(cover, records));
 }
 
+TEST_CASE("free_chunk_of finds a chunk from any of its pages, and none that is too small",
+          "[memmap]") {
+  Map map{Pfn{0}, 32};
+  for (const std::uint64_t head : {0U, 16U}) map.set_bits(Pfn{head}, PageBits{});  // as populated
+  map.set_bits(Pfn{0}, PageBits::chunk(Order{1}, MigrateType::movable));
+  map.set_bits(Pfn{8}, PageBits::chunk(Order{3}, MigrateType::movable));
+  CHECK(map.free_chunk_of(Pfn{0}) == Pfn{0});
+  CHECK(map.free_chunk_of(Pfn{1}) == Pfn{0});
+  CHECK_FALSE(map.free_chunk_of(Pfn{2}));
+  CHECK(map.free_chunk_of(Pfn{15}) == Pfn{8});
+  CHECK_FALSE(map.free_chunk_of(Pfn{16}));
+  CHECK_FALSE(map.free_chunk_of(Pfn{1}, Order{2}));
+  CHECK(map.free_chunk_of(Pfn{12}, Order{3}) == Pfn{8});
+  CHECK(map.free_chunk_of(Pfn{12}).value_or(Pfn{3}) == Pfn{8});
+  CHECK(map.free_chunk_of(Pfn{20}).value_or(Pfn{3}) == Pfn{3});
+}
+
 }  // namespace pageblock::test

@@ -5,6 +5,7 @@
 #include "pageblock/mm/page_alloc.hpp"
 
 #include "support/catch.hpp"
+#include "support/v6_1_zones.hpp"
 #include "support/zones.hpp"
 
 namespace pageblock::test {
@@ -57,6 +58,51 @@ TEST_CASE("a refill marks each page with the type of its own block, where a zone
   CHECK(zone.page(Pfn{12}).page_private() == number_of<TinyConfig>(movable));
   CHECK(zone.page(Pfn{13}).page_private() == number_of<TinyConfig>(cma));
   CHECK(zone.page(Pfn{15}).page_private() == number_of<TinyConfig>(cma));
+  CHECK(verify(zone).empty());
+}
+
+TEST_CASE("v6.1 marks a page with the type of the list that it comes from, not of its block",
+          "[refill][v6_1]") {
+  using NewZone = Zone<SmallV6_1Config>;
+  constexpr unsigned of_movable = number_of<SmallV6_1Config>(movable);
+  constexpr unsigned of_cma = number_of<SmallV6_1Config>(cma);
+  const auto marks = [](const NewZone& zone) {
+    std::vector<unsigned> of_pages;
+    const PcpList& list = zone.pcp(cpu0).list(movable);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      of_pages.push_back(zone.page(list[i]).page_private());
+    }
+    return of_pages;
+  };
+  NewZone from_movable{pages(64)};
+  from_movable.set_pageset(4, 16);
+  set_pageblock_migratetype(from_movable, Pfn{0}, cma);  // its chunk stays where it is
+  set_pageblock_migratetype(from_movable, Pfn{32}, cma);
+  REQUIRE(alloc_pages(from_movable, cpu0, Order{0}, movable));
+  CHECK(marks(from_movable) == std::vector{of_movable, of_movable, of_movable});
+
+  // One page of a movable block, then those of a CMA block.
+  NewZone from_cma{{.spanned_pages = 64,
+                    .in_use = {{{Pfn{0}, Pfn{28}}}, {{Pfn{32}, Pfn{63}}}},
+                    .block_types = {{{Pfn{0}, Pfn{32}}, cma}}}};
+  from_cma.set_pageset(4, 16);
+  REQUIRE(alloc_pages(from_cma, cpu0, Order{0}, unmovable) == from_cma.page(Pfn{63}));
+  REQUIRE(alloc_pages(from_cma, cpu0, Order{0}, movable) == from_cma.page(Pfn{28}));
+  CHECK(marks(from_cma) == std::vector{of_cma, of_cma, of_cma});
+  CHECK(verify(from_cma).empty());
+}
+
+TEST_CASE("v6.1 takes both huge pages of a chunk at once", "[refill][v6_1]") {
+  Zone<SmallV6_1Config> zone{pages(128)};
+  zone.set_pageset(16, 200);
+  const auto page = alloc_pages(zone, cpu0, Order{5}, movable);
+  REQUIRE(page);
+  const PcpList& list = zone.pcp(cpu0).list(movable, Order{5});
+  REQUIRE(list.size() == 1);
+  CHECK(list[0] == page->pfn() + 32);
+  CHECK(zone.page(list[0]).page_private() == number_of<SmallV6_1Config>(movable));
+  CHECK(zone.nr_free(Order{5}) == 0);
+  CHECK(zone.nr_free(Order{6}) == 1);
   CHECK(verify(zone).empty());
 }
 
