@@ -90,6 +90,11 @@ class OptionalPfn {
     return *this ? std::optional{pfn_} : std::nullopt;
   }
   friend constexpr bool operator==(OptionalPfn, OptionalPfn) = default;
+  friend constexpr bool operator==(OptionalPfn a, Pfn b) { return a.pfn_ == b; }
+  // Without it, std::optional's own comparison would take an OptionalPfn for a value.
+  friend bool operator==(const OptionalPfn& a, const std::optional<Pfn>& b) {
+    return std::optional<Pfn>{a} == b;
+  }
 
  private:
   static constexpr Pfn none{~std::uint64_t{0}};

@@ -2,13 +2,14 @@
 
 #include <concepts>
 #include <functional>
+#include <optional>
 #include <type_traits>
 
 #include <fmt/format.h>
 
 #include "support/catch.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::pfn_cases {
 namespace {
 
 template <typename A, typename B>
@@ -102,4 +103,19 @@ TEST_CASE("Pfn, Order and PfnRange print as numbers", "[pfn]") {
   CHECK(fmt::format("{:#x}", PfnRange{Pfn{16}, Pfn{32}}) == "[0x10, 0x20)");
 }
 
-}  // namespace pageblock::test
+TEST_CASE("OptionalPfn compares as std::optional<Pfn> does", "[pfn]") {
+  const OptionalPfn none;
+  const OptionalPfn seven{Pfn{7}};
+  CHECK(none == OptionalPfn{});
+  CHECK_FALSE(none == seven);
+  CHECK(seven == Pfn{7});
+  CHECK(none == std::optional<Pfn>{});
+  CHECK(std::optional<Pfn>{} == none);
+  CHECK(std::optional<Pfn>{Pfn{7}} == seven);
+  CHECK_FALSE(seven == std::optional<Pfn>{});
+  CHECK(none.value_or(Pfn{3}) == Pfn{3});
+  CHECK(seven.value_or(Pfn{3}) == Pfn{7});
+  CHECK(seven.has_value());
+}
+
+}  // namespace pageblock::test::pfn_cases

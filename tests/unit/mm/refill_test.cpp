@@ -8,10 +8,16 @@
 #include "support/v6_1_zones.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::refill_cases {
 namespace {
 
 using enum MigrateType;
+
+struct SmallBlockConfig : TwoPageConfig {
+  static constexpr unsigned max_order = 4;
+  static constexpr Semantics semantics = kernel::v6_1;
+  using Lock = NullLock;
+};
 
 Pfns cpu_list(const TinyZone& zone) {
   Pfns pfns;
@@ -92,6 +98,16 @@ TEST_CASE("v6.1 marks a page with the type of the list that it comes from, not o
   CHECK(verify(from_cma).empty());
 }
 
+TEST_CASE("v6.1 refills lists of chunks that are larger than a pageblock", "[refill][v6_1]") {
+  Zone<SmallBlockConfig> zone{{.start_pfn = Pfn{16}, .spanned_pages = 16}};
+  zone.set_pageset(4, 24);
+  CHECK(alloc_pages(zone, cpu0, Order{2}, movable) == zone.page(Pfn{16}));
+  REQUIRE(zone.pcp(cpu0).list(movable, Order{2}).size() == 1);
+  CHECK(zone.pcp(cpu0).list(movable, Order{2})[0] == Pfn{20});
+  CHECK(zone.nr_free_pages() == 8);
+  CHECK(verify(zone).empty());
+}
+
 TEST_CASE("v6.1 takes both huge pages of a chunk at once", "[refill][v6_1]") {
   Zone<SmallV6_1Config> zone{pages(128)};
   zone.set_pageset(16, 200);
@@ -106,4 +122,4 @@ TEST_CASE("v6.1 takes both huge pages of a chunk at once", "[refill][v6_1]") {
   CHECK(verify(zone).empty());
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::refill_cases
