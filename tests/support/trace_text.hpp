@@ -51,7 +51,7 @@ inline std::string locked(std::string_view pfn, std::string_view order, bool per
       "percpu_refill={}\n",
       pfn, order, percpu_refill ? 1 : 0);
 }
-inline std::string freed(std::string_view pfn, std::string_view order = "0") {
+inline std::string freed_page(std::string_view pfn, std::string_view order = "0") {
   return fmt::format("mm_page_free: page=0000000000000001 pfn={} order={}\n", pfn, order);
 }
 inline std::string batched(std::string_view pfn) {

@@ -6,7 +6,7 @@
 #include "support/catch.hpp"
 #include "support/violation.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::checked_lock_cases {
 
 TEST_CASE("CheckedLock reports a thread that takes it twice", "[checked_lock]") {
   CheckedLock lock;
@@ -83,4 +83,4 @@ TEST_CASE("nr_acquired counts how often the lock was taken", "[checked_lock]") {
   CHECK(lock.nr_acquired() == 2);
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::checked_lock_cases

@@ -4,7 +4,7 @@
 #include "support/recording_tracer.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::config_cases {
 namespace {
 
 template <unsigned max_order_, unsigned pageblock_order_>
@@ -65,4 +65,4 @@ TEST_CASE("Geometry says what follows from the two orders", "[config]") {
   STATIC_REQUIRE(Geometry<TinyConfig>::max_order_nr_pages == 16);
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::config_cases

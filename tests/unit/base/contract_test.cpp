@@ -9,7 +9,7 @@
 #include "support/child.hpp"
 #include "support/violation.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::contract_cases {
 namespace {
 
 TEST_CASE("bug_on reports where it stands and why", "[contract]") {
@@ -76,4 +76,4 @@ TEST_CASE("warn_on prints and lets the program go on", "[contract]") {
 }
 
 }  // namespace
-}  // namespace pageblock::test
+}  // namespace pageblock::test::contract_cases

@@ -6,7 +6,7 @@
 
 #include "support/catch.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::cpu_cases {
 
 TEST_CASE("Cpu is an ordered number and comes from no other type", "[cpu]") {
   STATIC_REQUIRE(Cpu{}.id() == 0);
@@ -16,4 +16,4 @@ TEST_CASE("Cpu is an ordered number and comes from no other type", "[cpu]") {
   CHECK(fmt::format("{:02}", Cpu{3}) == "03");
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::cpu_cases

@@ -4,7 +4,7 @@
 
 #include "support/catch.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::migratetype_cases {
 
 using enum MigrateType;
 
@@ -37,4 +37,4 @@ TEST_CASE("to_string of a migratetype is its name in pagetypeinfo", "[migratetyp
   CHECK(fmt::format("{:>9}", movable) == "  Movable");
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::migratetype_cases

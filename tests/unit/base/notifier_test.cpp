@@ -7,7 +7,7 @@
 #include "support/catch.hpp"
 #include "support/violation.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::notifier_cases {
 namespace {
 
 using Chain = NotifierChain<std::string>;
@@ -137,4 +137,4 @@ TEST_CASE("call lets an exception of a callback pass, and the chain is not runni
   CHECK(!chain.is_running_here());
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::notifier_cases

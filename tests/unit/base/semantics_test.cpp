@@ -4,7 +4,7 @@
 
 #include "support/catch.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::semantics_cases {
 namespace {
 
 using enum MigrateType;
@@ -69,4 +69,4 @@ TEST_CASE("kernel::v3_6 says which version it is", "[semantics]") {
   STATIC_REQUIRE(kernel::v3_6.minor == 6);
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::semantics_cases

@@ -8,7 +8,7 @@
 #include "support/catch.hpp"
 #include "support/violation.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::spinlock_cases {
 namespace {
 
 struct NotALock {
@@ -99,4 +99,4 @@ TEST_CASE("lockdep_assert_held reports a lock that is not held", "[spinlock]") {
   CHECK(violation_of([&] { lockdep_assert_held(lock); }) == "nothing");
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::spinlock_cases

@@ -6,7 +6,7 @@
 
 #include "support/catch.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::status_cases {
 
 TEST_CASE("Status is 0 or a negative errno, the kernel's numbers", "[status]") {
   STATIC_REQUIRE(ok.to_errno() == 0);
@@ -38,4 +38,4 @@ TEST_CASE("to_string of a Status is ok or the errno's name", "[status]") {
   CHECK(fmt::format("{:>8}|", -Err::busy) == "  -EBUSY|");
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::status_cases

@@ -3,7 +3,7 @@
 #include "support/catch.hpp"
 #include "support/recording_tracer.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::tracepoint_cases {
 namespace {
 
 struct SeesOneEvent {
@@ -37,4 +37,4 @@ TEST_CASE("a tracer gets events in the order in which they happen", "[tracepoint
   CHECK(std::get<trace::MmPageFree>(events[1]).cpu == cpu1);
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::tracepoint_cases

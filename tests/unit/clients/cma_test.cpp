@@ -10,8 +10,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-using namespace pageblock;
-using namespace pageblock::test;
+namespace pageblock::test::cma_cases {
 
 namespace {
 
@@ -95,3 +94,5 @@ TEST_CASE("init_cma_reserved_pageblock requires a block that is in the zone as a
   CHECK_VIOLATION_IN(zone, init_cma_reserved_pageblock(zone, block(1)), "hole");
   CHECK_VIOLATION_IN(zone, init_cma_reserved_pageblock(zone, block(2)), "not in the zone");
 }
+
+}  // namespace pageblock::test::cma_cases

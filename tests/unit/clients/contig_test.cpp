@@ -14,8 +14,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-using namespace pageblock;
-using namespace pageblock::test;
+namespace pageblock::test::contig_cases {
 
 namespace {
 
@@ -276,3 +275,5 @@ TEST_CASE("free_contig_range frees nothing if one of the pages is not in use", "
   TinyZone zone{ZoneLayout{.spanned_pages = 48, .in_use = {{range(0, 2)}}}};
   CHECK_VIOLATION_IN(zone, free_contig_range(zone, cpu0, Pfn{0}, 3), "not in use");
 }
+
+}  // namespace pageblock::test::contig_cases

@@ -7,7 +7,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::contig_v6_1_cases {
 
 using enum MigrateType;
 using NewZone = Zone<SmallV6_1Config>;
@@ -39,4 +39,4 @@ TEST_CASE("alloc_contig_range of v6.1 has CMA blocks for CMA only", "[contig][v6
   CHECK(verify(zone).empty());
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::contig_v6_1_cases

@@ -11,8 +11,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-using namespace pageblock;
-using namespace pageblock::test;
+namespace pageblock::test::memory_hotplug_cases {
 
 TEST_CASE("offline_isolated_pages takes the free chunks away and reserves their pages",
           "[memory_hotplug]") {
@@ -125,3 +124,5 @@ TEST_CASE("offline_isolated_pages requires that no chunk begins before the range
   TinyZone zone{pages(32)};
   CHECK_VIOLATION_IN(zone, offline_isolated_pages(zone, Pfn{8}, Pfn{32}), "not free");
 }
+
+}  // namespace pageblock::test::memory_hotplug_cases

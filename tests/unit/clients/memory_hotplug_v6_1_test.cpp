@@ -8,7 +8,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::memory_hotplug_v6_1_cases {
 
 using enum MigrateType;
 using NewZone = Zone<SmallV6_1Config>;
@@ -129,4 +129,4 @@ TEST_CASE("offline_pages and online_pages refuse what is not all in the zone",
   CHECK(zone.present_pages() == 32);
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::memory_hotplug_v6_1_cases

@@ -15,8 +15,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-using namespace pageblock;
-using namespace pageblock::test;
+namespace pageblock::test::offline_forecast_cases {
 
 namespace {
 
@@ -194,3 +193,5 @@ TEST_CASE("forecast_offline says what offline_pages then answers where nothing i
   CHECK(nr_accepted > 50);
   CHECK(nr_refused > 50);
 }
+
+}  // namespace pageblock::test::offline_forecast_cases

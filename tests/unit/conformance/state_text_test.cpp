@@ -2,6 +2,7 @@
 
 #include "support/catch.hpp"
 
+namespace pageblock::test::state_text_cases {
 using conformance::Fnv;
 
 TEST_CASE("Fnv gives the check values of the format", "[conformance]") {
@@ -18,3 +19,5 @@ TEST_CASE("hex prints 16 digits", "[conformance]") {
   CHECK(conformance::hex(0) == "0000000000000000");
   CHECK(conformance::hex(0x562d047f5870108aU) == "562d047f5870108a");
 }
+
+}  // namespace pageblock::test::state_text_cases

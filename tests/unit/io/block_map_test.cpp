@@ -2,7 +2,7 @@
 
 #include "support/catch.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::block_map_cases {
 
 namespace {
 
@@ -44,3 +44,5 @@ TEST_CASE("BlockMap colours runs of equal blocks", "[block_map]") {
   map.add_row("a", {BlockLook::free, BlockLook::free, BlockLook::unknown});
   CHECK(map.draw(true).starts_with("a  \x1b[32m..\x1b[0m\x1b[33m?\x1b[0m\n"));
 }
+
+}  // namespace pageblock::test::block_map_cases

@@ -7,7 +7,7 @@
 #include "support/catch.hpp"
 #include "support/fault.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::buddyinfo_reader_cases {
 
 namespace {
 
@@ -42,3 +42,5 @@ TEST_CASE("parse_buddyinfo names the line of what is wrong", "[buddyinfo_reader]
   for (int node = 0; node < 4097; ++node) zones += fmt::format("Node {}, zone DMA 1\n", node);
   CHECK(fault_of(zones) == "buddyinfo:4097: more zones than any kernel has");
 }
+
+}  // namespace pageblock::test::buddyinfo_reader_cases

@@ -7,7 +7,7 @@
 
 #include "support/catch.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::buddyinfo_cases {
 
 TEST_CASE("buddyinfo prints one line for each zone as the kernel does", "[buddyinfo]") {
   std::vector<Zone<>> zones;
@@ -32,3 +32,5 @@ TEST_CASE("buddyinfo counts isolated chunks and not per-CPU pages", "[buddyinfo]
         "Node 3, zone   Normal      1      1      1      1      1      1      1      1      1      "
         "1      3 \n");
 }
+
+}  // namespace pageblock::test::buddyinfo_cases

@@ -7,7 +7,7 @@
 #include "support/catch.hpp"
 #include "support/fault.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::exact_state_reader_cases {
 
 namespace {
 
@@ -244,3 +244,5 @@ TEST_CASE("parse_exact_state refuses sections without a type for each block", "[
   CHECK(fault_with("section 2 start_pfn 0x80", "section 2 start_pfn 0x0") ==
         "T0.state:25: sections must stand in the order of their pfns");
 }
+
+}  // namespace pageblock::test::exact_state_reader_cases

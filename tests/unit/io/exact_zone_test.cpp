@@ -12,7 +12,7 @@
 #include "support/catch.hpp"
 #include "support/fault.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::exact_zone_cases {
 
 namespace {
 
@@ -217,3 +217,5 @@ TEST_CASE("compare_lists names the list and the first entry that differs", "[exa
   }
   SECTION("a zone that has gone") { CHECK(compare_lists(machine.zone, nullptr).size() == 6); }
 }
+
+}  // namespace pageblock::test::exact_zone_cases

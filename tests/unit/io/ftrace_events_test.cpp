@@ -11,7 +11,7 @@
 #include "support/recording_tracer.hpp"
 #include "support/zones.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::ftrace_events_cases {
 
 namespace {
 
@@ -145,3 +145,5 @@ TEST_CASE("FtraceEvents says which lines are none of a zone's events", "[ftrace]
                   "  a-1  [001] .....  1.000000: pcp_free: (a+0x0/0x1) order=0\n")
             .empty());
 }
+
+}  // namespace pageblock::test::ftrace_events_cases

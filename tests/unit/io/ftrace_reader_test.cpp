@@ -8,7 +8,7 @@
 #include "support/catch.hpp"
 #include "support/fault.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::ftrace_reader_cases {
 
 namespace {
 
@@ -341,3 +341,5 @@ TEST_CASE("FtraceReader demands arguments of probes and names the line", "[ftrac
   CHECK(test::fault_in([&] { return reader.pfn_of(probe, "off"); }) ==
         "trace:2: free_core: off=0xffffea0000400001 is no page descriptor");
 }
+
+}  // namespace pageblock::test::ftrace_reader_cases

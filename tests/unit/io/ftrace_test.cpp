@@ -2,7 +2,7 @@
 
 #include "support/catch.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::ftrace_cases {
 using ftrace::Probe;
 
 TEST_CASE("Probe finds its arguments by their whole names", "[ftrace]") {
@@ -59,3 +59,5 @@ TEST_CASE("Vmemmap goes from a descriptor to its page and back", "[ftrace]") {
   CHECK_FALSE(vmemmap.pfn_of(0).has_value());
   CHECK(ftrace::Vmemmap{.base = 0x1000, .descriptor_size = 56}.pfn_of(0x1070) == Pfn{2});
 }
+
+}  // namespace pageblock::test::ftrace_cases

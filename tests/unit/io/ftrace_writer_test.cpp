@@ -8,7 +8,7 @@
 
 #include "support/catch.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::ftrace_writer_cases {
 
 namespace {
 
@@ -166,3 +166,5 @@ TEST_CASE("ftrace_header is the kernel's, with and without the column of flags",
                        "#           TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION\n"
                        "#              | |         |   |||||     |         |\n"));
 }
+
+}  // namespace pageblock::test::ftrace_writer_cases

@@ -4,7 +4,7 @@
 
 #include "support/catch.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::gfp_flags_cases {
 
 TEST_CASE("parse_gfp_flags knows the combinations that the kernel prints", "[gfp_flags]") {
   CHECK(parse_gfp_flags("GFP_KERNEL") == gfp_kernel);
@@ -47,4 +47,4 @@ TEST_CASE("parse_gfp_flags refuses what it cannot know", "[gfp_flags]") {
   CHECK_THROWS_AS(parse_gfp_flags("GFP_KERNEL|__GFP_ZERO garbage|x"), ParseError);
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::gfp_flags_cases

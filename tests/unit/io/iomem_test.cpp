@@ -5,7 +5,7 @@
 #include "support/catch.hpp"
 #include "support/fault.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::iomem_cases {
 
 namespace {
 
@@ -41,3 +41,5 @@ TEST_CASE("parse_iomem names the line of what is wrong", "[iomem]") {
         "iomem:1: '0000zzzz' is no number for 'start'");
   CHECK(fault_of("00001000-00000fff : System RAM\n") == "iomem:1: the range ends before it begins");
 }
+
+}  // namespace pageblock::test::iomem_cases

@@ -8,7 +8,7 @@
 #include "support/catch.hpp"
 #include "support/fault.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::json_reader_cases {
 
 namespace {
 
@@ -96,3 +96,5 @@ TEST_CASE("JsonValue says on which line a value is not what it should be", "[jso
   CHECK(fault([&] { return value.at("a").array()[2].integer<std::uint8_t>(); }) ==
         "meta.json:3: 300 is no whole number in range");
 }
+
+}  // namespace pageblock::test::json_reader_cases

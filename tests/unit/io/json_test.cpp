@@ -5,7 +5,7 @@
 #include "support/catch.hpp"
 #include "support/violation.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::json_cases {
 
 TEST_CASE("json_quoted escapes what a string must not hold", "[json]") {
   CHECK(json_quoted("") == "\"\"");
@@ -58,3 +58,5 @@ TEST_CASE("JsonWriter reports calls that make no document", "[json]") {
   json.null().end();
   CHECK_VIOLATION(json.begin_array(), "a value without a key");
 }
+
+}  // namespace pageblock::test::json_cases

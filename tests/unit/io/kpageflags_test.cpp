@@ -6,7 +6,7 @@
 
 #include "support/catch.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::kpageflags_cases {
 
 namespace {
 
@@ -107,3 +107,5 @@ TEST_CASE("PageWords refuses a file that is empty or cut inside a word", "[kpage
           "f: byte 16: the file ends inside a 64-bit word, so it was cut off");
   }
 }
+
+}  // namespace pageblock::test::kpageflags_cases

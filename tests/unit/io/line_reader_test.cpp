@@ -6,7 +6,7 @@
 
 #include "support/catch.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::line_reader_cases {
 
 TEST_CASE("LineReader gives lines and words in order", "[line_reader]") {
   const InputFile file{"f", "one  two\t3\r\n\n  last"};
@@ -71,3 +71,5 @@ TEST_CASE("read_zone_name reads the node and the zone of a line", "[line_reader]
   CHECK(name_of("Node 0, zone") == "refused");
   CHECK(name_of("zone Normal") == "refused");
 }
+
+}  // namespace pageblock::test::line_reader_cases

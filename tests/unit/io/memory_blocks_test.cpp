@@ -5,7 +5,7 @@
 #include "support/catch.hpp"
 #include "support/fault.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::memory_blocks_cases {
 
 namespace {
 
@@ -48,3 +48,5 @@ TEST_CASE("parse_memory_blocks names the line of what is wrong", "[memory_blocks
   CHECK(fault_of(head + "memory18446744073709551615 state=online phys_index=ffffffffffffffff\n") ==
         "blocks:2: memory18446744073709551615 lies beyond any address");
 }
+
+}  // namespace pageblock::test::memory_blocks_cases

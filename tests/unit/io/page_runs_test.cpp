@@ -5,7 +5,7 @@
 #include "support/catch.hpp"
 #include "support/fault.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::page_runs_cases {
 
 namespace {
 
@@ -96,3 +96,5 @@ TEST_CASE("parse_page_runs names the line of what is wrong", "[page_runs]") {
   CHECK(fault_of("0 2 0 0 -1 - - 0 -\n1 1 0 0 -1 - - 0 -\n") ==
         "T0.pages:3: the run begins before the last one ends");
 }
+
+}  // namespace pageblock::test::page_runs_cases

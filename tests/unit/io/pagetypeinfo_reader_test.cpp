@@ -5,7 +5,7 @@
 #include "support/catch.hpp"
 #include "support/fault.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::pagetypeinfo_reader_cases {
 
 namespace {
 
@@ -54,3 +54,5 @@ TEST_CASE("parse_pagetypeinfo names the line of what is wrong", "[pagetypeinfo_r
   CHECK(fault_of("Page block order: 9\nNumber of blocks type\nNode 0, zone DMA\n") ==
         "pagetypeinfo:2: no types behind 'Number of blocks type'");
 }
+
+}  // namespace pageblock::test::pagetypeinfo_reader_cases

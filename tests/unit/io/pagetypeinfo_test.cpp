@@ -4,7 +4,7 @@
 
 #include "support/catch.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::pagetypeinfo_cases {
 
 TEST_CASE("pagetypeinfo prints both tables as the kernel does", "[pagetypeinfo]") {
   Zone<> zone{{.name = "DMA32",
@@ -40,3 +40,5 @@ TEST_CASE("pagetypeinfo prints both tables as the kernel does", "[pagetypeinfo]"
 TEST_CASE("pagetypeinfo leaves out zones without memory", "[pagetypeinfo]") {
   CHECK(pagetypeinfo(Zone<>{}).find("Node") == std::string::npos);
 }
+
+}  // namespace pageblock::test::pagetypeinfo_cases

@@ -4,7 +4,7 @@
 
 #include "support/catch.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::parse_error_cases {
 
 TEST_CASE("InputFile names itself and the place in each error", "[parse_error]") {
   const InputFile file{"/proc/zoneinfo", ""};
@@ -28,3 +28,5 @@ TEST_CASE("ParseError leaves out the middle of a long text, not its place nor it
   CHECK(what.find("xxx ... xxx") != std::string::npos);
   CHECK(what.ends_with("xxx is no number for 'spanned'"));
 }
+
+}  // namespace pageblock::test::parse_error_cases

@@ -5,7 +5,7 @@
 #include "support/catch.hpp"
 #include "support/fault.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::recording_cases {
 
 namespace {
 
@@ -75,3 +75,5 @@ TEST_CASE("parse_recording_meta names the line of what is wrong", "[recording]")
         "meta.json:9: expected [\"<what>\", <result>]");
   CHECK(fault_with("-16", "null") == "meta.json:9: expected a number");
 }
+
+}  // namespace pageblock::test::recording_cases

@@ -9,7 +9,7 @@
 #include "support/catch.hpp"
 #include "support/fault.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::snapshot_reader_cases {
 
 namespace {
 
@@ -239,3 +239,5 @@ TEST_CASE("read_snapshot notes counts of mappings that no page can have", "[snap
         "kpagecount: 1 movable pages of zone Movable are mapped more than 4194304 times; they "
         "count one reference");
 }
+
+}  // namespace pageblock::test::snapshot_reader_cases

@@ -8,7 +8,7 @@
 
 #include "support/catch.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::snapshot_rules_cases {
 
 namespace {
 
@@ -111,3 +111,5 @@ TEST_CASE("apply_v6_1_rules takes pages without flags for free where they can be
     CHECK(picture(snapshot).substr(24) == "x.......");
   }
 }
+
+}  // namespace pageblock::test::snapshot_rules_cases

@@ -6,7 +6,7 @@
 
 #include "support/catch.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::snapshot_cases {
 
 namespace {
 
@@ -77,3 +77,5 @@ TEST_CASE("layout_of does not believe a count that no page can have", "[snapshot
   CHECK(layout.in_use[0].range == PfnRange{Pfn{10}, Pfn{12}});
   CHECK(layout.in_use[0].count == 1);
 }
+
+}  // namespace pageblock::test::snapshot_cases

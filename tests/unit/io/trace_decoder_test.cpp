@@ -9,7 +9,7 @@
 #include "support/fault.hpp"
 #include "support/trace_text.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::trace_decoder_cases {
 
 TEST_CASE("TraceDecoder joins calls with their returns", "[trace_decoder]") {
   const Trace trace{
@@ -52,11 +52,11 @@ TEST_CASE("TraceDecoder reads that memory comes online, and in which zone", "[tr
       "set_block: (set_pfnblock_flags_mask+0x0/0xa) page=0x1 flags=0x4 pfn=0x8000 mask=0x7\n"
       "free_core: (__free_pages_core+0x0/0x9) page=0xffffea0000200000 order=10\n"
       "free_ok: (__free_pages_ok+0x0/0x5) page=0xffffea0000200000 order=10 fpi=0x6\n" +
-      freed("0x8000", "10") +
+      freed_page("0x8000", "10") +
       "move_block: (move_freepages_block+0x0/0x2) zone=0x10 page=0xffffea0000200000 mt=1\n"
       "online_ret: (memory_subsys_online+0x9/0x1 <- online_pages) ret=0\n" +
       "free_ok: (__free_pages_ok+0x0/0x5) page=0xffffea0000200000 order=10 fpi=0x0\n" +
-      freed("0x8000", "10")};
+      freed_page("0x8000", "10")};
   const auto operations = trace.decode();
   REQUIRE(operations.size() == 4);
   CHECK(as<recorded::OnlineBegin>(operations[0]).zone == 0x10);
@@ -171,4 +171,4 @@ TEST_CASE("TraceDecoder names the line of a probe that lacks an argument", "[tra
         "trace:2: pcp_refill: expected 'order=<number>' in ' zone=0x10'");
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::trace_decoder_cases

@@ -8,7 +8,7 @@
 #include "support/catch.hpp"
 #include "support/trace_text.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::trace_requests_cases {
 
 TEST_CASE("TraceDecoder makes one operation of a refill and its request", "[trace_requests]") {
   // Another CPU's request comes in between, and takes effect later though it is written earlier.
@@ -109,7 +109,7 @@ TEST_CASE("TraceDecoder knows a chunk that a task was handed as it was freed", "
 TEST_CASE("TraceDecoder takes no request for that of a page that was freed before",
           "[trace_requests]") {
   // The event that would have answered the first line is lost.
-  const Trace trace{locked("0x7", "0", false) + freed("0x7") + alloc("0x7")};
+  const Trace trace{locked("0x7", "0", false) + freed_page("0x7") + alloc("0x7")};
   const auto operations = trace.decode();
   REQUIRE(operations.size() == 3);
   CHECK(as<recorded::Allocation>(operations[0]).gfp_flags.empty());
@@ -153,10 +153,11 @@ TEST_CASE("TraceDecoder gives a request its steals, and whether they claimed the
 
 TEST_CASE("TraceDecoder frees a page when it reaches a list", "[trace_requests]") {
   SECTION("with probes") {
-    const Trace trace{freed("0x7") + freed("0x5") + batched("0x7") + pcp_free(7) + batched("0x5") +
-                      pcp_free(5) + drained("0x7") + drained("0x5") + freed("0x9") +
-                      "free_one: (free_one_page.constprop.0+0x0/0x1) zone=0x10 page=" +
-                      descriptor(9) + " pfn=0x9 order=0 mt=4\n" + freed("0x40", "5")};
+    const Trace trace{
+        freed_page("0x7") + freed_page("0x5") + batched("0x7") + pcp_free(7) + batched("0x5") +
+        pcp_free(5) + drained("0x7") + drained("0x5") + freed_page("0x9") +
+        "free_one: (free_one_page.constprop.0+0x0/0x1) zone=0x10 page=" + descriptor(9) +
+        " pfn=0x9 order=0 mt=4\n" + freed_page("0x40", "5")};
     const auto operations = trace.decode();
     REQUIRE(operations.size() == 4);
     CHECK(as<recorded::Free>(operations[0]).pfn == Pfn{7});
@@ -169,7 +170,7 @@ TEST_CASE("TraceDecoder frees a page when it reaches a list", "[trace_requests]"
     CHECK(as<recorded::Free>(operations[3]).order == Order{5});
   }
   SECTION("without") {
-    const Trace trace{freed("0x7") + freed("0x5") + batched("0x7") + drained("0x7") +
+    const Trace trace{freed_page("0x7") + freed_page("0x5") + batched("0x7") + drained("0x7") +
                       batched("0x5")};
     const auto operations = trace.decode();
     REQUIRE(operations.size() == 2);
@@ -181,4 +182,4 @@ TEST_CASE("TraceDecoder frees a page when it reaches a list", "[trace_requests]"
   }
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::trace_requests_cases

@@ -5,7 +5,7 @@
 #include "support/catch.hpp"
 #include "support/fault.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::zoneinfo_cases {
 
 namespace {
 
@@ -114,3 +114,5 @@ TEST_CASE("parse_zoneinfo refuses zones that overlap", "[zoneinfo]") {
   CHECK(fault_of(zone("Normal", 1024, 1024) + zone("DMA32", 512, 513)) ==
         "zoneinfo:1: zone Normal [0x400, 0x800) overlaps zone DMA32 [0x200, 0x401) of line 6");
 }
+
+}  // namespace pageblock::test::zoneinfo_cases

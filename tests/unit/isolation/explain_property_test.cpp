@@ -14,8 +14,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-using namespace pageblock;
-using namespace pageblock::test;
+namespace pageblock::test::explain_property_cases {
 
 namespace {
 
@@ -183,3 +182,5 @@ TEMPLATE_TEST_CASE("explanations agree with what the functions do and change not
   CHECK(seen.passed > 200);
   CHECK(seen.failed > 1000);
 }
+
+}  // namespace pageblock::test::explain_property_cases

@@ -12,8 +12,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-using namespace pageblock;
-using namespace pageblock::test;
+namespace pageblock::test::explain_cases {
 
 namespace {
 
@@ -203,3 +202,5 @@ TEST_CASE("explain_test takes the CPUs' locks only for a page of count 0 on no f
   CHECK(zone.pcp_lock(cpu0).nr_acquired() == before);
   CHECK_FALSE(CheckedLock::irqs_disabled());
 }
+
+}  // namespace pageblock::test::explain_cases

@@ -10,7 +10,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::isolate_block_v6_1_cases {
 namespace {
 
 using enum MigrateType;
@@ -78,4 +78,4 @@ TEST_CASE("unset_migratetype_isolate of v6.1 merges a block with its buddy, at t
   CHECK(verify(zone).empty());
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::isolate_block_v6_1_cases

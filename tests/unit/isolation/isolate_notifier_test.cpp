@@ -17,8 +17,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-using namespace pageblock;
-using namespace pageblock::test;
+namespace pageblock::test::isolate_notifier_cases {
 
 namespace {
 
@@ -372,3 +371,5 @@ TEST_CASE("a callback may ask another zone", "[isolate_notifier]") {
   CHECK(set_migratetype_isolate(zone, block(0)) == ok);
   CHECK(types(other) == "MI");
 }
+
+}  // namespace pageblock::test::isolate_notifier_cases

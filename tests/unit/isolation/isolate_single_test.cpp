@@ -9,7 +9,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::isolate_single_cases {
 namespace {
 
 using enum MigrateType;
@@ -92,4 +92,4 @@ TEST_CASE("start_isolate_page_range gives CMA blocks to CMA only, at the borders
   }
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::isolate_single_cases

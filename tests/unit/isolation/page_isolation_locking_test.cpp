@@ -15,8 +15,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-using namespace pageblock;
-using namespace pageblock::test;
+namespace pageblock::test::page_isolation_locking_cases {
 
 namespace {
 
@@ -166,3 +165,5 @@ TEST_CASE("a broken contract gives the lock and interrupts back", "[page_isolati
   CHECK_FALSE(zone.lock().is_held());
   CHECK_FALSE(CheckedLock::irqs_disabled());
 }
+
+}  // namespace pageblock::test::page_isolation_locking_cases

@@ -10,8 +10,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-using namespace pageblock;
-using namespace pageblock::test;
+namespace pageblock::test::page_isolation_range_cases {
 
 namespace {
 
@@ -304,3 +303,5 @@ TEST_CASE("ranges report a migratetype that is none", "[page_isolation]") {
   CHECK_VIOLATION_IN(zone, unset_migratetype_isolate(zone, block(0), none), "no such");
   CHECK_VIOLATION_IN(zone, set_pageblock_migratetype(zone, block(0), none), "no such");
 }
+
+}  // namespace pageblock::test::page_isolation_range_cases

@@ -11,8 +11,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-using namespace pageblock;
-using namespace pageblock::test;
+namespace pageblock::test::page_isolation_cases {
 
 namespace {
 
@@ -332,3 +331,5 @@ TEST_CASE("unset_migratetype_isolate requires a page that the zone spans", "[pag
   unset_migratetype_isolate(zone, Pfn{8}, MigrateType::movable);  // in a hole of the block
   CHECK(types(zone) == "MM");
 }
+
+}  // namespace pageblock::test::page_isolation_cases

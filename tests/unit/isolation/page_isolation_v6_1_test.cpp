@@ -17,7 +17,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::page_isolation_v6_1_cases {
 namespace {
 
 using enum MigrateType;
@@ -181,4 +181,4 @@ TEST_CASE("a v6.1 zone stays consistent whatever is done to it", "[page_isolatio
   }
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::page_isolation_v6_1_cases

@@ -5,7 +5,7 @@
 
 #include "support/catch.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::refusal_cases {
 
 TEST_CASE("waiting_could_help is true where the owner of the page need not give it up",
           "[refusal]") {
@@ -61,3 +61,5 @@ TEST_CASE("Refusals are equal when stage, page and reason are", "[refusal]") {
   CHECK_FALSE(refusal == Refusal{Stage::test, Pfn{8}, Reason::lru});
   CHECK_FALSE(refusal == Refusal{Stage::test, Pfn{7}, Reason::not_lru});
 }
+
+}  // namespace pageblock::test::refusal_cases

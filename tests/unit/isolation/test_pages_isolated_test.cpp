@@ -8,8 +8,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-using namespace pageblock;
-using namespace pageblock::test;
+namespace pageblock::test::test_pages_isolated_cases {
 
 TEST_CASE("test_pages_isolated passes isolated blocks whose pages are free", "[page_isolation]") {
   TinyZone zone{pages(32)};
@@ -161,3 +160,5 @@ TEST_CASE("test_pages_isolated tells the tracer where it stopped", "[page_isolat
   CHECK((seen[1].fin_pfn == Pfn{16} && seen[1].ret == ok));
   CHECK((seen[2].fin_pfn == Pfn{24} && seen[2].ret == -Err::busy));
 }
+
+}  // namespace pageblock::test::test_pages_isolated_cases

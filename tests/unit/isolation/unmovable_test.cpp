@@ -10,8 +10,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-using namespace pageblock;
-using namespace pageblock::test;
+namespace pageblock::test::unmovable_cases {
 
 namespace {
 
@@ -157,3 +156,5 @@ TEST_CASE("is_pageblock_removable_nolock is false outside the zone", "[unmovable
   CHECK(is_pageblock_removable_nolock(zone, Pfn{2}));
   CHECK_FALSE(is_pageblock_removable_nolock(zone, Pfn{8}));
 }
+
+}  // namespace pageblock::test::unmovable_cases

@@ -19,8 +19,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-using namespace pageblock;
-using namespace pageblock::test;
+namespace pageblock::test::v3_6_defects_cases {
 
 TEST_CASE("defect 1: watermarks pass on isolated memory that nobody can get", "[defects]") {
   TinyZone zone{pages(16)};
@@ -316,3 +315,5 @@ TEST_CASE("defect 18: free pages of a block cut by the zone's end do not move", 
   CHECK(test_pages_isolated(zone, block(1), block(2)) == ok);
   CHECK(alloc(zone, 2) == 8);
 }
+
+}  // namespace pageblock::test::v3_6_defects_cases

@@ -12,7 +12,7 @@
 #include "support/tiny_zones.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::verify_cases {
 namespace {
 
 using Words = std::vector<std::string>;
@@ -255,4 +255,4 @@ TEST_CASE("verify names orders that the mask of a type's lists has wrong", "[ver
                              "order 1 Movable: has 0 chunks, but the mask of orders says some"});
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::verify_cases

@@ -31,7 +31,7 @@ int left = -1;
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
-namespace pageblock::test {
+namespace pageblock::test::bad_alloc_cases {
 namespace {
 
 using enum MigrateType;
@@ -109,4 +109,4 @@ TEST_CASE("Zone is not changed by an assignment that fails", "[bad_alloc]") {
   CHECK(fail_each(TinyZone{pages(32)}, After::unchanged, [](TinyZone& copy) { copy = other; }) > 0);
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::bad_alloc_cases

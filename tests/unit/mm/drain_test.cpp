@@ -8,7 +8,7 @@
 #include "support/violation.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::drain_cases {
 namespace {
 
 using enum MigrateType;
@@ -188,4 +188,4 @@ TEST_CASE("a drain frees pages that follow each other as if one by one", "[drain
   }
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::drain_cases

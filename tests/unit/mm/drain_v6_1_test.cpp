@@ -8,7 +8,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::drain_v6_1_cases {
 namespace {
 
 using enum MigrateType;
@@ -52,4 +52,4 @@ TEST_CASE("zone_pcp_disable lets nothing stay on lists until zone_pcp_enable", "
   CHECK(zone.pcp(cpu0).count == 1);
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::drain_v6_1_cases

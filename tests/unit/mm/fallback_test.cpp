@@ -11,7 +11,7 @@
 #include "support/violation.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::fallback_cases {
 namespace {
 
 using enum MigrateType;
@@ -291,4 +291,4 @@ TEST_CASE("rmqueue reports a steal to the tracer", "[fallback]") {
   CHECK(steal.change_ownership);
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::fallback_cases

@@ -12,7 +12,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::fallback_v6_1_cases {
 namespace {
 
 using enum MigrateType;
@@ -204,4 +204,4 @@ TEST_CASE("v6.1 remembers to wake kswapd for a boost, if the request may", "[fal
   CHECK_FALSE(is_boosted(boostable(0), alloc_flags::kswapd));
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::fallback_v6_1_cases

@@ -5,7 +5,7 @@
 #include "support/catch.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::free_area_cases {
 namespace {
 
 using enum MigrateType;
@@ -303,4 +303,4 @@ TEMPLATE_TEST_CASE("free_one_page undoes rmqueue_smallest in other geometries", 
   CHECK(lists.list(4, movable) == Pfns{16, 0});
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::free_area_cases

@@ -8,7 +8,7 @@
 #include "support/tiny_zones.hpp"
 #include "support/violation.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::free_pages_cases {
 
 namespace {
 
@@ -244,4 +244,4 @@ TEST_CASE("without debug_vm pages are allocated and freed as with it", "[page_al
   CHECK(zone.nr_free(Order{4}) == 2);
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::free_pages_cases

@@ -3,7 +3,7 @@
 #include "support/catch.hpp"
 #include "support/v6_1_zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::gfp_cases {
 namespace {
 
 using namespace alloc_flags;
@@ -47,4 +47,4 @@ TEST_CASE(
                  urgent);
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::gfp_cases

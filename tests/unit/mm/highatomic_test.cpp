@@ -6,7 +6,7 @@
 #include "support/v6_1_zones.hpp"
 #include "support/violation.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::highatomic_cases {
 namespace {
 
 constexpr auto movable = MigrateType::movable;
@@ -134,4 +134,4 @@ TEST_CASE("reserve_highatomic_pageblock and unreserve_highatomic_pageblock repor
                      "requests are unmovable");
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::highatomic_cases

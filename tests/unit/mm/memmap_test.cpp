@@ -8,7 +8,7 @@
 #include "support/catch.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::memmap_cases {
 namespace {
 
 using Map = Memmap<TinyConfig>;
@@ -323,4 +323,4 @@ TEST_CASE("free_chunk_of finds a chunk from any of its pages, and none that is t
   CHECK(map.free_chunk_of(Pfn{20}).value_or(Pfn{3}) == Pfn{3});
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::memmap_cases

@@ -15,7 +15,7 @@
 #include "support/violation.hpp"
 #include "support/words.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::node_alloc_cases {
 namespace {
 
 using enum ZoneType;
@@ -446,4 +446,4 @@ TEST_CASE("alloc_pages and get_page_from_freelist of a node report bad arguments
   CHECK(!request(empty, 0, gfp_kernel).page);
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::node_alloc_cases

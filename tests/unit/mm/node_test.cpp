@@ -9,7 +9,7 @@
 #include "support/v6_1_zones.hpp"
 #include "support/violation.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::node_cases {
 namespace {
 
 std::vector<ZoneType> types_of(std::span<const TinyV6_1Zone> zones) {
@@ -107,4 +107,4 @@ TEST_CASE("Node reports zones that cannot be of one node", "[node]") {
   CHECK_VIOLATION(TinyV6_1Node{std::move(zones)}, "different numbers of CPUs");
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::node_cases

@@ -10,7 +10,7 @@
 #include "support/v6_1_zones.hpp"
 #include "support/violation.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::node_watermarks_cases {
 namespace {
 
 using BigZone = Zone<V6_1Config>;
@@ -219,4 +219,4 @@ TEST_CASE("zone_pageset has what a running kernel had", "[node_watermarks]") {
   CHECK(zone_pageset(373952, 373952 / 64, 1) == Pageset{.batch = 63, .high = 5843});
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::node_watermarks_cases

@@ -13,7 +13,7 @@
 #include "support/tiny_zones.hpp"
 #include "support/violation.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::page_alloc_cases {
 
 namespace {
 
@@ -241,4 +241,4 @@ TEMPLATE_TEST_CASE("alloc_pages and free_pages keep a zone consistent with every
   CHECK(verify(zone).empty());
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::page_alloc_cases

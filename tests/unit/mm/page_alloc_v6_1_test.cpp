@@ -6,7 +6,7 @@
 #include "support/v6_1_zones.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::page_alloc_v6_1_cases {
 
 using enum MigrateType;
 using NewZone = Zone<SmallV6_1Config>;
@@ -30,4 +30,4 @@ TEST_CASE("v6.1 refills a list by as many chunks as a batch has pages, two at le
   CHECK(pcp_list(zone, cpu0, movable, Order{2}).empty());
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::page_alloc_v6_1_cases

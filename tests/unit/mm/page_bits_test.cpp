@@ -2,7 +2,7 @@
 
 #include "support/catch.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::page_bits_cases {
 
 TEST_CASE("PageBits of zeros is valid memory that nobody uses", "[page_bits]") {
   constexpr PageBits bits;
@@ -46,4 +46,4 @@ TEST_CASE("with, without and with_private change what they name and nothing else
   STATIC_REQUIRE(!PageBits{PageBits::hole}.is_valid());
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::page_bits_cases

@@ -8,7 +8,7 @@
 #include "support/violation.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::page_cases {
 
 // page     0..15     16       17..19          20       21..
 // is       a chunk   in use   reserved        LRU      free
@@ -74,4 +74,4 @@ TEST_CASE("to_string of a page says what it is", "[page]") {
   CHECK(fmt::format("{:.>20}", zone.page(Pfn{1})) == ".....page 1: count 0");
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::page_cases

@@ -3,7 +3,7 @@
 #include "support/catch.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::pageblock_flags_cases {
 
 using Flags = PageblockFlags<TinyConfig>;
 
@@ -73,4 +73,4 @@ TEST_CASE("PageblockFlags compares start and types", "[pageblock_flags]") {
   CHECK(flags == Flags{Pfn{0}, 32});
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::pageblock_flags_cases

@@ -3,7 +3,7 @@
 #include "support/catch.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::pcp_cases {
 namespace {
 
 Pfns contents(const PcpList& list) {
@@ -87,4 +87,4 @@ TEST_CASE("zone_batchsize is about a 4096th of a zone, a power of two less one, 
   STATIC_REQUIRE(zone_batchsize(std::uint64_t{1} << 32) == 31);
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::pcp_cases

@@ -11,7 +11,7 @@
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::pcp_v6_1_cases {
 namespace {
 
 using enum MigrateType;
@@ -131,4 +131,4 @@ TEST_CASE("v6.1 keeps the other lists when a huge page is freed behind single pa
   CHECK(verify(zone).empty());
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::pcp_v6_1_cases

@@ -7,7 +7,7 @@
 #include "support/tiny_zones.hpp"
 #include "support/violation.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::split_page_cases {
 
 namespace {
 
@@ -122,4 +122,4 @@ TEST_CASE("split_free_page leaves the type of a block of two pages when it takes
   CHECK(get_pageblock_migratetype(zone, Pfn{2}) == MigrateType::movable);
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::split_page_cases

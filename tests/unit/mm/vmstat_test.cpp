@@ -2,7 +2,7 @@
 
 #include "support/catch.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::vmstat_cases {
 
 TEST_CASE("ZoneCounter adds, and may go below zero", "[vmstat]") {
   ZoneCounter counter;
@@ -23,4 +23,4 @@ TEST_CASE("ZoneCounter is a regular value", "[vmstat]") {
   CHECK(a == b);
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::vmstat_cases

@@ -7,7 +7,7 @@
 #include "support/violation.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::watermark_cases {
 namespace {
 
 bool ok_for(const TinyZone& zone, unsigned order, std::uint64_t mark, std::size_t classzone_idx = 0,
@@ -128,4 +128,4 @@ TEST_CASE("watermarks and reserves too large for any zone are never met", "[wate
   CHECK(split_free_page(zone, Pfn{0}) == 0);
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::watermark_cases

@@ -8,7 +8,7 @@
 #include "support/v6_1_zones.hpp"
 #include "support/violation.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::watermark_v6_1_cases {
 namespace {
 
 bool ok_for(const TinyV6_1Zone& zone, unsigned order, std::uint64_t mark, unsigned flags = 0) {
@@ -139,4 +139,4 @@ TEST_CASE("zone_watermark_ok of v6.1 reports an order or a zone index that does 
   CHECK_VIOLATION_IN(zone, zone_watermark_ok(zone, Order{0}, 0, 4, 0), "no such zone index");
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::watermark_v6_1_cases

@@ -8,7 +8,7 @@
 
 #include "support/catch.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::zeroed_array_cases {
 
 using Array = detail::ZeroedArray<std::uint32_t>;
 
@@ -84,4 +84,4 @@ TEST_CASE("copy takes a part of an array", "[zeroed_array]") {
   }
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::zeroed_array_cases

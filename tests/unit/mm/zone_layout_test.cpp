@@ -8,7 +8,7 @@
 #include "support/violation.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::zone_layout_cases {
 namespace {
 
 using enum MigrateType;
@@ -262,4 +262,4 @@ TEST_CASE("Zone reports a layout with a migratetype that is none", "[zone_layout
       "no such migratetype");
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::zone_layout_cases

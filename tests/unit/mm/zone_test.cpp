@@ -19,7 +19,7 @@
 #include "support/violation.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::zone_cases {
 namespace {
 
 using enum MigrateType;
@@ -363,4 +363,4 @@ TEST_CASE("nr_free, free_list and pcp_lock report what the zone does not have", 
   CHECK_VIOLATION(zone.pcp_lock(Cpu{99}), "no such CPU");
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::zone_cases

@@ -8,7 +8,7 @@
 #include "support/tiny_zones.hpp"
 #include "support/zones.hpp"
 
-namespace pageblock::test {
+namespace pageblock::test::operation_cases {
 
 using enum MigrateType;
 
@@ -59,4 +59,4 @@ TEST_CASE("to_code and perform know every call", "[operation]") {
   }
 }
 
-}  // namespace pageblock::test
+}  // namespace pageblock::test::operation_cases
