@@ -20,7 +20,7 @@ namespace pageblock {
 using IsolateNotifier = NotifierBlock<MemoryIsolateNotify>;
 
 /// Adds @p notifier to the zone's chain, behind those of higher or equal priority. The zone does
-/// not own its context. Throws std::bad_alloc.
+/// not own its context. v6.1 has no notifiers, and asks none. Throws std::bad_alloc.
 /// Requires: a function; not called from a callback of the chain.
 /// Locking:  takes zone.lock.
 template <ZoneConfig Config>

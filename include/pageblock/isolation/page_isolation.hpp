@@ -123,7 +123,8 @@ Status start_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
 /// Requires: in v3.6 both pfns are multiples of the pageblock size; the kernel has @p type; no more
 ///           blocks of the range are isolated than are counted.
 /// Returns:  ok.
-/// Locking:  takes zone.lock once per isolated block.
+/// Locking:  takes zone.lock once per isolated block, and before that once where fewer blocks are
+///           counted than the range has.
 template <ZoneConfig Config>
 Status undo_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, MigrateType type) {
   if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) {
