@@ -349,7 +349,7 @@ class FreeLists {
   }
 
   // Takes the first chunk of a list off it; in later kernels its private becomes the list's type.
-  // No list of an order below least is meant, which the compiler may know where it does not know order.
+  // order is not below least, which the compiler may know where it does not know order.
   [[gnu::always_inline]] inline void pop_head(Map& map, Order order, MigrateType type,
                                               Order least = Order{0}) {
     List& from = list_of(order, type);

@@ -108,7 +108,7 @@ TEST_CASE("v6.1 refills lists of chunks that are larger than a pageblock", "[ref
   CHECK(verify(zone).empty());
 }
 
-TEST_CASE("v6.1 takes both huge pages of a chunk at once", "[refill][v6_1]") {
+TEST_CASE("v6.1 refills with both huge pages of a chunk, and marks both", "[refill][v6_1]") {
   Zone<SmallV6_1Config> zone{pages(128)};
   zone.set_pageset(16, 200);
   const auto page = alloc_pages(zone, cpu0, Order{5}, movable);
