@@ -1,7 +1,9 @@
 # Holds the headers to the one direction that the architecture draws: a picture that nothing checks is soon wrong.
 #
-#   base <- mm <- isolation <- clients <- lab     (lab and io do not know each other;
-#                                      <- io       the umbrella takes in base to clients)
+#   base <- mm <- isolation <- clients <- lab     (the umbrella takes in base to clients)
+#                                      <- io/text <- io/trace <- io/recording
+#                                                 <- io/snapshot
+#                                                 <- io/picture, which alone sees all of io, and lab
 #
 #   cmake [-DROOT=<tree>] -P check_layers.cmake   checks <tree>/include/pageblock
 #
@@ -20,7 +22,11 @@ set(mm_may_include base mm)
 set(isolation_may_include base mm isolation)
 set(clients_may_include base mm isolation clients)
 set(lab_may_include ${clients_may_include} lab)
-set(io_may_include ${clients_may_include} io)
+set(io/text_may_include ${clients_may_include} io/text)
+set(io/trace_may_include ${io/text_may_include} io/trace)
+set(io/recording_may_include ${io/trace_may_include} io/recording)
+set(io/snapshot_may_include ${io/text_may_include} io/snapshot)
+set(io/picture_may_include ${io/recording_may_include} io/snapshot io/picture lab)
 set(umbrella_may_include ${clients_may_include})
 
 function(offence header line text)
@@ -32,7 +38,7 @@ endfunction()
 function(find_folder header)
   if(header STREQUAL "pageblock.hpp")
     set(folder umbrella PARENT_SCOPE)
-  elseif(header MATCHES "^(base|mm|isolation|clients|lab|io)/[a-z0-9_]+\\.hpp$")
+  elseif(header MATCHES "^(base|mm|isolation|clients|lab|io/(text|trace|snapshot|recording|picture))/[a-z0-9_]+\\.hpp$")
     set(folder ${CMAKE_MATCH_1} PARENT_SCOPE)
   else()
     set(folder "" PARENT_SCOPE)
@@ -43,7 +49,7 @@ function(check_include header folder line target)
   if(NOT target MATCHES "^\"|pageblock/")
     return()  # a header of the system or of another library
   endif()
-  if(NOT target MATCHES "^\"pageblock/([a-z_]+)/([a-z0-9_]+\\.hpp)\"")
+  if(NOT target MATCHES "^\"pageblock/([a-z_]+|io/[a-z_]+)/([a-z0-9_]+\\.hpp)\"")
     offence(${header} ${line} "write #include \"pageblock/<folder>/<file>.hpp\", not ${target}")
     return()
   endif()

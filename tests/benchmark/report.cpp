@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "pageblock/io/json.hpp"
+#include "pageblock/io/text/json.hpp"
 
 #include "this_build.hpp"
 

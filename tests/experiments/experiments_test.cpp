@@ -1,5 +1,5 @@
 /// The experiments that tell kernel versions apart, each with what both versions must make of it.
-#include "support/experiments.hpp"
+#include "kernel_versions/experiments.hpp"
 
 #include <algorithm>
 #include <string>

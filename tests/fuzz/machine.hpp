@@ -18,7 +18,7 @@
 #include <string>
 #include <string_view>
 
-#include "pageblock/io/snapshot.hpp"
+#include "pageblock/io/snapshot/snapshot.hpp"
 
 namespace pageblock::test {
 

@@ -4,17 +4,17 @@
 #include <cstdint>
 #include <string>
 
-#include "pageblock/io/exact_state_reader.hpp"
-#include "pageblock/io/ftrace_events.hpp"
-#include "pageblock/io/ftrace_reader.hpp"
-#include "pageblock/io/ftrace_writer.hpp"
-#include "pageblock/io/page_runs.hpp"
-#include "pageblock/io/recording.hpp"
+#include "pageblock/io/recording/exact_state_reader.hpp"
+#include "pageblock/io/recording/page_runs.hpp"
+#include "pageblock/io/recording/recording.hpp"
+#include "pageblock/io/trace/ftrace_events.hpp"
+#include "pageblock/io/trace/ftrace_reader.hpp"
+#include "pageblock/io/trace/ftrace_writer.hpp"
 
 #include "fuzz/json.hpp"
 #include "fuzz/target.hpp"
-#include "support/replay_report.hpp"
-#include "support/replay_run.hpp"
+#include "replay/report.hpp"
+#include "replay/run.hpp"
 
 namespace pageblock::test {
 

@@ -21,7 +21,12 @@ function(write_good_tree)
   write_header(clients/cma.hpp "#pragma once" "#include \"pageblock/isolation/page_isolation.hpp\"")
   write_header(lab/verify.hpp "#pragma once" "#include \"pageblock/clients/cma.hpp\"")
   write_header(lab/explore.hpp "#pragma once" "#include \"pageblock/lab/verify.hpp\"")
-  write_header(io/report.hpp "#pragma once" "#include \"pageblock/clients/cma.hpp\"")
+  write_header(io/text/report.hpp "#pragma once" "#include \"pageblock/clients/cma.hpp\"")
+  write_header(io/trace/line.hpp "#pragma once" "#include \"pageblock/io/text/report.hpp\"")
+  write_header(io/snapshot/snapshot.hpp "#pragma once" "#include \"pageblock/io/text/report.hpp\"")
+  write_header(io/recording/state.hpp "#pragma once" "#include \"pageblock/io/trace/line.hpp\"")
+  write_header(io/picture/map.hpp "#pragma once" "#include \"pageblock/io/snapshot/snapshot.hpp\""
+               "#include \"pageblock/io/recording/state.hpp\"" "#include \"pageblock/lab/verify.hpp\"")
   write_header(pageblock.hpp "#pragma once" "#include \"pageblock/clients/cma.hpp\"")
 endfunction()
 
@@ -58,11 +63,19 @@ expect_offence(isolation/page_isolation.hpp "#include \"pageblock/clients/cma.hp
                "isolation/page_isolation.hpp:2: isolation must not include")
 expect_offence(clients/cma.hpp "#include \"pageblock/lab/verify.hpp\""
                "clients/cma.hpp:2: clients must not include")
-expect_offence(io/report.hpp "#include \"pageblock/lab/verify.hpp\""
-               "io/report.hpp:2: io must not include")
-expect_offence(lab/verify.hpp "#include \"pageblock/io/report.hpp\""
+expect_offence(io/text/report.hpp "#include \"pageblock/lab/verify.hpp\""
+               "io/text/report.hpp:2: io/text must not include")
+expect_offence(io/text/report.hpp "#include \"pageblock/io/trace/line.hpp\""
+               "io/text/report.hpp:2: io/text must not include")
+expect_offence(io/trace/line.hpp "#include \"pageblock/io/recording/state.hpp\""
+               "io/trace/line.hpp:2: io/trace must not include")
+expect_offence(io/snapshot/snapshot.hpp "#include \"pageblock/io/trace/line.hpp\""
+               "io/snapshot/snapshot.hpp:2: io/snapshot must not include")
+expect_offence(io/recording/state.hpp "#include \"pageblock/io/snapshot/snapshot.hpp\""
+               "io/recording/state.hpp:2: io/recording must not include")
+expect_offence(lab/verify.hpp "#include \"pageblock/io/text/report.hpp\""
                "lab/verify.hpp:2: lab must not include")
-expect_offence(pageblock.hpp "#include \"pageblock/io/report.hpp\""
+expect_offence(pageblock.hpp "#include \"pageblock/io/text/report.hpp\""
                "pageblock.hpp:2: umbrella must not include")
 
 # In a circle.
@@ -80,6 +93,7 @@ expect_offence(mm/zone.hpp "#include \"pageblock/base/gone.hpp\""
                "mm/zone.hpp:2: there is no base/gone.hpp")
 expect_offence(util/misc.hpp "" "util/misc.hpp:1: the architecture has no place")
 expect_offence(mm/detail/zone.hpp "" "mm/detail/zone.hpp:1: the architecture has no place")
+expect_offence(io/report.hpp "" "io/report.hpp:1: the architecture has no place")
 
 # The preprocessor, and length.
 foreach(directive if ifdef ifndef define undef)

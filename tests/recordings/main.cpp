@@ -11,15 +11,15 @@
 
 #include <fmt/format.h>
 
-#include "pageblock/io/exact_state_reader.hpp"
-#include "pageblock/io/ftrace_reader.hpp"
-#include "pageblock/io/ftrace_writer.hpp"
-#include "pageblock/io/page_runs.hpp"
-#include "pageblock/io/parse_error.hpp"
-#include "pageblock/io/recording.hpp"
+#include "pageblock/io/recording/exact_state_reader.hpp"
+#include "pageblock/io/recording/page_runs.hpp"
+#include "pageblock/io/recording/recording.hpp"
+#include "pageblock/io/text/parse_error.hpp"
+#include "pageblock/io/trace/ftrace_reader.hpp"
+#include "pageblock/io/trace/ftrace_writer.hpp"
 
+#include "common/read_file.hpp"
 #include "recordings/ownership.hpp"
-#include "support/read_file.hpp"
 
 namespace {
 

@@ -11,9 +11,9 @@
 #include <fmt/format.h>
 
 #include "pageblock/base/pfn.hpp"
-#include "pageblock/io/exact_state.hpp"
-#include "pageblock/io/ftrace.hpp"
-#include "pageblock/io/ftrace_reader.hpp"
+#include "pageblock/io/recording/exact_state.hpp"
+#include "pageblock/io/trace/ftrace.hpp"
+#include "pageblock/io/trace/ftrace_reader.hpp"
 
 namespace recordings {
 

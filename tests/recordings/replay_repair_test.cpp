@@ -1,10 +1,9 @@
-#include "support/replay_repair.hpp"
-
 #include <optional>
 #include <vector>
 
 #include "pageblock/pageblock.hpp"
 
+#include "replay/repair.hpp"
 #include "support/catch.hpp"
 
 using namespace pageblock;

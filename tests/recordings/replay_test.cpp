@@ -9,13 +9,13 @@
 #include <utility>
 #include <vector>
 
-#include "pageblock/io/parse_error.hpp"
+#include "pageblock/io/text/parse_error.hpp"
 
+#include "common/read_file.hpp"
+#include "replay/report.hpp"
+#include "replay/run.hpp"
 #include "support/catch.hpp"
 #include "support/fault.hpp"
-#include "support/read_file.hpp"
-#include "support/replay_report.hpp"
-#include "support/replay_run.hpp"
 
 using namespace pageblock;
 using example::replay_recording;

@@ -4,7 +4,7 @@
 #include <concepts>
 #include <string>
 
-#include "pageblock/io/parse_error.hpp"
+#include "pageblock/io/text/parse_error.hpp"
 
 namespace pageblock::test {
 

@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "pageblock/io/trace_decoder.hpp"
+#include "pageblock/io/trace/trace_decoder.hpp"
 
 #include "support/catch.hpp"
 

@@ -1,0 +1,87 @@
+#include "common/snapshot_files.hpp"
+
+#include <optional>
+#include <string>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "pageblock/io/text/parse_error.hpp"
+
+#include "common/read_file.hpp"
+
+namespace example {
+namespace {
+
+namespace fs = std::filesystem;
+using pageblock::InputFile;
+using pageblock::ParseError;
+using pageblock::SnapshotFiles;
+
+std::string first_line_of(const fs::path& path) {
+  const std::string content = read_file(path).content;
+  return content.substr(0, content.find('\n'));
+}
+
+// Writes down the folder of the memory blocks as the text that recordings have.
+std::optional<InputFile> read_live_memory_blocks() {
+  const fs::path folder = "/sys/devices/system/memory";
+  if (!fs::exists(folder / "block_size_bytes")) return std::nullopt;
+  InputFile list{folder.string(), {}};
+  list.content = fmt::format("block_size_bytes {}\n", first_line_of(folder / "block_size_bytes"));
+  for (const fs::directory_entry& entry : fs::directory_iterator{folder}) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("memory") || !fs::exists(entry.path() / "phys_index")) continue;
+    list.content +=
+        fmt::format("{} state={} phys_index={}\n", name, first_line_of(entry.path() / "state"),
+                    first_line_of(entry.path() / "phys_index"));
+  }
+  return list;
+}
+
+std::optional<InputFile> read_if_there(const fs::path& path) {
+  if (!fs::exists(path)) return std::nullopt;
+  return read_file(path);
+}
+
+}  // namespace
+
+fs::path snapshot_folder(const fs::path& folder) {
+  std::error_code error;
+  const bool is_recording = fs::is_regular_file(folder / "meta.json", error) &&
+                            fs::is_directory(folder / "before", error);
+  return is_recording ? folder / "before" : folder;
+}
+
+SnapshotFiles read_folder(const fs::path& folder) {
+  demand_folder(folder);
+  SnapshotFiles files;
+  files.zoneinfo = demand_one_of(folder, "zoneinfo");
+  files.kpageflags = demand_one_of(folder, "kpageflags");
+  files.kpagecount = demand_one_of(folder, "kpagecount");
+  files.buddyinfo = read_one_of(folder, "buddyinfo");
+  files.pagetypeinfo = read_one_of(folder, "pagetypeinfo");
+  files.memory_blocks = read_one_of(folder, "memory_blocks");
+  files.iomem = read_one_of(folder, "iomem");
+  return files;
+}
+
+SnapshotFiles read_live() {
+  constexpr long page_size = 4096;
+  if (const long size = sysconf(_SC_PAGESIZE); size != page_size) {
+    throw ParseError{fmt::format("this machine has pages of {} bytes, not {}", size, page_size)};
+  }
+  // The counts of free pages come right behind the flags that they are compared with.
+  SnapshotFiles files;
+  files.kpageflags = read_file("/proc/kpageflags");
+  files.zoneinfo = read_file("/proc/zoneinfo");
+  files.buddyinfo = read_if_there("/proc/buddyinfo");
+  files.kpagecount = read_file("/proc/kpagecount");
+  files.pagetypeinfo = read_if_there("/proc/pagetypeinfo");
+  files.memory_blocks = read_live_memory_blocks();
+  files.iomem = read_if_there("/proc/iomem");
+  return files;
+}
+
+}  // namespace example

@@ -1,0 +1,114 @@
+/// Makes the model decide about stolen pageblocks as the kernel did.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "pageblock/io/trace/trace_operations.hpp"
+#include "pageblock/pageblock.hpp"
+
+#include "replay/machine.hpp"
+
+namespace example {
+
+/// Whether a stolen pageblock is claimed depends on how many of its pages are on an LRU list at that
+/// moment, which no event says. Where the pages that are known to be movable would give another
+/// decision than the trace shows, others count as movable while the request is served. Chunks of a
+/// block and more are claimed whatever is in them.
+class ClaimsAsRecorded {
+ public:
+  ClaimsAsRecorded(ReplayZone& zone, pageblock::MigrateType start,
+                   const std::vector<pageblock::recorded::Steal>& steals)
+      : zone_{zone} {
+    using namespace pageblock;
+    for (const recorded::Steal& steal : steals) {
+      const PageBits head = zone.memmap().bits(steal.pfn);
+      if (head.has(PageBits::buddy) && head.order() >= ReplayZone::pageblock_order) continue;
+      const MigrateType old = zone.pageblock_flags().get(steal.pfn);
+      const Block block = look(steal.pfn);
+      const bool movable_helps = start == MigrateType::movable;
+      if (!movable_helps && old != MigrateType::movable) continue;  // free pages alone decide
+      const bool agrees = decides(block, start) == steal.claimed;
+      agree_.push_back(agrees);
+      if (!agrees) mark(steal.pfn, movable_helps == steal.claimed);
+    }
+  }
+  ClaimsAsRecorded(const ClaimsAsRecorded&) = delete;
+  ClaimsAsRecorded& operator=(const ClaimsAsRecorded&) = delete;
+  ~ClaimsAsRecorded() {
+    using namespace pageblock;
+    // What the request got is no longer as it was marked, and no page of these is on an LRU.
+    for (auto i = marked_.rbegin(); i != marked_.rend(); ++i) {
+      const PageBits now = zone_.memmap().bits(i->first);
+      if (now == i->second.with(as_movable) || now == i->second.without(PageBits::lru)) {
+        zone_.memmap().set_bits(i->first, i->second);
+      }
+    }
+  }
+
+  /// Returns for each steal whose decision is open whether the known pages gave it.
+  [[nodiscard]] const std::vector<bool>& agree() const { return agree_; }
+
+ private:
+  static constexpr unsigned as_movable = pageblock::PageBits::in_use | pageblock::PageBits::lru;
+
+  struct Block {
+    std::uint64_t free = 0;
+    std::uint64_t movable = 0;
+  };
+
+  // Visits the pages of a block that are in no free chunk, and returns how many pages are in one.
+  template <typename Visitor>
+  std::uint64_t for_each_used(pageblock::Pfn pfn, Visitor visit) {
+    using namespace pageblock;
+    const Pfn start = std::max(pfn.align_down(ReplayZone::pageblock_order), zone_.start_pfn());
+    const Pfn end =
+        std::min(pfn.align_down(ReplayZone::pageblock_order) + ReplayZone::pageblock_nr_pages,
+                 zone_.end_pfn());
+    std::uint64_t free = 0;
+    for (Pfn page = start; page < end;) {
+      const PageBits bits = zone_.memmap().bits(page);
+      if (bits.has(PageBits::buddy)) {
+        free += bits.order().nr_pages();
+        page += bits.order().nr_pages();
+      } else {
+        visit(page, bits);
+        ++page;
+      }
+    }
+    return free;
+  }
+
+  [[nodiscard]] Block look(pageblock::Pfn pfn) {
+    Block block;
+    block.free = for_each_used(pfn, [&](pageblock::Pfn, pageblock::PageBits bits) {
+      if (bits.has(pageblock::PageBits::lru)) ++block.movable;
+    });
+    return block;
+  }
+
+  [[nodiscard]] static bool decides(const Block& block, pageblock::MigrateType start) {
+    const std::uint64_t alike = start == pageblock::MigrateType::movable
+                                    ? block.movable
+                                    : ReplayZone::pageblock_nr_pages - block.free - block.movable;
+    return block.free + alike >= ReplayZone::pageblock_nr_pages / 2;
+  }
+
+  void mark(pageblock::Pfn pfn, bool movable) {
+    using pageblock::PageBits;
+    for_each_used(pfn, [&](pageblock::Pfn page, PageBits bits) {
+      marked_.emplace_back(page, bits);
+      zone_.memmap().set_bits(page, movable ? bits.with(as_movable) : bits.without(PageBits::lru));
+    });
+  }
+
+  ReplayZone& zone_;
+  std::vector<bool> agree_;
+  std::vector<std::pair<pageblock::Pfn, pageblock::PageBits>> marked_;
+};
+
+}  // namespace example

@@ -1,0 +1,149 @@
+/// Replays the requests and frees of a trace in a zone that is nothing like the recorded machine.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "pageblock/io/text/parse_error.hpp"
+#include "pageblock/io/trace/trace_operations.hpp"
+#include "pageblock/pageblock.hpp"
+
+#include "replay/allocator.hpp"
+#include "replay/machine.hpp"
+#include "replay/repair.hpp"
+#include "replay/result.hpp"
+
+namespace example {
+
+/// A zone in which all is free, and the pages that a trace's own became.
+class PlainReplay {
+ public:
+  PlainReplay(std::uint64_t nr_pages, unsigned nr_cpus, ReplayResult& result)
+      : zone_{pageblock::ZoneLayout{.spanned_pages = nr_pages, .nr_cpus = nr_cpus}},
+        result_{result} {
+    result_.plain.emplace();
+  }
+
+  void apply(const pageblock::recorded::Operation& operation) {
+    using namespace pageblock::recorded;
+    cpu_ = operation.cpu;
+    if (const auto* request = std::get_if<Allocation>(&operation.what)) {
+      if (request->pfn) allocate(*request);
+    } else if (const auto* free = std::get_if<Free>(&operation.what)) {
+      give_back(*free);
+    } else {
+      return;
+    }
+    ++result_.nr_operations;
+  }
+
+  /// Says how the memory looks at the end.
+  void finish() {
+    using namespace pageblock;
+    PlainResult& plain = *result_.plain;
+    plain.nr_steals = zone_.tracer().steals.size();
+    for (const recorded::Steal& steal : zone_.tracer().steals) {
+      if (steal.claimed) ++plain.nr_claims;
+    }
+    for (Order order{0}; order <= ReplayZone::top_order; ++order) {
+      plain.free_chunks.push_back(zone_.nr_free(order));
+    }
+    plain.nr_free_pages = static_cast<std::uint64_t>(zone_.nr_free_pages());
+    for (std::size_t block = 0; block < zone_.pageblock_flags().size(); ++block) {
+      ++plain.blocks[zone_.pageblock_flags()[block]];
+    }
+  }
+
+ private:
+  using Pfn = pageblock::Pfn;
+  using Order = pageblock::Order;
+
+  // What a chunk of the trace, at the key, is here.
+  struct Chunk {
+    Pfn pfn;
+    Order order;
+  };
+  using Chunks = std::map<Pfn, Chunk>;
+
+  void allocate(const pageblock::recorded::Allocation& request) {
+    const auto type = ReplayConfig::semantics.type_of(request.migratetype);
+    if (!type || !pageblock::is_pcp_type(*type) || request.order > ReplayZone::top_order) {
+      throw pageblock::ParseError{fmt::format("no request is of order {} and migratetype {}",
+                                              request.order, request.migratetype)};
+    }
+    forget(*request.pfn, request.order);
+    const auto page = alloc_pages(zone_, cpu_, request.order, *type, request.alloc_flags);
+    zone_.tracer().refilled.clear();
+    ++result_.plain->nr_requests;
+    if (page) {
+      mark_in_use(zone_, page->pfn(), request.order, allocator::looks_movable(request));
+      chunks_[*request.pfn] = {page->pfn(), request.order};
+    } else {
+      ++result_.plain->nr_refused;
+    }
+  }
+
+  // What is requested now was given back where no event shows it.
+  void forget(Pfn pfn, Order order) {
+    auto known = chunk_with(pfn);
+    if (known == chunks_.end()) known = chunks_.lower_bound(pfn);
+    while (known != chunks_.end() && known->first < pfn + order.nr_pages()) {
+      ++result_.plain->nr_unseen_frees;
+      free_chunk(known->second.pfn, known->second.order);
+      known = chunks_.erase(known);
+    }
+  }
+
+  // Returns the chunk of the trace that holds a page.
+  [[nodiscard]] Chunks::iterator chunk_with(Pfn pfn) {
+    auto behind = chunks_.upper_bound(pfn);
+    if (behind == chunks_.begin()) return chunks_.end();
+    const auto chunk = std::prev(behind);
+    return pfn < chunk->first + chunk->second.order.nr_pages() ? chunk : chunks_.end();
+  }
+
+  void give_back(const pageblock::recorded::Free& free) {
+    if (free.order > ReplayZone::top_order) {
+      throw pageblock::ParseError{fmt::format("no chunk has order {}", free.order)};
+    }
+    ++result_.plain->nr_frees;
+    const auto found = chunk_with(free.pfn);
+    if (found == chunks_.end()) {
+      ++result_.plain->nr_unknown_frees;
+      return;
+    }
+    const auto [start, chunk] = *found;
+    chunks_.erase(found);
+    if (start == free.pfn && chunk.order == free.order) return free_chunk(chunk.pfn, chunk.order);
+    // It was split: the pages outside of what is freed stay, one by one.
+    if (chunk.order != Order{0}) pageblock::split_page(zone_, chunk.pfn, chunk.order);
+    for (std::uint64_t i = 0; i < chunk.order.nr_pages(); ++i) {
+      const Pfn page = start + i;
+      if (free.pfn <= page && page < free.pfn + free.order.nr_pages()) {
+        free_chunk(chunk.pfn + i, Order{0});
+      } else {
+        chunks_[page] = {chunk.pfn + i, Order{0}};
+      }
+    }
+  }
+
+  void free_chunk(Pfn pfn, Order order) {
+    mark_in_use(zone_, pfn, order, false);  // it is on no LRU list any more
+    static_cast<void>(free_pages(zone_, cpu_, pfn, order));
+    zone_.tracer().drained.clear();
+  }
+
+  ReplayZone zone_;
+  ReplayResult& result_;
+  Chunks chunks_;
+  pageblock::Cpu cpu_;
+};
+
+}  // namespace example

@@ -1,0 +1,399 @@
+#include "replay/report.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "pageblock/io/text/json.hpp"
+
+namespace example {
+namespace {
+
+using namespace pageblock;
+
+std::string errno_text(std::int64_t ret) {
+  switch (ret) {
+    case 0:
+      return "done";
+    case -4:
+      return "EINTR";
+    case -12:
+      return "ENOMEM";
+    case -16:
+      return "EBUSY";
+    case -22:
+      return "EINVAL";
+    default:
+      return fmt::format("{}", ret);
+  }
+}
+
+std::string page_text(const std::optional<Pfn>& pfn) {
+  return pfn ? fmt::format("{:#x}", *pfn) : "none";
+}
+
+/// "63 Isolate, 1 Movable".
+std::string types_text(const std::vector<MigrateType>& types) {
+  std::string text;
+  for (std::size_t i = 0; i < nr_migratetypes; ++i) {
+    const auto type = static_cast<MigrateType>(i);
+    if (const auto nr = std::ranges::count(types, type); nr != 0) {
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", nr, type);
+    }
+  }
+  return text;
+}
+
+/// Attempts to take memory offline that came to an end, and those whose answer was foreseen.
+Score forecasts_of(const std::vector<Attempt>& attempts) {
+  Score score;
+  for (const Attempt& attempt : attempts) {
+    if (attempt.forecast && attempt.ret) score.count(attempt.forecast == attempt.ret);
+  }
+  return score;
+}
+
+class TextReport {
+ public:
+  explicit TextReport(const ReplayReport& report) : report_{report}, result_{report.result} {}
+
+  std::string write() {
+    line("replay: {}", report_.source);
+    line("{}", report_.machine);
+    if (report_.until) line("Up to line {} of the trace.", *report_.until);
+    write_events();
+    if (result_.plain) {
+      write_plain(*result_.plain);
+    } else {
+      write_scores();
+      write_miss();
+      write_zone_miss();
+      write_differences();
+      write_attempts();
+      write_taken();
+      write_open_zones();
+    }
+    line("");
+    line("{} operations in {:.3f} s, {:.2f} million a second; reading took {:.3f} s.",
+         result_.nr_operations, report_.replaying,
+         static_cast<double>(report_.operations_per_second()) / 1e6, report_.reading);
+    if (!result_.plain) {
+      line(report_.agrees() ? "All that was predicted came true."
+                            : "Not all that was predicted came true.");
+    }
+    return text_;
+  }
+
+ private:
+  template <typename... Args>
+  void line(fmt::format_string<Args...> format, Args&&... args) {
+    fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
+    text_ += '\n';
+  }
+  void line(std::string_view text) {
+    text_ += text;
+    text_ += '\n';
+  }
+
+  void write_events() {
+    line("\nEvents");
+    for (const auto& [name, count] : result_.events) line("{:>10} {}", count, name);
+  }
+
+  void write_score(std::string_view what, const Score& score) {
+    const double percent = score.total == 0 ? 100.0
+                                            : 100.0 * static_cast<double>(score.right) /
+                                                  static_cast<double>(score.total);
+    line("  {:<44}{:>9} of {:>9} {:7.2f} %", what, score.right, score.total, percent);
+  }
+
+  void write_scores() {
+    line("\nPredicted exactly");
+    write_score("pages handed out", result_.allocations);
+    write_score("zones of requests, not judged", result_.zones);
+    const std::string_view judged = report_.judges_lists ? "in order" : "not judged";
+    write_score(fmt::format("pages to per-CPU lists, {}", judged), result_.refills);
+    write_score(fmt::format("pages from per-CPU lists, {}", judged), result_.drained);
+    write_score("claims of stolen blocks, where users decide", result_.claims);
+    write_score("pageblocks that can be isolated or not", result_.isolated);
+    write_score("tests of isolated ranges", result_.tested);
+    if (!result_.differences) return;
+    write_score("types of pageblocks at T1", result_.block_types);
+    write_score(report_.judges_lists ? "counters at T1" : "counters at T1, not judged",
+                result_.counters);
+  }
+
+  void write_miss() {
+    if (!result_.first) return;
+    const Misprediction& miss = *result_.first;
+    line("\nFirst misprediction: line {}, {}:", miss.line, miss.what);
+    line("  predicted {}, the kernel took {}. Then there was:", page_text(miss.predicted),
+         page_text(miss.observed));
+    for (const std::string& list : miss.lists) line("    {}", list);
+  }
+
+  void write_zone_miss() {
+    if (!result_.first_zone) return;
+    const ZoneMisprediction& miss = *result_.first_zone;
+    line("\nFirst misprediction of a zone: line {}, {}:", miss.line, miss.what);
+    line("  predicted {}, the kernel took {}. Then there was:", miss.predicted, miss.observed);
+    for (const std::string& zone : miss.zones) line("    {}", zone);
+  }
+
+  void write_open_zones() {
+    if (result_.open_zones.empty()) return;
+    line("\nZones of requests that are not predicted, because of");
+    for (const auto& [why, count] : result_.open_zones) line("{:>10} {}", count, why);
+  }
+
+  void write_differences() {
+    if (!result_.differences) return;
+    if (result_.differences->empty()) return line("\nAt T1 no list differs.");
+    line("\nAt T1 {} lists differ:", result_.differences->size());
+    for (const ListDifference& of : *result_.differences) {
+      line("  {} {}: {} entries instead of {}, from entry {} on {} instead of {}", of.zone, of.list,
+           of.actual_size, of.expected_size, of.position, page_text(of.actual),
+           page_text(of.expected));
+    }
+  }
+
+  void write_attempts() {
+    if (result_.attempts.empty()) return;
+    const auto agree = std::ranges::count_if(result_.attempts, &Attempt::agrees);
+    line("\nAttempts to isolate: {} of {} as predicted", agree, result_.attempts.size());
+    const Score forecasts = forecasts_of(result_.attempts);
+    if (forecasts.total != 0) {
+      line("Forecasts of how an attempt ends, when it began: {} of {} agree", forecasts.right,
+           forecasts.total);
+    }
+    for (const Attempt& attempt : result_.attempts) {
+      line("  {:#x} {}: {}{}", PfnRange{attempt.range}, attempt.what,
+           attempt.ret ? errno_text(*attempt.ret) : "not over", attempt.agrees() ? "" : "  WRONG");
+      if (attempt.forecast && attempt.ret && attempt.forecast != attempt.ret) {
+        line("    forecast when it began: {}", errno_text(*attempt.forecast));
+      }
+      if (!attempt.isolate_ret) {
+        line("    predicted: {}",
+             attempt.predicted ? "it can be tried" : "holes, or several zones");
+        continue;
+      }
+      line("    predicted: {} blocks isolated{}; at the end {}", attempt.predicted_blocks,
+           attempt.predicted
+               ? ""
+               : fmt::format(", then page {} refuses", page_text(attempt.predicted_page)),
+           types_text(attempt.predicted_types));
+      line("    kernel:    {} blocks isolated{}; at the end {}", attempt.blocks,
+           *attempt.isolate_ret == 0
+               ? ""
+               : fmt::format(", then {} refuses",
+                             attempt.page ? "page " + page_text(attempt.page) : "one"),
+           types_text(attempt.types));
+    }
+  }
+
+  void write_taken() {
+    line("\nTaken from the trace, not predicted");
+    for (const auto& [what, count] : result_.taken) line("{:>10} {}", count, what);
+  }
+
+  void write_plain(const PlainResult& plain) {
+    line("\nRequests");
+    line("{:>10} requests, {} of them found no memory", plain.nr_requests, plain.nr_refused);
+    line("{:>10} frees, {} of them of pages that no request got here", plain.nr_frees,
+         plain.nr_unknown_frees);
+    line("{:>10} pages were requested again without a free in the trace", plain.nr_unseen_frees);
+    line("{:>10} times memory of another type was taken, {} times with its pageblock",
+         plain.nr_steals, plain.nr_claims);
+    line("\nFree at the end: {} pages, by order:", plain.nr_free_pages);
+    std::string orders = " ";
+    for (const std::uint64_t chunks : plain.free_chunks) orders += fmt::format(" {}", chunks);
+    line("{}", orders);
+    line("Pageblocks:");
+    for (const auto& [type, count] : plain.blocks) line("{:>10} {}", count, type);
+  }
+
+  const ReplayReport& report_;
+  const ReplayResult& result_;
+  std::string text_;
+};
+
+void write_score(JsonWriter& json, std::string_view key, const Score& score) {
+  json.key(key).begin_object().member("right", score.right).member("total", score.total).end();
+}
+
+void write_pfn(JsonWriter& json, std::string_view key, const std::optional<Pfn>& pfn) {
+  json.key(key);
+  if (pfn) {
+    json.value(pfn->value());
+  } else {
+    json.null();
+  }
+}
+
+void write_types(JsonWriter& json, std::string_view key, const std::vector<MigrateType>& types) {
+  json.key(key).begin_object();
+  for (std::size_t i = 0; i < nr_migratetypes; ++i) {
+    const auto type = static_cast<MigrateType>(i);
+    const auto nr = static_cast<std::uint64_t>(std::ranges::count(types, type));
+    if (nr != 0) json.member(to_string(type), nr);
+  }
+  json.end();
+}
+
+void write_attempt(JsonWriter& json, const Attempt& attempt) {
+  json.begin_object().member("line", static_cast<std::uint64_t>(attempt.line));
+  json.member("what", std::string_view{attempt.what});
+  json.member("start_pfn", attempt.range.start.value());
+  json.member("end_pfn", attempt.range.end.value()).member("agrees", attempt.agrees());
+  json.key("ret");
+  if (attempt.ret) {
+    json.value(*attempt.ret);
+  } else {
+    json.null();
+  }
+  json.key("forecast_ret");
+  if (attempt.forecast) {
+    json.value(*attempt.forecast);
+  } else {
+    json.null();
+  }
+  json.key("predicted").begin_object().member("can_isolate", attempt.predicted);
+  json.member("isolated_blocks", attempt.predicted_blocks);
+  write_pfn(json, "refusing_pfn", attempt.predicted_page);
+  write_types(json, "types", attempt.predicted_types);
+  json.end();
+  json.key("kernel").begin_object().key("can_isolate");
+  if (attempt.isolate_ret) {
+    json.value(*attempt.isolate_ret == 0);
+  } else {
+    json.null();
+  }
+  json.member("isolated_blocks", attempt.blocks);
+  write_pfn(json, "refusing_pfn", attempt.page);
+  write_types(json, "types", attempt.types);
+  json.end().end();
+}
+
+void write_counts(JsonWriter& json, std::string_view key, const auto& counts) {
+  json.key(key).begin_object();
+  for (const auto& [name, count] : counts) json.member(fmt::format("{}", name), count);
+  json.end();
+}
+
+void write_plain(JsonWriter& json, const PlainResult& plain) {
+  json.key("plain").begin_object();
+  json.member("requests", plain.nr_requests).member("refused", plain.nr_refused);
+  json.member("frees", plain.nr_frees).member("unknown_frees", plain.nr_unknown_frees);
+  json.member("unseen_frees", plain.nr_unseen_frees);
+  json.member("steals", plain.nr_steals).member("claims", plain.nr_claims);
+  json.member("free_pages", plain.nr_free_pages).key("free_chunks").begin_array();
+  for (const std::uint64_t chunks : plain.free_chunks) json.value(chunks);
+  json.end();
+  write_counts(json, "pageblocks", plain.blocks);
+  json.end();
+}
+
+void write_first_zone(JsonWriter& json, const std::optional<ZoneMisprediction>& miss) {
+  json.key("first_mispredicted_zone");
+  if (!miss) {
+    json.null();
+    return;
+  }
+  json.begin_object().member("line", static_cast<std::uint64_t>(miss->line));
+  json.member("what", std::string_view{miss->what});
+  json.member("predicted", std::string_view{miss->predicted});
+  json.member("observed", std::string_view{miss->observed});
+  json.key("zones").begin_array();
+  for (const std::string& zone : miss->zones) json.value(std::string_view{zone});
+  json.end().end();
+}
+
+void write_predictions(JsonWriter& json, const ReplayResult& result) {
+  json.key("predicted").begin_object();
+  write_score(json, "allocations", result.allocations);
+  write_score(json, "zones", result.zones);
+  write_score(json, "refills", result.refills);
+  write_score(json, "drained", result.drained);
+  write_score(json, "claims", result.claims);
+  write_score(json, "isolated", result.isolated);
+  write_score(json, "tested", result.tested);
+  write_score(json, "block_types", result.block_types);
+  write_score(json, "counters", result.counters);
+  json.end();
+  json.key("first_misprediction");
+  if (result.first) {
+    json.begin_object().member("line", static_cast<std::uint64_t>(result.first->line));
+    json.member("what", std::string_view{result.first->what});
+    write_pfn(json, "predicted_pfn", result.first->predicted);
+    write_pfn(json, "observed_pfn", result.first->observed);
+    json.key("lists").begin_array();
+    for (const std::string& list : result.first->lists) json.value(std::string_view{list});
+    json.end().end();
+  } else {
+    json.null();
+  }
+  write_first_zone(json, result.first_zone);
+  json.key("differing_lists");
+  if (result.differences) {
+    json.begin_array();
+    for (const ListDifference& of : *result.differences) {
+      json.begin_object().member("zone", std::string_view{of.zone});
+      json.member("list", std::string_view{of.list});
+      json.member("position", static_cast<std::uint64_t>(of.position));
+      write_pfn(json, "expected_pfn", of.expected);
+      write_pfn(json, "actual_pfn", of.actual);
+      json.member("expected_size", static_cast<std::uint64_t>(of.expected_size));
+      json.member("actual_size", static_cast<std::uint64_t>(of.actual_size)).end();
+    }
+    json.end();
+  } else {
+    json.null();
+  }
+  json.key("attempts").begin_array();
+  for (const Attempt& attempt : result.attempts) write_attempt(json, attempt);
+  json.end();
+  write_counts(json, "taken_from_the_trace", result.taken);
+  write_counts(json, "zones_not_predicted", result.open_zones);
+}
+
+}  // namespace
+
+std::string as_text(const ReplayReport& report) { return TextReport{report}.write(); }
+
+std::string as_json(const ReplayReport& report) {
+  JsonWriter json;
+  json.begin_object().member("schema", std::string_view{"pageblock/replay"}).member("version", 1);
+  json.member("source", std::string_view{report.source});
+  json.member("machine", std::string_view{report.machine});
+  json.key("until_line");
+  if (report.until) {
+    json.value(static_cast<std::uint64_t>(*report.until));
+  } else {
+    json.null();
+  }
+  write_counts(json, "events", report.result.events);
+  json.member("operations", report.result.nr_operations);
+  if (report.result.plain) {
+    write_plain(json, *report.result.plain);
+  } else {
+    write_predictions(json, report.result);
+    json.member("judges_lists", report.judges_lists);
+    json.member("agrees", report.agrees());
+  }
+  const auto microseconds = [](double seconds) {
+    return static_cast<std::uint64_t>(seconds * 1e6);
+  };
+  json.member("reading_us", microseconds(report.reading));
+  json.member("replaying_us", microseconds(report.replaying));
+  json.member("operations_per_second", report.operations_per_second());
+  return json.end().finish();
+}
+
+}  // namespace example

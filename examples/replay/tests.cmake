@@ -1,0 +1,26 @@
+# What replay says of its arguments, and of a trace. Recordings are replayed in tests/recordings.
+add_output_test(replay_help PROGRAM replay
+                EXPECTED replay/expected/help.txt
+                ARGS --help)
+
+# expect_replay(<name> <regular expression> <arg>...) holds the program to a message.
+function(expect_replay name regex)
+  add_test(NAME "example/replay_${name}" COMMAND replay ${ARGN})
+  set_tests_properties("example/replay_${name}" PROPERTIES LABELS example TIMEOUT 60
+                       PASS_REGULAR_EXPRESSION "${regex}")
+endfunction()
+
+set(recording ${PROJECT_SOURCE_DIR}/tests/data/realkernel/d01_idle_1g)
+expect_replay(without_recording "a recording is needed")
+expect_replay(without_trace "a trace is needed" --memory 1G)
+expect_replay(two_recordings "one recording at a time, not 'b' as well" a b)
+expect_replay(unknown_option "unknown option '--frobnicate'" --frobnicate ${recording})
+expect_replay(no_memory "--memory needs a size such as 512M, not '0'" --memory 0 trace)
+expect_replay(odd_memory "--memory needs a size such as 512M, not '5X'" --memory=5X trace)
+expect_replay(too_much_memory "--memory is from 4K to 16384G, not '20000G'" --memory 20000G trace)
+expect_replay(no_line "--until needs a line number, not '5K'" --until 5K ${recording})
+expect_replay(no_value "--until needs a value" ${recording} --until)
+expect_replay(no_folder "no-such-folder: No such file or directory" no-such-folder)
+expect_replay(json "\"schema\": \"pageblock/replay\".*\"agrees\": true" ${recording} --json)
+expect_replay(until "Up to line 500 of the trace" ${recording} --until=500)
+expect_replay(trace "52 requests, 0 of them found no memory" --memory 64M ${recording}/trace.txt.xz)

@@ -1,0 +1,210 @@
+/// Reads /proc/zoneinfo: where the zones lie and what the kernel counts in them.
+///
+/// Layer:  io.
+/// Kernel: zoneinfo_show_print() (mm/vmstat.c). Kernels insert lines, so lines are known by key.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/io/text/line_reader.hpp"
+#include "pageblock/io/text/parse_error.hpp"
+#include "pageblock/mm/zone_layout.hpp"
+
+namespace pageblock {
+
+/// The counts of one CPU's page lists of a zone.
+struct PerCpuInfo {
+  std::uint64_t cpu = 0;
+  std::uint64_t count = 0;
+  std::uint64_t high = 0;
+  std::uint64_t batch = 0;
+};
+
+/// A zone as /proc/zoneinfo describes it, in pages.
+struct ZoneInfo {
+  ZoneName name;
+  /// Nothing for zone Device, whose pages the page allocator does not have.
+  std::optional<ZoneType> type;
+  Pfn start_pfn{};
+  std::uint64_t spanned = 0;
+  std::uint64_t present = 0;
+  /// v3.6 does not print it.
+  std::optional<std::uint64_t> managed;
+  std::uint64_t free = 0;
+  Watermarks watermarks;
+  std::vector<std::uint64_t> protection;
+  std::vector<PerCpuInfo> per_cpu;
+  /// The line that begins the zone.
+  std::size_t line = 0;
+
+  [[nodiscard]] PfnRange range() const { return {start_pfn, start_pfn + spanned}; }
+
+  /// Returns the pages on all CPUs' lists together.
+  [[nodiscard]] std::uint64_t per_cpu_count() const {
+    std::uint64_t sum = 0;
+    for (const PerCpuInfo& cpu : per_cpu) sum += cpu.count;
+    return sum;
+  }
+};
+
+namespace detail {
+
+/// Collects the lines of one zone.
+class ZoneInfoBuilder {
+ public:
+  ZoneInfoBuilder(const InputFile& file, ZoneName name, std::size_t line) : file_{file} {
+    zone_.name = std::move(name);
+    zone_.line = line;
+  }
+
+  void read_line(LineReader& reader) {
+    const std::string_view key = reader.word();
+    if (key == "pages") {
+      if (reader.word() == "free") free_ = reader.number_of("pages free");
+    } else if (key == "spanned") {
+      spanned_ = reader.number_of(key);
+    } else if (key == "present") {
+      present_ = reader.number_of(key);
+    } else if (key == "managed") {
+      zone_.managed = reader.number_of(key);
+    } else if (key == "min") {
+      zone_.watermarks.min = reader.number_of(key);
+    } else if (key == "low") {
+      zone_.watermarks.low = reader.number_of(key);
+    } else if (key == "high") {
+      zone_.watermarks.high = reader.number_of(key);
+    } else if (key == "start_pfn:") {
+      start_pfn_ = reader.number_of(key);
+    } else if (key == "protection:") {
+      read_protection(reader);
+    } else if (key == "cpu:") {
+      zone_.per_cpu.emplace_back().cpu = reader.number_of(key);
+    } else if (key == "count:") {
+      last_cpu(reader).count = reader.number_of(key);
+    } else if (key == "high:") {
+      last_cpu(reader).high = reader.number_of(key);
+    } else if (key == "batch:") {
+      last_cpu(reader).batch = reader.number_of(key);
+    }
+  }
+
+  /// Returns the zone, or nothing if it has no memory.
+  [[nodiscard]] std::optional<ZoneInfo> finish() {
+    zone_.spanned = demand(spanned_, "spanned");
+    if (zone_.spanned == 0) return std::nullopt;
+    zone_.present = demand(present_, "present");
+    zone_.free = demand(free_, "pages free");
+    zone_.start_pfn = Pfn{demand(start_pfn_, "start_pfn")};
+    zone_.type = type_of(zone_.name.zone);
+    constexpr std::uint64_t most_pages = std::uint64_t{1} << 32;
+    constexpr std::uint64_t last_pfn = std::uint64_t{1} << 52;
+    if (zone_.spanned > most_pages) complain("spans more than 2^32 pages");
+    if (zone_.start_pfn > Pfn{last_pfn}) complain("starts beyond any address");
+    check_at_most(zone_.present, "present", zone_.spanned, "spanned");
+    check_at_most(zone_.managed.value_or(0), "managed", zone_.present, "present");
+    check_at_most(zone_.free, "free", zone_.present, "present");
+    return std::move(zone_);
+  }
+
+ private:
+  static PerCpuInfo& last_cpu(LineReader& reader, std::vector<PerCpuInfo>& cpus) {
+    if (cpus.empty()) reader.fail("a per-CPU value before any 'cpu:'");
+    return cpus.back();
+  }
+  PerCpuInfo& last_cpu(LineReader& reader) { return last_cpu(reader, zone_.per_cpu); }
+
+  void read_protection(LineReader& reader) {
+    zone_.protection.clear();
+    for (std::string_view word = reader.word(); !word.empty(); word = reader.word()) {
+      if (word.starts_with('(')) word.remove_prefix(1);
+      if (word.ends_with(',') || word.ends_with(')')) word.remove_suffix(1);
+      if (!word.empty()) zone_.protection.push_back(reader.to_number(word, "protection:"));
+    }
+  }
+
+  [[nodiscard]] std::optional<ZoneType> type_of(std::string_view name) const {
+    constexpr std::array<std::pair<std::string_view, ZoneType>, 5> types{
+        {{"DMA", ZoneType::dma},
+         {"DMA32", ZoneType::dma32},
+         {"Normal", ZoneType::normal},
+         {"HighMem", ZoneType::normal},
+         {"Movable", ZoneType::movable}}};
+    for (const auto& [known, type] : types) {
+      if (name == known) return type;
+    }
+    if (name != "Device") complain("has a name that no kernel gives");
+    return std::nullopt;
+  }
+
+  [[nodiscard]] std::uint64_t demand(std::optional<std::uint64_t> value,
+                                     std::string_view key) const {
+    if (!value) complain(fmt::format("has no line '{}'", key));
+    return *value;
+  }
+  void check_at_most(std::uint64_t less, std::string_view key, std::uint64_t more,
+                     std::string_view other) const {
+    if (less > more) {
+      complain(fmt::format("has {} {} pages, but {} {}", less, key, more, other));
+    }
+  }
+  [[noreturn]] void complain(std::string_view fault) const {
+    throw file_.error_at_line(zone_.line, fmt::format("zone {} {}", zone_.name, fault));
+  }
+
+  const InputFile& file_;
+  ZoneInfo zone_;
+  std::optional<std::uint64_t> free_;
+  std::optional<std::uint64_t> spanned_;
+  std::optional<std::uint64_t> present_;
+  std::optional<std::uint64_t> start_pfn_;
+};
+
+}  // namespace detail
+
+/// Returns the zones that span pages, lowest first. Throws ParseError, also if zones overlap: then
+/// nothing says to which of them a page belongs.
+[[nodiscard]] inline std::vector<ZoneInfo> parse_zoneinfo(const InputFile& file) {
+  std::vector<ZoneInfo> zones;
+  std::optional<detail::ZoneInfoBuilder> builder;
+  const auto finish = [&] {
+    if (!builder) return;
+    if (auto zone = builder->finish()) zones.push_back(std::move(*zone));
+  };
+  LineReader reader{file};
+  while (reader.next_line()) {
+    if (reader.line().starts_with("Node ")) {
+      finish();
+      builder.emplace(file, read_zone_name(reader), reader.number());
+    } else if (builder) {
+      builder->read_line(reader);
+    } else {
+      reader.fail("expected 'Node <number>, zone <name>'");
+    }
+  }
+  finish();
+  if (zones.empty()) throw file.error("no zone has memory");
+
+  std::ranges::sort(zones, {}, &ZoneInfo::start_pfn);
+  for (std::size_t i = 1; i < zones.size(); ++i) {
+    const ZoneInfo& below = zones[i - 1];
+    const ZoneInfo& zone = zones[i];
+    if (zone.start_pfn < below.range().end) {
+      throw file.error_at_line(
+          zone.line, fmt::format("zone {} {:#x} overlaps zone {} {:#x} of line {}", zone.name,
+                                 zone.range(), below.name, below.range(), below.line));
+    }
+  }
+  return zones;
+}
+
+}  // namespace pageblock
