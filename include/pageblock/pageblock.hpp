@@ -30,6 +30,7 @@
 #include "pageblock/mm/highatomic.hpp"
 #include "pageblock/mm/node.hpp"
 #include "pageblock/mm/node_alloc.hpp"
+#include "pageblock/mm/node_forecast.hpp"
 #include "pageblock/mm/node_watermarks.hpp"
 #include "pageblock/mm/page.hpp"
 #include "pageblock/mm/page_alloc.hpp"
@@ -38,3 +39,4 @@
 #include "pageblock/mm/split_page.hpp"
 #include "pageblock/mm/watermark.hpp"
 #include "pageblock/mm/zone.hpp"
+#include "pageblock/mm/zone_counters.hpp"

@@ -75,8 +75,7 @@ namespace detail {
 
 // Returns the mark that a request with these flags is held to. An urgent request for one page need
 // not heed what steals have added to the lowest.
-template <ZoneConfig Config>
-[[nodiscard]] std::uint64_t mark_for(const Zone<Config>& zone, Order order, unsigned flags) {
+[[nodiscard]] std::uint64_t mark_for(const CountedZone auto& zone, Order order, unsigned flags) {
   constexpr unsigned atomic = alloc_flags::min_reserve | alloc_flags::non_block;
   switch (flags & alloc_flags::wmark_mask) {
     case alloc_flags::wmark_min:
@@ -97,14 +96,16 @@ template <ZoneConfig Config>
 
 // Returns what the counters of a zone say to a request, were so many pages free: served, unless too
 // little would stay free, or there is no chunk of the order. Kernel: zone_watermark_fast().
-template <ZoneConfig Config>
-[[nodiscard]] ZoneAnswer answer_by_counters(const Zone<Config>& zone, Order order, const Gfp& gfp,
-                                            unsigned flags, std::int64_t free_pages) {
+template <CountedZone Counted>
+[[nodiscard]] ZoneAnswer answer_by_counters(const Counted& zone, Order order,
+                                            std::size_t classzone_idx, unsigned flags,
+                                            std::int64_t free_pages) {
   if (zone.managed_pages() == 0) return ZoneAnswer::no_memory;
   if ((flags & alloc_flags::no_watermarks) != 0) return ZoneAnswer::served;
   const std::uint64_t mark = mark_for(zone, order, flags);
-  const auto highest = static_cast<std::size_t>(gfp.highest_zone);
-  if (!exceeds_mark(zone, order, mark, highest, flags, free_pages)) return ZoneAnswer::watermark;
+  if (!exceeds_mark(zone, order, mark, classzone_idx, flags, free_pages)) {
+    return ZoneAnswer::watermark;
+  }
   return has_chunk_for(zone, order, flags) ? ZoneAnswer::served : ZoneAnswer::no_chunk;
 }
 
@@ -112,7 +113,9 @@ template <ZoneConfig Config>
 template <ZoneConfig Config>
 [[nodiscard]] ZoneAnswer ask_zone(Zone<Config>& zone, Cpu cpu, Order order, const Gfp& gfp,
                                   unsigned flags, std::optional<Page<Config>>& page) {
-  const ZoneAnswer answer = answer_by_counters(zone, order, gfp, flags, zone.nr_free_pages());
+  const auto classzone_idx = static_cast<std::size_t>(gfp.highest_zone);
+  const ZoneAnswer answer =
+      answer_by_counters(zone, order, classzone_idx, flags, zone.nr_free_pages());
   if (answer != ZoneAnswer::served) return answer;
   const auto pfn = serve(zone, cpu, order, type_in(zone, gfp), Temperature::hot, flags);
   if (!pfn) return ZoneAnswer::no_chunk;
@@ -123,28 +126,34 @@ template <ZoneConfig Config>
   return ZoneAnswer::served;
 }
 
+// Returns whether the free lists have memory for a request, of its type or of others that it may
+// take. With no_fragment, only chunks of a block and more are taken from others.
+template <CountedZone Counted>
+[[nodiscard]] bool has_listed_memory_for(const Counted& zone, Order order, MigrateType type,
+                                         unsigned flags) {
+  using namespace alloc_flags;
+  constexpr const Semantics& semantics = Counted::Config::semantics;
+  const auto has = [&](MigrateType from, Order least) {
+    return semantics.has(from) && has_free_chunk(zone, least, from);
+  };
+  if (has(type, order) || has(MigrateType::reserve, order)) return true;
+  if (type == MigrateType::movable && has(MigrateType::cma, order)) return true;
+  const bool is_urgent = (flags & (highatomic | oom | non_block)) != 0;
+  if (is_urgent && has(MigrateType::highatomic, order)) return true;
+  const bool whole_blocks = semantics.steal_rule != StealRule::largest &&
+                            (flags & no_fragment) != 0 && order < Counted::pageblock_order;
+  const Order least = whole_blocks ? Order{Counted::pageblock_order} : order;
+  return std::ranges::any_of(semantics.fallbacks_of(type),
+                             [&](MigrateType other) { return has(other, least); });
+}
+
 // Returns whether serve() would find memory for a request.
 template <ZoneConfig Config>
 [[nodiscard]] bool has_memory_for(const Zone<Config>& zone, Cpu cpu, Order order, MigrateType type,
                                   unsigned flags) {
-  using namespace alloc_flags;
   using Pcp = PerCpuPages<Config>;
-  constexpr const Semantics& semantics = Config::semantics;
   if (Pcp::has_lists(order) && !zone.pcp(cpu).list(type, order).empty()) return true;
-  const auto has = [&](MigrateType from, Order least) {
-    return zone.free_area().orders(from) >> least.value() != 0;
-  };
-  const bool is_urgent = (flags & (highatomic | oom | non_block)) != 0;
-  if (has(type, order)) return true;
-  if (has_free_cma_for(zone, type) && has(MigrateType::cma, order)) return true;
-  if (is_urgent && semantics.has(MigrateType::highatomic) && has(MigrateType::highatomic, order)) {
-    return true;
-  }
-  // What steals take from: with no_fragment, only chunks of a block and more.
-  const bool whole_blocks = (flags & no_fragment) != 0 && order < Zone<Config>::pageblock_order;
-  const Order least = whole_blocks ? Zone<Config>::pageblock_order : order;
-  return std::ranges::any_of(semantics.fallbacks_of(type),
-                             [&](MigrateType other) { return has(other, least); });
+  return has_listed_memory_for(zone, order, type, flags);
 }
 
 // Where there is a lower zone for it, requests to Normal rather go there than take another type's
@@ -194,16 +203,17 @@ template <ZoneConfig Config>
 
 /// Returns what @p zone would answer if get_page_from_freelist() asked it now, without a change, were
 /// @p free_pages of it free.
-/// Requires: as get_page_from_freelist(); v6.1's steals.
+/// Requires: as get_page_from_freelist().
 /// Locking:  none; the caller sees to it that nothing changes the zone's lists meanwhile.
 template <ZoneConfig Config>
-[[nodiscard]] ZoneAnswer forecast_answer(
-    const Zone<Config>& zone, Cpu cpu, Order order, const Gfp& gfp, unsigned flags,
-    std::int64_t free_pages) requires(Config::semantics.steal_rule == StealRule::claim_or_small) {
+[[nodiscard]] ZoneAnswer forecast_answer(const Zone<Config>& zone, Cpu cpu, Order order,
+                                         const Gfp& gfp, unsigned flags, std::int64_t free_pages) {
   bug_on(static_cast<std::size_t>(gfp.highest_zone) >= max_nr_zones, "no such zone index");
   bug_on((flags & alloc_flags::wmark_mask) == alloc_flags::wmark_mask, "no such watermark");
   bug_on(!is_pcp_type(gfp.migratetype), "requests are unmovable, reclaimable or movable");
-  const ZoneAnswer answer = detail::answer_by_counters(zone, order, gfp, flags, free_pages);
+  const auto classzone_idx = static_cast<std::size_t>(gfp.highest_zone);
+  const ZoneAnswer answer =
+      detail::answer_by_counters(zone, order, classzone_idx, flags, free_pages);
   if (answer != ZoneAnswer::served) return answer;
   const MigrateType type = detail::type_in(zone, gfp);
   return detail::has_memory_for(zone, cpu, order, type, flags) ? answer : ZoneAnswer::no_chunk;

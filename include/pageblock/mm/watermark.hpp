@@ -6,8 +6,10 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "pageblock/base/contract.hpp"
 #include "pageblock/base/migratetype.hpp"
@@ -37,16 +39,7 @@ inline constexpr unsigned highatomic = 0x200;    ///< May use the memory of urge
 inline constexpr unsigned kswapd = 0x800;        ///< May wake kswapd.
 }  // namespace alloc_flags
 
-namespace detail {
-
-// Marks and reserves above this are all the same: no zone has so many pages, and sums do not overflow.
-inline constexpr std::uint64_t most_marked_pages = std::uint64_t{1} << 60;
-
-[[nodiscard]] constexpr std::int64_t marked_pages(std::uint64_t count) {
-  return static_cast<std::int64_t>(std::min(count, most_marked_pages));
-}
-
-// Returns the free pages of CMA blocks. Kernel: NR_FREE_CMA_PAGES.
+/// Returns the free pages of CMA blocks. Kernel: NR_FREE_CMA_PAGES.
 template <ZoneConfig Config>
 [[nodiscard]] std::int64_t nr_free_cma_pages(const Zone<Config>& zone) {
   if constexpr (!Config::semantics.has(MigrateType::cma)) return 0;
@@ -57,12 +50,56 @@ template <ZoneConfig Config>
   return static_cast<std::int64_t>(pages);
 }
 
+/// Returns whether a chunk of @p least or above is free on the lists of @p type.
+template <ZoneConfig Config>
+[[nodiscard]] bool has_free_chunk(const Zone<Config>& zone, Order least, MigrateType type) {
+  return zone.free_area().orders(type) >> least.value() != 0;
+}
+
+/// What the counters of a zone say, all that watermark checks ask of it: a Zone, or ZoneCounters
+/// where nobody knows the pages.
+template <typename Z>
+concept CountedZone = ZoneConfig<typename Z::Config> &&
+    requires(const Z& zone, Order order, std::size_t classzone_idx, MigrateType type) {
+  { zone.managed_pages() } -> std::convertible_to<std::uint64_t>;
+  { zone.nr_free_pages() } -> std::convertible_to<std::int64_t>;
+  { zone.nr_free(order) } -> std::convertible_to<std::uint64_t>;
+  { zone.watermarks() } -> std::convertible_to<const Watermarks&>;
+  { zone.lowmem_reserve(classzone_idx) } -> std::convertible_to<std::uint64_t>;
+  { zone.pressure() } -> std::convertible_to<const ZonePressure&>;
+  { has_free_chunk(zone, order, type) } -> std::convertible_to<bool>;
+  { nr_free_cma_pages(zone) } -> std::convertible_to<std::int64_t>;
+};
+
+/// What must stay free in a zone for a request, in pages.
+struct WatermarkDemand {
+  /// Of the watermark, what this request has to leave.
+  std::int64_t mark = 0;
+  /// Kept from requests for higher zones.
+  std::int64_t reserve = 0;
+  /// The request itself, but for one page.
+  std::int64_t request = 0;
+  /// Free, but not for this request: of CMA blocks, or reserved for urgent requests.
+  std::int64_t unusable = 0;
+  /// More pages than this must be free, those that it cannot use left out.
+  [[nodiscard]] std::int64_t pages() const { return mark + reserve + request; }
+};
+
+namespace detail {
+
+// Marks and reserves above this are all the same: no zone has so many pages, and sums do not overflow.
+inline constexpr std::uint64_t most_marked_pages = std::uint64_t{1} << 60;
+
+[[nodiscard]] constexpr std::int64_t marked_pages(std::uint64_t count) {
+  return static_cast<std::int64_t>(std::min(count, most_marked_pages));
+}
+
 // Returns the pages that are free, but not for a request with these flags: those reserved for
 // urgent requests, whether they are free or not, and those of CMA blocks.
 // Kernel: __zone_watermark_unusable_free() (v5.9).
-template <ZoneConfig Config>
-[[nodiscard]] std::int64_t nr_unusable_free(const Zone<Config>& zone, unsigned flags) {
+[[nodiscard]] std::int64_t nr_unusable_free(const CountedZone auto& zone, unsigned flags) {
   using namespace alloc_flags;
+  using Config = typename std::remove_cvref_t<decltype(zone)>::Config;
   if constexpr (Config::semantics.watermark_rule == WatermarkRule::by_order) return 0;
   std::int64_t pages = 0;
   if ((flags & (non_block | min_reserve | highatomic | oom)) == 0) {
@@ -72,22 +109,34 @@ template <ZoneConfig Config>
   return pages;
 }
 
-// Returns whether more than the mark stays free, of free_pages.
-// Kernel: __zone_watermark_ok() of v3.6, what it asks of every order in v6.1.
-template <ZoneConfig Config>
-[[nodiscard]] bool exceeds_mark(const Zone<Config>& zone, Order order, std::uint64_t mark,
-                                std::size_t classzone_idx, unsigned flags,
-                                std::int64_t free_pages) {
-  constexpr bool by_order = Config::semantics.watermark_rule == WatermarkRule::by_order;
-  bug_on(order > Zone<Config>::top_order, "order is above the largest");
+// Returns what a watermark and a reserve come to for a request with these flags.
+template <CountedZone Counted>
+[[nodiscard]] WatermarkDemand demand_of(const Counted& zone, Order order, std::uint64_t mark,
+                                        std::size_t classzone_idx, unsigned flags) {
+  constexpr bool by_order = Counted::Config::semantics.watermark_rule == WatermarkRule::by_order;
   std::int64_t min = marked_pages(mark);
-  free_pages -= marked_pages(order.nr_pages()) - 1 + nr_unusable_free(zone, flags);
   const bool is_high = (flags & alloc_flags::high) != 0;  // in v6.1 called min_reserve
   if (is_high) min -= min / 2;
   if ((by_order || is_high) && (flags & alloc_flags::harder) != 0) min -= min / 4;  // non_block
   if (!by_order && (flags & alloc_flags::oom) != 0) min -= min / 2;
-  if (free_pages <= min + marked_pages(zone.lowmem_reserve(classzone_idx))) return false;
-  if constexpr (!by_order) return true;
+  return {.mark = min,
+          .reserve = marked_pages(zone.lowmem_reserve(classzone_idx)),
+          .request = marked_pages(order.nr_pages()) - 1,
+          .unusable = nr_unusable_free(zone, flags)};
+}
+
+// Returns whether more than the mark stays free, of free_pages.
+// Kernel: __zone_watermark_ok() of v3.6, what it asks of every order in v6.1.
+template <CountedZone Counted>
+[[nodiscard]] bool exceeds_mark(const Counted& zone, Order order, std::uint64_t mark,
+                                std::size_t classzone_idx, unsigned flags,
+                                std::int64_t free_pages) {
+  bug_on(order > Counted::top_order, "order is above the largest");
+  const WatermarkDemand demand = demand_of(zone, order, mark, classzone_idx, flags);
+  free_pages -= demand.request + demand.unusable;
+  if (free_pages <= demand.mark + demand.reserve) return false;
+  if constexpr (Counted::Config::semantics.watermark_rule != WatermarkRule::by_order) return true;
+  std::int64_t min = demand.mark;
   for (Order smaller{0}; smaller < order; ++smaller) {
     // Smaller chunks do not help, so each order demands half as much of what is left.
     free_pages -= marked_pages(zone.nr_free(smaller) << smaller.value());
@@ -100,26 +149,23 @@ template <ZoneConfig Config>
 // Returns whether a chunk of the order or above is on a list where a request with these flags may
 // look. Requests for one page are not asked, nor any in v3.6.
 // Kernel: the end of __zone_watermark_ok() of v6.1.
-template <ZoneConfig Config>
-[[nodiscard]] bool has_chunk_for(const Zone<Config>& zone, Order order, unsigned flags) {
+template <CountedZone Counted>
+[[nodiscard]] bool has_chunk_for(const Counted& zone, Order order, unsigned flags) {
   using namespace alloc_flags;
-  if constexpr (Config::semantics.watermark_rule == WatermarkRule::by_order) return true;
+  constexpr const Semantics& semantics = Counted::Config::semantics;
+  if constexpr (semantics.watermark_rule == WatermarkRule::by_order) return true;
   const auto may_look_at = [flags](MigrateType type) {
     if (type == MigrateType::cma) return (flags & cma) != 0;
     if (type == MigrateType::highatomic) return (flags & (highatomic | oom)) != 0;
     return is_pcp_type(type);
   };
   if (order == Order{0}) return true;
-  for (; order <= Zone<Config>::top_order; ++order) {
-    for (const MigrateType type : Config::semantics.migratetypes) {
-      if (may_look_at(type) && zone.free_area().nr_free(order, type) != 0) return true;
-    }
-  }
-  return false;
+  return std::ranges::any_of(semantics.migratetypes, [&](MigrateType type) {
+    return may_look_at(type) && has_free_chunk(zone, order, type);
+  });
 }
 
-template <ZoneConfig Config>
-[[nodiscard]] bool watermark_ok(const Zone<Config>& zone, Order order, std::uint64_t mark,
+[[nodiscard]] bool watermark_ok(const CountedZone auto& zone, Order order, std::uint64_t mark,
                                 std::size_t classzone_idx, unsigned flags,
                                 std::int64_t free_pages) {
   return exceeds_mark(zone, order, mark, classzone_idx, flags, free_pages) &&
@@ -127,8 +173,9 @@ template <ZoneConfig Config>
 }
 
 // A watermark with what steals have added to it.
-template <ZoneConfig Config>
-[[nodiscard]] std::uint64_t boosted(const Zone<Config>& zone, std::uint64_t mark) {
+template <CountedZone Counted>
+[[nodiscard]] std::uint64_t boosted(const Counted& zone, std::uint64_t mark) {
+  using Config = typename Counted::Config;
   return std::min(mark, most_marked_pages) +
          std::min(read_once<is_shared<Config>>(zone.pressure().watermark_boost), most_marked_pages);
 }
@@ -138,16 +185,13 @@ template <ZoneConfig Config>
 /// Returns a watermark of @p zone as requests are held to it, in pages: with what steals have
 /// added, which is nothing in v3.6.
 /// Locking:  none.
-template <ZoneConfig Config>
-[[nodiscard]] std::uint64_t min_wmark_pages(const Zone<Config>& zone) {
+[[nodiscard]] std::uint64_t min_wmark_pages(const CountedZone auto& zone) {
   return detail::boosted(zone, zone.watermarks().min);
 }
-template <ZoneConfig Config>
-[[nodiscard]] std::uint64_t low_wmark_pages(const Zone<Config>& zone) {
+[[nodiscard]] std::uint64_t low_wmark_pages(const CountedZone auto& zone) {
   return detail::boosted(zone, zone.watermarks().low);
 }
-template <ZoneConfig Config>
-[[nodiscard]] std::uint64_t high_wmark_pages(const Zone<Config>& zone) {
+[[nodiscard]] std::uint64_t high_wmark_pages(const CountedZone auto& zone) {
   return detail::boosted(zone, zone.watermarks().high);
 }
 
@@ -158,8 +202,7 @@ template <ZoneConfig Config>
 /// Requires: order < max_order; classzone_idx < max_nr_zones; flags of alloc_flags, other bits
 ///           are ignored.
 /// Locking:  none; counters are read as they are.
-template <ZoneConfig Config>
-[[nodiscard]] bool zone_watermark_ok(const Zone<Config>& zone, Order order, std::uint64_t mark,
+[[nodiscard]] bool zone_watermark_ok(const CountedZone auto& zone, Order order, std::uint64_t mark,
                                      std::size_t classzone_idx, unsigned flags) {
   return detail::watermark_ok(zone, order, mark, classzone_idx, flags, zone.nr_free_pages());
 }
