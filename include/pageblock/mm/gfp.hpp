@@ -28,6 +28,8 @@ struct Gfp {
   bool kswapd_reclaim = true;
   /// __GFP_NOMEMALLOC: leaves the reserves alone though it cannot wait.
   bool nomemalloc = false;
+  /// __GFP_MEMALLOC: what it gets makes more memory free, so it may use all that there is.
+  bool memalloc = false;
 
   friend bool operator==(const Gfp&, const Gfp&) = default;
 };
@@ -49,6 +51,7 @@ template <ZoneConfig Config>
     flags |= alloc_flags::cma;
   }
   if (gfp.kswapd_reclaim) flags |= alloc_flags::kswapd;
+  if (gfp.memalloc && !gfp.nomemalloc) flags |= alloc_flags::no_watermarks;
   if (gfp.high) flags |= alloc_flags::min_reserve;
   if (gfp.direct_reclaim || gfp.nomemalloc) return flags;
   flags |= alloc_flags::non_block;

@@ -37,6 +37,11 @@ TEST_CASE("gfp_to_alloc_flags tells urgent requests from those that cannot wait"
   STATIC_REQUIRE(flags_of(gfp_atomic, 0) == (urgent | non_block));
 }
 
+TEST_CASE("gfp_to_alloc_flags holds what makes memory free to no watermark", "[gfp]") {
+  STATIC_REQUIRE(flags_of({.memalloc = true}, 0) == (kswapd | no_watermarks));
+  STATIC_REQUIRE(flags_of({.nomemalloc = true, .memalloc = true}, 0) == kswapd);
+}
+
 TEST_CASE(
     "gfp_to_alloc_flags gives the blocks of urgent requests to those of several pages that "
     "cannot wait",
