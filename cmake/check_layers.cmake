@@ -1,8 +1,8 @@
 # Holds the headers to the one direction that the architecture draws: a picture that nothing checks is soon wrong.
 #
 #   base <- mm <- isolation <- clients <- lab     (the umbrella takes in base to clients)
-#                                      <- io/text <- io/trace <- io/recording
-#                                                 <- io/snapshot
+#                                      <- io/text <- io/trace    <- io/recording
+#                                                 <- io/snapshot <- io/recording
 #                                                 <- io/picture, which alone sees all of io, and lab
 #
 #   cmake [-DROOT=<tree>] -P check_layers.cmake   checks <tree>/include/pageblock
@@ -24,9 +24,9 @@ set(clients_may_include base mm isolation clients)
 set(lab_may_include ${clients_may_include} lab)
 set(io/text_may_include ${clients_may_include} io/text)
 set(io/trace_may_include ${io/text_may_include} io/trace)
-set(io/recording_may_include ${io/trace_may_include} io/recording)
 set(io/snapshot_may_include ${io/text_may_include} io/snapshot)
-set(io/picture_may_include ${io/recording_may_include} io/snapshot io/picture lab)
+set(io/recording_may_include ${io/trace_may_include} io/snapshot io/recording)
+set(io/picture_may_include ${io/recording_may_include} io/picture lab)
 set(umbrella_may_include ${clients_may_include})
 
 function(offence header line text)

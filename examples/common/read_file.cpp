@@ -1,15 +1,12 @@
 #include "common/read_file.hpp"
 
-#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <new>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <system_error>
-#include <utility>
 
 #include <fcntl.h>
 #include <lzma.h>
@@ -137,29 +134,6 @@ InputFile read_file(const std::filesystem::path& path) {
     read_plain(file);
   }
   return file;
-}
-
-std::optional<InputFile> read_one_of(const std::filesystem::path& folder, std::string_view stem) {
-  for (const std::string_view ending : {"", ".xz", ".txt", ".txt.xz"}) {
-    const std::filesystem::path path = folder / fmt::format("{}{}", stem, ending);
-    std::error_code error;
-    if (std::filesystem::exists(path, error) || error) return read_file(path);
-  }
-  return std::nullopt;
-}
-
-InputFile demand_one_of(const std::filesystem::path& folder, std::string_view stem) {
-  if (auto file = read_one_of(folder, stem)) return std::move(*file);
-  throw pageblock::ParseError{fmt::format("{}: there is no {} (nor {}.xz, {}.txt, {}.txt.xz)",
-                                          folder.string(), stem, stem, stem, stem)};
-}
-
-void demand_folder(const std::filesystem::path& folder) {
-  std::error_code error;
-  if (!std::filesystem::is_directory(folder, error)) {
-    throw pageblock::ParseError{
-        fmt::format("{}: {}", folder.string(), error ? error.message() : "this is no folder")};
-  }
 }
 
 }  // namespace example

@@ -16,15 +16,23 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
+#include <pageblock/io/recording/offline_attempts.hpp>
+#include <pageblock/io/recording/recording.hpp>
+#include <pageblock/io/recording/recording_files.hpp>
+#include <pageblock/io/snapshot/kernel_release.hpp>
+#include <pageblock/io/snapshot/offline_judge.hpp>
+#include <pageblock/io/snapshot/snapshot_folder.hpp>
 #include <pageblock/io/snapshot/snapshot_reader.hpp>
+#include <pageblock/io/text/input_folder.hpp>
 #include <pageblock/io/text/json.hpp>
+#include <pageblock/io/text/kernel_log.hpp>
 #include <pageblock/pageblock.hpp>
 
 #include "common/command_line.hpp"
-#include "common/snapshot_files.hpp"
-#include "offline_check/judge.hpp"
+#include "common/live_snapshot.hpp"
+#include "common/read_file.hpp"
+#include "offline_check/attempts_report.hpp"
 #include "offline_check/kernel_release.hpp"
-#include "offline_check/recorded_attempts.hpp"
 #include "offline_check/report.hpp"
 
 namespace {
@@ -70,13 +78,13 @@ struct Judge : DefaultConfig {
 struct KernelRules {
   std::string_view name;
   /// The first version that is judged by these rules if no others are asked for.
-  example::KernelVersion since;
-  example::Judgement (*judge)(Snapshot&, const SnapshotFiles&);
+  KernelVersion since;
+  Judgement (*judge)(Snapshot&, const SnapshotFiles&);
 };
 // Since v4.15 isolation looks at every page, as it does in v6.1.
 constexpr std::array kernels{
-    KernelRules{"v3.6", {0, 0}, &example::judge<Judge<kernel::v3_6>>},
-    KernelRules{"v6.1", {4, 15}, &example::judge<Judge<kernel::v6_1>>},
+    KernelRules{"v3.6", {0, 0}, &pageblock::judge<Judge<kernel::v3_6>>},
+    KernelRules{"v6.1", {4, 15}, &pageblock::judge<Judge<kernel::v6_1>>},
 };
 
 struct Options {
@@ -146,9 +154,9 @@ struct ChosenRules {
   bool are_its_own = true;
 };
 
-ChosenRules choose_rules(const Options& options, std::optional<example::KernelRelease> release,
+ChosenRules choose_rules(const Options& options, std::optional<KernelRelease> release,
                          const Snapshot& snapshot) {
-  if (!release) release = example::guess_release(snapshot);
+  if (!release) release = guess_release(snapshot);
   const KernelRules* own = &kernels.back();
   while (release && release->version < own->since) --own;
   if (options.kernel != nullptr) return {options.kernel, {}, options.kernel == own};
@@ -157,25 +165,31 @@ ChosenRules choose_rules(const Options& options, std::optional<example::KernelRe
 
 /// One folder or machine, read and judged.
 struct Check {
-  explicit Check(const Options& options, const std::string& folder)
-      : files{options.live ? example::read_live()
-                           : example::read_folder(example::snapshot_folder(folder))},
-        snapshot{read_snapshot(files)},
-        rules{choose_rules(options,
-                           options.live ? example::live_release()
-                                        : example::find_release(example::snapshot_folder(folder)),
-                           snapshot)},
-        read_at{Clock::now()},
-        judgement{rules.rules->judge(snapshot, files)} {
+  Check(const Options& options, const std::string& folder)
+      : Check{options,
+              options.live
+                  ? std::nullopt
+                  : std::optional{snapshot_folder_in(InputFolder{folder, example::read_file})}} {
     if (options.live) return;
-    const auto recording = example::recording_behind(folder);
+    const auto recording = recording_behind(folder);
     if (options.compare && !recording) {
       throw ParseError{fmt::format("{}: this is no recording, or was taken behind it", folder)};
     }
     if (recording && (options.compare || rules.are_its_own)) {
-      attempts = example::compare_attempts(*recording, snapshot, judgement);
+      const InputFolder recorded{*recording, example::read_file};
+      const auto log = recorded.find("dmesg");
+      attempts = compare_attempts(parse_recording_meta(recorded.demand("meta.json")),
+                                  log ? parse_dumped_pages(*log) : std::vector<DumpedPage>{},
+                                  snapshot, judgement);
     }
   }
+  Check(const Options& options, const std::optional<InputFolder>& folder)
+      : files{folder ? read_snapshot_files(*folder) : example::read_live()},
+        snapshot{read_snapshot(files)},
+        rules{choose_rules(
+            options, folder ? example::find_release(*folder) : example::live_release(), snapshot)},
+        read_at{Clock::now()},
+        judgement{rules.rules->judge(snapshot, files)} {}
 
   using Clock = std::chrono::steady_clock;
   Clock::time_point began_at = Clock::now();
@@ -183,8 +197,8 @@ struct Check {
   Snapshot snapshot;
   ChosenRules rules;
   Clock::time_point read_at;
-  example::Judgement judgement;
-  std::optional<std::vector<example::RecordedAttempt>> attempts{};
+  Judgement judgement;
+  std::optional<std::vector<OfflineAttempt>> attempts{};
 };
 
 std::string check(const Options& options) {
@@ -210,7 +224,7 @@ std::string compare(const Options& options) {
   std::string text;
   JsonWriter json;
   json.begin_object().key("recordings").begin_array();
-  example::AgreementCounts counts;
+  AgreementCounts counts;
   for (const std::string& folder : options.folders) {
     const Check check{options, folder};
     const std::string because =
@@ -218,7 +232,7 @@ std::string compare(const Options& options) {
     text += fmt::format("{}: judged by the rules of Linux {}{}\n", folder, check.rules.rules->name,
                         because);
     text += example::as_text(*check.attempts);
-    text += example::as_text(example::counts_of(*check.attempts)) + "\n\n";
+    text += example::as_text(counts_of(*check.attempts)) + "\n\n";
     json.begin_object().member("source", folder).member("kernel", check.rules.rules->name);
     example::write(json, *check.attempts);
     json.end();

@@ -12,6 +12,8 @@
 #include "pageblock/io/picture/block_map.hpp"
 #include "pageblock/io/text/json.hpp"
 
+#include "offline_check/attempts_report.hpp"
+
 namespace example {
 namespace {
 

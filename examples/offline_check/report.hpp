@@ -6,10 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "pageblock/io/recording/offline_attempts.hpp"
+#include "pageblock/io/snapshot/offline_judge.hpp"
 #include "pageblock/io/snapshot/snapshot.hpp"
-
-#include "offline_check/judge.hpp"
-#include "offline_check/recorded_attempts.hpp"
 
 namespace example {
 
@@ -20,14 +19,14 @@ struct OfflineReport {
   std::string_view kernel;
   const pageblock::SnapshotFiles& files;
   const pageblock::Snapshot& snapshot;
-  const Judgement& judgement;
+  const pageblock::Judgement& judgement;
   /// Seconds for reading and for judging, where the program says how long it took.
   std::optional<double> reading{};
   std::optional<double> judging{};
   /// Why these rules were followed; empty if they were asked for.
   std::string_view because{};
   /// Of a recording: what the kernel answered.
-  std::optional<std::vector<RecordedAttempt>> attempts{};
+  std::optional<std::vector<pageblock::OfflineAttempt>> attempts{};
 };
 
 [[nodiscard]] std::string as_text(const OfflineReport& report, bool color);

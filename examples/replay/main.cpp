@@ -99,10 +99,11 @@ Options parse(example::Arguments arguments) {
 
 /// Returns whether all that is predicted came true.
 bool replay(const Options& options) {
-  const example::ReplayReport report =
-      options.memory_pages ? example::replay_trace(example::read_file(*options.path),
-                                                   *options.memory_pages, options.until)
-                           : example::replay_recording(*options.path, options.until);
+  const pageblock::ReplayOptions how{.until = options.until};
+  const pageblock::ReplayReport report =
+      options.memory_pages
+          ? example::replay_trace(example::read_file(*options.path), *options.memory_pages, how)
+          : example::replay_recording(*options.path, how);
   const std::string text = options.json ? example::as_json(report) : example::as_text(report);
   std::fwrite(text.data(), 1, text.size(), stdout);
   return report.agrees();

@@ -52,9 +52,9 @@ std::string types_text(const std::vector<MigrateType>& types) {
 }
 
 /// Attempts to take memory offline that came to an end, and those whose answer was foreseen.
-Score forecasts_of(const std::vector<Attempt>& attempts) {
-  Score score;
-  for (const Attempt& attempt : attempts) {
+ReplayScore forecasts_of(const std::vector<IsolationAttempt>& attempts) {
+  ReplayScore score;
+  for (const IsolationAttempt& attempt : attempts) {
     if (attempt.forecast && attempt.ret) score.count(attempt.forecast == attempt.ret);
   }
   return score;
@@ -107,7 +107,7 @@ class TextReport {
     for (const auto& [name, count] : result_.events) line("{:>10} {}", count, name);
   }
 
-  void write_score(std::string_view what, const Score& score) {
+  void write_score(std::string_view what, const ReplayScore& score) {
     const double percent = score.total == 0 ? 100.0
                                             : 100.0 * static_cast<double>(score.right) /
                                                   static_cast<double>(score.total);
@@ -166,14 +166,14 @@ class TextReport {
 
   void write_attempts() {
     if (result_.attempts.empty()) return;
-    const auto agree = std::ranges::count_if(result_.attempts, &Attempt::agrees);
+    const auto agree = std::ranges::count_if(result_.attempts, &IsolationAttempt::agrees);
     line("\nAttempts to isolate: {} of {} as predicted", agree, result_.attempts.size());
-    const Score forecasts = forecasts_of(result_.attempts);
+    const ReplayScore forecasts = forecasts_of(result_.attempts);
     if (forecasts.total != 0) {
       line("Forecasts of how an attempt ends, when it began: {} of {} agree", forecasts.right,
            forecasts.total);
     }
-    for (const Attempt& attempt : result_.attempts) {
+    for (const IsolationAttempt& attempt : result_.attempts) {
       line("  {:#x} {}: {}{}", PfnRange{attempt.range}, attempt.what,
            attempt.ret ? errno_text(*attempt.ret) : "not over", attempt.agrees() ? "" : "  WRONG");
       if (attempt.forecast && attempt.ret && attempt.forecast != attempt.ret) {
@@ -224,7 +224,7 @@ class TextReport {
   std::string text_;
 };
 
-void write_score(JsonWriter& json, std::string_view key, const Score& score) {
+void write_score(JsonWriter& json, std::string_view key, const ReplayScore& score) {
   json.key(key).begin_object().member("right", score.right).member("total", score.total).end();
 }
 
@@ -247,7 +247,7 @@ void write_types(JsonWriter& json, std::string_view key, const std::vector<Migra
   json.end();
 }
 
-void write_attempt(JsonWriter& json, const Attempt& attempt) {
+void write_attempt(JsonWriter& json, const IsolationAttempt& attempt) {
   json.begin_object().member("line", static_cast<std::uint64_t>(attempt.line));
   json.member("what", std::string_view{attempt.what});
   json.member("start_pfn", attempt.range.start.value());
@@ -357,7 +357,7 @@ void write_predictions(JsonWriter& json, const ReplayResult& result) {
     json.null();
   }
   json.key("attempts").begin_array();
-  for (const Attempt& attempt : result.attempts) write_attempt(json, attempt);
+  for (const IsolationAttempt& attempt : result.attempts) write_attempt(json, attempt);
   json.end();
   write_counts(json, "taken_from_the_trace", result.taken);
   write_counts(json, "zones_not_predicted", result.open_zones);

@@ -3,11 +3,11 @@
 
 #include <string>
 
-#include "replay/run.hpp"
+#include "pageblock/io/recording/replay_report.hpp"
 
 namespace example {
 
-[[nodiscard]] std::string as_text(const ReplayReport& report);
-[[nodiscard]] std::string as_json(const ReplayReport& report);
+[[nodiscard]] std::string as_text(const pageblock::ReplayReport& report);
+[[nodiscard]] std::string as_json(const pageblock::ReplayReport& report);
 
 }  // namespace example

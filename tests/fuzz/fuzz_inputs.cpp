@@ -16,9 +16,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "pageblock/io/snapshot/kernel_release.hpp"
+#include "pageblock/io/snapshot/offline_judge.hpp"
+#include "pageblock/io/snapshot/snapshot_folder.hpp"
 #include "pageblock/io/snapshot/snapshot_reader.hpp"
 #include "pageblock/io/text/buddyinfo.hpp"
 #include "pageblock/io/text/buddyinfo_reader.hpp"
+#include "pageblock/io/text/input_folder.hpp"
 #include "pageblock/io/text/iomem.hpp"
 #include "pageblock/io/text/json.hpp"
 #include "pageblock/io/text/kpageflags.hpp"
@@ -30,14 +34,11 @@
 #include "pageblock/pageblock.hpp"
 
 #include "common/read_file.hpp"
-#include "common/snapshot_files.hpp"
 #include "fuzz/json.hpp"
 #include "fuzz/machine.hpp"
 #include "fuzz/recording.hpp"
 #include "fuzz/scratch_folder.hpp"
 #include "fuzz/target.hpp"
-#include "offline_check/judge.hpp"
-#include "offline_check/kernel_release.hpp"
 #include "offline_check/report.hpp"
 
 namespace {
@@ -162,14 +163,14 @@ void check_zone(const Zone<Config>& zone, const SnapshotZone& from) {
 template <typename Config>
 void judge_by(const SnapshotFiles& files, std::string_view kernel) {
   Snapshot snapshot = read_snapshot(files);
-  const example::Judgement judgement = example::judge<Config>(snapshot, files);
+  const Judgement judgement = pageblock::judge<Config>(snapshot, files);
   const PageWords kpagecount{files.kpagecount};
   for (const SnapshotZone& zone : snapshot.zones) {
-    check_zone(example::rebuild<Config>(snapshot, zone, kpagecount), zone);
+    check_zone(rebuild<Config>(snapshot, zone, kpagecount), zone);
   }
   require(judgement.blocks.size() == snapshot.memory.blocks.size(), "blocks without a verdict");
   example::OfflineReport report{"fuzz", kernel, files, snapshot, judgement};
-  const auto release = example::guess_release(snapshot);
+  const auto release = guess_release(snapshot);
   if (release) report.because = release->evidence;
   require(!example::as_text(report, true).empty(), "nothing to say");
   require(test::is_json(example::as_json(report)), "the report is no JSON");
@@ -200,7 +201,7 @@ void judge_folder(const InputFile& file) {
        {&files.buddyinfo, &files.pagetypeinfo, &files.memory_blocks, &files.iomem}) {
     if (*optional) write(**optional);
   }
-  judge(example::read_folder(scratch().path()));
+  judge(read_snapshot_files(InputFolder{scratch().path(), example::read_file}));
 }
 
 struct Reader {

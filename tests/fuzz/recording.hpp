@@ -20,7 +20,7 @@ namespace pageblock::test {
 
 /// Its requests and frees are served from other memory, or a line is refused.
 inline void replay_trace(const InputFile& file) {
-  const example::ReplayReport report = example::replay_trace(file, 4096, {});
+  const ReplayReport report = example::replay_trace(file, 4096, {});
   require(!example::as_text(report).empty(), "nothing to say");
   require(is_json(example::as_json(report)), "the report is no JSON");
 }

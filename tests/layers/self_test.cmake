@@ -71,7 +71,9 @@ expect_offence(io/trace/line.hpp "#include \"pageblock/io/recording/state.hpp\""
                "io/trace/line.hpp:2: io/trace must not include")
 expect_offence(io/snapshot/snapshot.hpp "#include \"pageblock/io/trace/line.hpp\""
                "io/snapshot/snapshot.hpp:2: io/snapshot must not include")
-expect_offence(io/recording/state.hpp "#include \"pageblock/io/snapshot/snapshot.hpp\""
+expect_offence(io/snapshot/snapshot.hpp "#include \"pageblock/io/recording/state.hpp\""
+               "io/snapshot/snapshot.hpp:2: io/snapshot must not include")
+expect_offence(io/recording/state.hpp "#include \"pageblock/io/picture/map.hpp\""
                "io/recording/state.hpp:2: io/recording must not include")
 expect_offence(lab/verify.hpp "#include \"pageblock/io/text/report.hpp\""
                "lab/verify.hpp:2: lab must not include")

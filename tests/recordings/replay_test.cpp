@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "pageblock/io/text/input_folder.hpp"
 #include "pageblock/io/text/parse_error.hpp"
 
 #include "common/read_file.hpp"
@@ -19,13 +20,12 @@
 
 using namespace pageblock;
 using example::replay_recording;
-using example::ReplayReport;
 
 namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path recorded = RECORDING;
+const fs::path recording_folder = RECORDING;
 
 /// A copy of the recording, uncompressed, for mistakes to be planted in; removed at the end.
 class Copy {
@@ -35,7 +35,8 @@ class Copy {
     REQUIRE(mkdtemp(name.data()) != nullptr);
     folder_ = name;
     for (const std::string_view stem : {"meta.json", "T0.state", "T0.pages", "T1.state", "trace"}) {
-      files_[std::string{stem}] = example::demand_one_of(recorded, stem).content;
+      files_[std::string{stem}] =
+          InputFolder{recording_folder, example::read_file}.demand(stem).content;
       write(stem);
     }
   }
@@ -78,7 +79,7 @@ class Copy {
   std::map<std::string, std::string> files_;
 };
 
-void check(const example::Score& score, std::uint64_t right, std::uint64_t total) {
+void check(const ReplayScore& score, std::uint64_t right, std::uint64_t total) {
   CHECK(score.right == right);
   CHECK(score.total == total);
 }
@@ -87,7 +88,7 @@ void check(const example::Score& score, std::uint64_t right, std::uint64_t total
 
 TEST_CASE("replay_recording predicts every page, drain and isolation of the small recording",
           "[replay]") {
-  const ReplayReport report = replay_recording(recorded, {});
+  const ReplayReport report = replay_recording(recording_folder, {});
   CHECK(report.agrees());
   check(report.result.allocations, 52, 52);
   check(report.result.refills, 98, 98);
@@ -108,7 +109,7 @@ TEST_CASE("replay_recording predicts every page, drain and isolation of the smal
   REQUIRE(report.result.attempts.size() == 8);
   const std::vector<std::int64_t> rets{-22, -16, 0, 0, 0, 0, 0, -22};
   for (std::size_t i = 0; i < rets.size(); ++i) {
-    const example::Attempt& attempt = report.result.attempts[i];
+    const IsolationAttempt& attempt = report.result.attempts[i];
     CAPTURE(attempt.what);
     CHECK(attempt.ret == rets[i]);
     CHECK(attempt.predicted == (rets[i] == 0));
@@ -135,7 +136,7 @@ TEST_CASE("replay_recording notices a zone that its counters forbid, and judges 
 
 TEST_CASE("replay_recording stops behind a line, and compares no lists then", "[replay]") {
   // In the middle of a drain, which is done as a whole.
-  const ReplayReport report = replay_recording(recorded, 200);
+  const ReplayReport report = replay_recording(recording_folder, {.until = 200});
   CHECK(report.agrees());
   CHECK(report.result.drained.total > 32);
   CHECK(report.result.allocations.total > 0);
@@ -255,10 +256,10 @@ TEST_CASE("replay_recording names file and line of what cannot be", "[replay]") 
 }
 
 TEST_CASE("replay_trace serves a trace's requests from other memory", "[replay]") {
-  const InputFile trace = example::demand_one_of(recorded, "trace");
+  const InputFile trace = InputFolder{recording_folder, example::read_file}.demand("trace");
   const ReplayReport report = example::replay_trace(trace, 1 << 15, {});
   REQUIRE(report.result.plain);
-  const example::PlainResult& plain = *report.result.plain;
+  const PlainResult& plain = *report.result.plain;
   CHECK(report.agrees());
   CHECK(plain.nr_requests == 52);
   CHECK(plain.nr_refused == 0);

@@ -1,4 +1,7 @@
 /// Replays the requests and frees of a trace in a zone that is nothing like the recorded machine.
+///
+/// Layer:  io.
+/// Kernel: none.
 #pragma once
 
 #include <algorithm>
@@ -11,28 +14,33 @@
 
 #include <fmt/format.h>
 
+#include "pageblock/base/cpu.hpp"
+#include "pageblock/base/migratetype.hpp"
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/io/recording/kernel_steps.hpp"
+#include "pageblock/io/recording/list_repair.hpp"
+#include "pageblock/io/recording/replay_result.hpp"
+#include "pageblock/io/recording/replay_tracer.hpp"
 #include "pageblock/io/text/parse_error.hpp"
 #include "pageblock/io/trace/trace_operations.hpp"
-#include "pageblock/pageblock.hpp"
+#include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/split_page.hpp"
+#include "pageblock/mm/zone.hpp"
+#include "pageblock/mm/zone_layout.hpp"
 
-#include "replay/allocator.hpp"
-#include "replay/machine.hpp"
-#include "replay/repair.hpp"
-#include "replay/result.hpp"
-
-namespace example {
+namespace pageblock {
 
 /// A zone in which all is free, and the pages that a trace's own became.
+template <ReplayableConfig Config>
 class PlainReplay {
  public:
   PlainReplay(std::uint64_t nr_pages, unsigned nr_cpus, ReplayResult& result)
-      : zone_{pageblock::ZoneLayout{.spanned_pages = nr_pages, .nr_cpus = nr_cpus}},
-        result_{result} {
+      : zone_{ZoneLayout{.spanned_pages = nr_pages, .nr_cpus = nr_cpus}}, result_{result} {
     result_.plain.emplace();
   }
 
-  void apply(const pageblock::recorded::Operation& operation) {
-    using namespace pageblock::recorded;
+  void apply(const recorded::Operation& operation) {
+    using namespace recorded;
     cpu_ = operation.cpu;
     if (const auto* request = std::get_if<Allocation>(&operation.what)) {
       if (request->pfn) allocate(*request);
@@ -46,13 +54,12 @@ class PlainReplay {
 
   /// Says how the memory looks at the end.
   void finish() {
-    using namespace pageblock;
     PlainResult& plain = *result_.plain;
     plain.nr_steals = zone_.tracer().steals.size();
     for (const recorded::Steal& steal : zone_.tracer().steals) {
       if (steal.claimed) ++plain.nr_claims;
     }
-    for (Order order{0}; order <= ReplayZone::top_order; ++order) {
+    for (Order order{0}; order <= Zone<Config>::top_order; ++order) {
       plain.free_chunks.push_back(zone_.nr_free(order));
     }
     plain.nr_free_pages = static_cast<std::uint64_t>(zone_.nr_free_pages());
@@ -62,9 +69,6 @@ class PlainReplay {
   }
 
  private:
-  using Pfn = pageblock::Pfn;
-  using Order = pageblock::Order;
-
   // What a chunk of the trace, at the key, is here.
   struct Chunk {
     Pfn pfn;
@@ -72,18 +76,18 @@ class PlainReplay {
   };
   using Chunks = std::map<Pfn, Chunk>;
 
-  void allocate(const pageblock::recorded::Allocation& request) {
-    const auto type = ReplayConfig::semantics.type_of(request.migratetype);
-    if (!type || !pageblock::is_pcp_type(*type) || request.order > ReplayZone::top_order) {
-      throw pageblock::ParseError{fmt::format("no request is of order {} and migratetype {}",
-                                              request.order, request.migratetype)};
+  void allocate(const recorded::Allocation& request) {
+    const auto type = Config::semantics.type_of(request.migratetype);
+    if (!type || !is_pcp_type(*type) || request.order > Zone<Config>::top_order) {
+      throw ParseError{fmt::format("no request is of order {} and migratetype {}", request.order,
+                                   request.migratetype)};
     }
     forget(*request.pfn, request.order);
     const auto page = alloc_pages(zone_, cpu_, request.order, *type, request.alloc_flags);
     zone_.tracer().refilled.clear();
     ++result_.plain->nr_requests;
     if (page) {
-      mark_in_use(zone_, page->pfn(), request.order, allocator::looks_movable(request));
+      mark_in_use(zone_, page->pfn(), request.order, kernel_step::looks_movable<Config>(request));
       chunks_[*request.pfn] = {page->pfn(), request.order};
     } else {
       ++result_.plain->nr_refused;
@@ -102,16 +106,16 @@ class PlainReplay {
   }
 
   // Returns the chunk of the trace that holds a page.
-  [[nodiscard]] Chunks::iterator chunk_with(Pfn pfn) {
+  [[nodiscard]] typename Chunks::iterator chunk_with(Pfn pfn) {
     auto behind = chunks_.upper_bound(pfn);
     if (behind == chunks_.begin()) return chunks_.end();
     const auto chunk = std::prev(behind);
     return pfn < chunk->first + chunk->second.order.nr_pages() ? chunk : chunks_.end();
   }
 
-  void give_back(const pageblock::recorded::Free& free) {
-    if (free.order > ReplayZone::top_order) {
-      throw pageblock::ParseError{fmt::format("no chunk has order {}", free.order)};
+  void give_back(const recorded::Free& free) {
+    if (free.order > Zone<Config>::top_order) {
+      throw ParseError{fmt::format("no chunk has order {}", free.order)};
     }
     ++result_.plain->nr_frees;
     const auto found = chunk_with(free.pfn);
@@ -123,7 +127,7 @@ class PlainReplay {
     chunks_.erase(found);
     if (start == free.pfn && chunk.order == free.order) return free_chunk(chunk.pfn, chunk.order);
     // It was split: the pages outside of what is freed stay, one by one.
-    if (chunk.order != Order{0}) pageblock::split_page(zone_, chunk.pfn, chunk.order);
+    if (chunk.order != Order{0}) split_page(zone_, chunk.pfn, chunk.order);
     for (std::uint64_t i = 0; i < chunk.order.nr_pages(); ++i) {
       const Pfn page = start + i;
       if (free.pfn <= page && page < free.pfn + free.order.nr_pages()) {
@@ -140,10 +144,10 @@ class PlainReplay {
     zone_.tracer().drained.clear();
   }
 
-  ReplayZone zone_;
+  Zone<Config> zone_;
   ReplayResult& result_;
   Chunks chunks_;
-  pageblock::Cpu cpu_;
+  Cpu cpu_;
 };
 
-}  // namespace example
+}  // namespace pageblock

@@ -1,5 +1,6 @@
-#include "common/snapshot_files.hpp"
+#include "common/live_snapshot.hpp"
 
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -46,26 +47,6 @@ std::optional<InputFile> read_if_there(const fs::path& path) {
 }
 
 }  // namespace
-
-fs::path snapshot_folder(const fs::path& folder) {
-  std::error_code error;
-  const bool is_recording = fs::is_regular_file(folder / "meta.json", error) &&
-                            fs::is_directory(folder / "before", error);
-  return is_recording ? folder / "before" : folder;
-}
-
-SnapshotFiles read_folder(const fs::path& folder) {
-  demand_folder(folder);
-  SnapshotFiles files;
-  files.zoneinfo = demand_one_of(folder, "zoneinfo");
-  files.kpageflags = demand_one_of(folder, "kpageflags");
-  files.kpagecount = demand_one_of(folder, "kpagecount");
-  files.buddyinfo = read_one_of(folder, "buddyinfo");
-  files.pagetypeinfo = read_one_of(folder, "pagetypeinfo");
-  files.memory_blocks = read_one_of(folder, "memory_blocks");
-  files.iomem = read_one_of(folder, "iomem");
-  return files;
-}
 
 SnapshotFiles read_live() {
   constexpr long page_size = 4096;

@@ -1,4 +1,7 @@
 /// What a replay found out.
+///
+/// Layer:  io.
+/// Kernel: none.
 #pragma once
 
 #include <cstddef>
@@ -8,13 +11,14 @@
 #include <string>
 #include <vector>
 
+#include "pageblock/base/migratetype.hpp"
+#include "pageblock/base/pfn.hpp"
 #include "pageblock/io/recording/exact_zone.hpp"
-#include "pageblock/pageblock.hpp"
 
-namespace example {
+namespace pageblock {
 
 /// How often the model was right.
-struct Score {
+struct ReplayScore {
   std::uint64_t right = 0;
   std::uint64_t total = 0;
   void count(bool is_right) {
@@ -28,8 +32,8 @@ struct Score {
 struct Misprediction {
   std::size_t line = 0;
   std::string what;  ///< the request
-  std::optional<pageblock::Pfn> predicted{};
-  std::optional<pageblock::Pfn> observed{};
+  std::optional<Pfn> predicted{};
+  std::optional<Pfn> observed{};
   std::vector<std::string> lists{};  ///< what the request could be served from
 };
 
@@ -43,23 +47,23 @@ struct ZoneMisprediction {
 };
 
 /// An attempt to take a memory block offline, or to get a contiguous range.
-struct Attempt {
+struct IsolationAttempt {
   std::size_t line = 0;
   std::string what;
-  pageblock::PfnRange range{};
+  PfnRange range{};
 
   /// Whether all pageblocks can be isolated, how many are until one refuses, and for which page.
   bool predicted = false;
   std::uint64_t predicted_blocks = 0;
-  std::optional<pageblock::Pfn> predicted_page{};
-  std::vector<pageblock::MigrateType> predicted_types{};  ///< of the pageblocks, at the end
+  std::optional<Pfn> predicted_page{};
+  std::vector<MigrateType> predicted_types{};  ///< of the pageblocks, at the end
 
-  pageblock::MigrateType undo_type = pageblock::MigrateType::movable;  ///< of blocks given back
-  bool reports = false;                       ///< the kernel's log names the page in the way
-  std::optional<std::int64_t> isolate_ret{};  ///< nothing if it did not come to that
+  MigrateType undo_type = MigrateType::movable;  ///< of blocks given back
+  bool reports = false;                          ///< the kernel's log names the page in the way
+  std::optional<std::int64_t> isolate_ret{};     ///< nothing if it did not come to that
   std::uint64_t blocks = 0;
-  std::optional<pageblock::Pfn> page{};  ///< as the kernel's log names it
-  std::vector<pageblock::MigrateType> types{};
+  std::optional<Pfn> page{};  ///< as the kernel's log names it
+  std::vector<MigrateType> types{};
   std::optional<std::int64_t> ret{};  ///< of the whole attempt
 
   /// What forecast_offline() said of the whole attempt when it began. That is no prediction: pages
@@ -80,34 +84,35 @@ struct PlainResult {
   std::uint64_t nr_requests = 0;
   std::uint64_t nr_refused = 0;  ///< there was no chunk
   std::uint64_t nr_frees = 0;
-  std::uint64_t nr_unknown_frees = 0;        ///< of pages that no request got here
-  std::uint64_t nr_unseen_frees = 0;         ///< of pages that were requested again
-  std::uint64_t nr_steals = 0;               ///< of memory of another type
-  std::uint64_t nr_claims = 0;               ///< with its pageblock
-  std::uint64_t nr_free_pages = 0;           ///< at the end, without those on per-CPU lists
-  std::vector<std::uint64_t> free_chunks{};  ///< of each order
-  std::map<pageblock::MigrateType, std::uint64_t> blocks{};  ///< pageblocks of each type
+  std::uint64_t nr_unknown_frees = 0;             ///< of pages that no request got here
+  std::uint64_t nr_unseen_frees = 0;              ///< of pages that were requested again
+  std::uint64_t nr_steals = 0;                    ///< of memory of another type
+  std::uint64_t nr_claims = 0;                    ///< with its pageblock
+  std::uint64_t nr_free_pages = 0;                ///< at the end, without those on per-CPU lists
+  std::vector<std::uint64_t> free_chunks{};       ///< of each order
+  std::map<MigrateType, std::uint64_t> blocks{};  ///< pageblocks of each type
 };
 
 struct ReplayResult {
   std::map<std::string, std::uint64_t, std::less<>> events;  ///< by kind
   std::uint64_t nr_operations = 0;
-  Score allocations;
-  Score zones;                                                   ///< of requests
+  ReplayScore allocations;
+  ReplayScore zones;                                             ///< of requests
   std::map<std::string, std::uint64_t, std::less<>> open_zones;  ///< not predicted, by the reason
-  Score refills;   ///< pages that came to per-CPU lists, in order
-  Score drained;   ///< pages that left them, in order
-  Score isolated;  ///< pageblocks asked to be isolated
-  Score tested;    ///< tests whether a range is isolated
-  Score claims;    ///< stolen blocks: whether they are claimed, from the pages known to be movable
+  ReplayScore refills;   ///< pages that came to per-CPU lists, in order
+  ReplayScore drained;   ///< pages that left them, in order
+  ReplayScore isolated;  ///< pageblocks asked to be isolated
+  ReplayScore tested;    ///< tests whether a range is isolated
+  ReplayScore
+      claims;  ///< stolen blocks: whether they are claimed, from the pages known to be movable
   std::optional<Misprediction> first;
   std::optional<ZoneMisprediction> first_zone;
-  std::vector<Attempt> attempts;
-  std::optional<std::vector<pageblock::ListDifference>> differences;  ///< at T1
-  Score block_types;                                                  ///< at T1
-  Score counters;  ///< at T1: of zones and of their per-CPU lists
+  std::vector<IsolationAttempt> attempts;
+  std::optional<std::vector<ListDifference>> differences;  ///< at T1
+  ReplayScore block_types;                                 ///< at T1
+  ReplayScore counters;  ///< at T1: of zones and of their per-CPU lists
   std::optional<PlainResult> plain;
   std::map<std::string, std::uint64_t, std::less<>> taken;  ///< from the trace instead of predicted
 };
 
-}  // namespace example
+}  // namespace pageblock

@@ -2,6 +2,9 @@
 ///
 /// Whether a range can be isolated, whether it is empty then and why not is the library's to say;
 /// here is only the order of the questions.
+///
+/// Layer:  io.
+/// Kernel: offline_pages() (mm/memory_hotplug.c).
 #pragma once
 
 #include <algorithm>
@@ -30,7 +33,7 @@
 #include "pageblock/mm/page_ref.hpp"
 #include "pageblock/mm/zone.hpp"
 
-namespace example {
+namespace pageblock {
 
 enum class Verdict {
   can_go,      ///< Isolated, and empty once what moves had left.
@@ -46,14 +49,14 @@ enum class Verdict {
 
 /// The answer for one memory block.
 struct BlockJudgement {
-  pageblock::MemoryBlock block;
+  MemoryBlock block;
   /// The zones that the block lies in, by their index in the snapshot.
   std::vector<std::size_t> zones;
-  pageblock::PageCounts counts;
+  PageCounts counts;
   std::uint64_t nr_holes = 0;
   Verdict verdict = Verdict::not_online;
   /// Of a refused block.
-  std::optional<pageblock::Refusal> refusal;
+  std::optional<Refusal> refusal;
   /// Of a block that was not tried: why.
   std::string not_tried;
 };
@@ -62,17 +65,15 @@ struct BlockJudgement {
 struct Judgement {
   std::vector<BlockJudgement> blocks;
   /// How the kernel isolates whose rules were followed.
-  pageblock::IsolateRule rule = pageblock::IsolateRule::notifiers;
+  IsolateRule rule = IsolateRule::notifiers;
   std::vector<std::string> notes;
 };
 
 /// Takes @p range of @p zone offline as far as it goes, and gives it back. Returns why it does not
 /// go, or nothing. What moves is gone afterwards, and per-CPU lists are empty.
 /// (v6.1's answer can be had without trying: forecast_offline().)
-template <pageblock::ZoneConfig Config>
-std::optional<pageblock::Refusal> try_offline(pageblock::Zone<Config>& zone,
-                                              pageblock::PfnRange range) {
-  using namespace pageblock;
+template <ZoneConfig Config>
+std::optional<Refusal> try_offline(Zone<Config>& zone, PfnRange range) {
   auto refusal = explain_isolate_range(zone, range.start, range.end);
   if (start_isolate_page_range(zone, range.start, range.end, MigrateType::movable) != ok) {
     return refusal;
@@ -94,11 +95,9 @@ std::optional<pageblock::Refusal> try_offline(pageblock::Zone<Config>& zone,
 }
 
 /// Rebuilds a zone of @p snapshot.
-template <pageblock::ZoneConfig Config>
-pageblock::Zone<Config> rebuild(const pageblock::Snapshot& snapshot,
-                                const pageblock::SnapshotZone& from,
-                                const pageblock::PageWords& kpagecount) {
-  using namespace pageblock;
+template <ZoneConfig Config>
+Zone<Config> rebuild(const Snapshot& snapshot, const SnapshotZone& from,
+                     const PageWords& kpagecount) {
   Zone<Config> zone{layout_of(snapshot, from, kpagecount)};
   if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) {
     for (Pfn pfn = zone.start_pfn(); pfn < zone.end_pfn(); ++pfn) {
@@ -121,22 +120,22 @@ pageblock::Zone<Config> rebuild(const pageblock::Snapshot& snapshot,
 }
 
 /// Reports a machine whose pageblocks or chunks are not those of @p Config.
-template <pageblock::ZoneConfig Config>
-void check_geometry(const pageblock::Snapshot& snapshot, const pageblock::SnapshotFiles& files) {
+template <ZoneConfig Config>
+void check_geometry(const Snapshot& snapshot, const SnapshotFiles& files) {
   if (const auto& types = snapshot.pagetypeinfo;
       types && types->page_block_order != Config::pageblock_order) {
     throw files.pagetypeinfo->error_at_line(
         types->order_line, fmt::format("pageblocks have order {}, but this program has only {}",
                                        types->page_block_order, Config::pageblock_order));
   }
-  for (const pageblock::SnapshotZone& zone : snapshot.zones) {
+  for (const SnapshotZone& zone : snapshot.zones) {
     if (!zone.buddyinfo || zone.buddyinfo->nr_free.size() == Config::max_order) continue;
     throw files.buddyinfo->error_at_line(
         zone.buddyinfo->line, fmt::format("{} orders, but this program has only {}",
                                           zone.buddyinfo->nr_free.size(), Config::max_order));
   }
   // Smaller blocks would share free chunks, and trying one would change the next.
-  if (snapshot.memory.nr_pages < pageblock::Geometry<Config>::max_order_nr_pages) {
+  if (snapshot.memory.nr_pages < Geometry<Config>::max_order_nr_pages) {
     throw files.memory_blocks->error_at_line(
         1, fmt::format("a memory block of {} pages is smaller than the largest free chunk",
                        snapshot.memory.nr_pages));
@@ -144,14 +143,14 @@ void check_geometry(const pageblock::Snapshot& snapshot, const pageblock::Snapsh
 }
 
 /// Compares the free chunks of a rebuilt zone, cut greedily, with those that the kernel counted.
-template <pageblock::ZoneConfig Config>
-void compare_chunks(const pageblock::Zone<Config>& zone, const pageblock::SnapshotZone& from,
-                    const pageblock::InputFile& buddyinfo, std::vector<std::string>& notes) {
+template <ZoneConfig Config>
+void compare_chunks(const Zone<Config>& zone, const SnapshotZone& from, const InputFile& buddyinfo,
+                    std::vector<std::string>& notes) {
   std::string counted;
   std::string rebuilt;
   std::uint64_t nr_pages = 0;
   for (unsigned order = 0; order < Config::max_order; ++order) {
-    const std::uint64_t here = zone.nr_free(pageblock::Order{order});
+    const std::uint64_t here = zone.nr_free(Order{order});
     const std::uint64_t there = from.buddyinfo->nr_free[order];
     counted += fmt::format(" {}", there);
     rebuilt += fmt::format(" {}", here);
@@ -166,9 +165,7 @@ void compare_chunks(const pageblock::Zone<Config>& zone, const pageblock::Snapsh
 }
 
 /// Says where a block lies, and why it cannot be tried.
-inline BlockJudgement locate(const pageblock::Snapshot& snapshot,
-                             const pageblock::MemoryBlock& block) {
-  using namespace pageblock;
+inline BlockJudgement locate(const Snapshot& snapshot, const MemoryBlock& block) {
   BlockJudgement result;
   result.block = block;
   std::optional<Pfn> first_hole;
@@ -211,9 +208,8 @@ inline BlockJudgement locate(const pageblock::Snapshot& snapshot,
 /// another block, since no free chunk reaches from one memory block into another and isolation asks
 /// only for the block's own pages. Says again what the pages are, if the kernel sees them otherwise.
 /// Throws ParseError.
-template <pageblock::ZoneConfig Config>
-Judgement judge(pageblock::Snapshot& snapshot, const pageblock::SnapshotFiles& files) {
-  using namespace pageblock;
+template <ZoneConfig Config>
+Judgement judge(Snapshot& snapshot, const SnapshotFiles& files) {
   constexpr bool scans = Config::semantics.isolate_rule == IsolateRule::scan;
   check_geometry<Config>(snapshot, files);
   if constexpr (scans) apply_v6_1_rules(snapshot, PageWords{files.kpageflags});
@@ -242,4 +238,4 @@ Judgement judge(pageblock::Snapshot& snapshot, const pageblock::SnapshotFiles& f
   return result;
 }
 
-}  // namespace example
+}  // namespace pageblock

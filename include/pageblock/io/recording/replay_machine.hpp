@@ -1,11 +1,14 @@
 /// The zones of a recorded machine, found by page or by the address that a probe names.
+///
+/// Layer:  io.
+/// Kernel: pgdat and its zones, as far as one node has them.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -13,71 +16,38 @@
 
 #include <fmt/format.h>
 
+#include "pageblock/base/pfn.hpp"
 #include "pageblock/io/recording/exact_state.hpp"
 #include "pageblock/io/recording/exact_zone.hpp"
 #include "pageblock/io/recording/page_runs.hpp"
+#include "pageblock/io/recording/replay_tracer.hpp"
 #include "pageblock/io/text/parse_error.hpp"
 #include "pageblock/io/trace/trace_operations.hpp"
-#include "pageblock/pageblock.hpp"
+#include "pageblock/mm/node.hpp"
+#include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/zone.hpp"
 
-namespace example {
-
-/// Sees what the model does on the way to an answer, to compare it with the trace.
-struct ReplayTracer : pageblock::trace::NullTracer {
-  using NullTracer::operator();
-  void operator()(const pageblock::trace::MmPageAllocZoneLocked& event) {
-    if (event.percpu_refill) refilled.push_back(event.pfn);
-  }
-  void operator()(const pageblock::trace::MmPagePcpuDrain& event) { drained.push_back(event.pfn); }
-  void operator()(const pageblock::trace::MmPageAllocExtfrag& event) {
-    steals.push_back({event.pfn, event.change_ownership, 0});
-  }
-  void operator()(const pageblock::trace::SetMigratetypeIsolate& event) { set.push_back(event); }
-  void operator()(const pageblock::trace::TestPagesIsolated& event) { tested = event; }
-  void clear() {
-    refilled.clear();
-    drained.clear();
-    steals.clear();
-    set.clear();
-    tested.reset();
-  }
-
-  std::vector<pageblock::Pfn> refilled;
-  std::vector<pageblock::Pfn> drained;
-  std::vector<pageblock::recorded::Steal> steals;
-  std::vector<pageblock::trace::SetMigratetypeIsolate> set;
-  std::optional<pageblock::trace::TestPagesIsolated> tested;
-};
-
-/// Debian's v6.1.
-struct ReplayConfig : pageblock::DefaultConfig {
-  static constexpr unsigned nr_cpus = 64;
-  static constexpr pageblock::Semantics semantics =
-      pageblock::kernel::without_cma(pageblock::kernel::v6_1);
-  using Lock = pageblock::NullLock;
-  using Tracer = ReplayTracer;
-};
-using ReplayZone = pageblock::Zone<ReplayConfig>;
+namespace pageblock {
 
 /// All zones of one node.
+template <ReplayableConfig Config>
 class ReplayMachine {
  public:
   struct Part {
     std::uint64_t address = 0;
-    ReplayZone& zone;  // of the node
+    Zone<Config>& zone;  // of the node
     bool pcp_disabled = false;
   };
 
   /// The zones at @p t0, as large as they become until @p t1 or while memory comes online.
-  ReplayMachine(const pageblock::ExactState& t0, const pageblock::PageRuns& pages,
-                const pageblock::ExactState& t1,
-                const std::vector<pageblock::recorded::Operation>& operations) {
+  ReplayMachine(const ExactState& t0, const PageRuns& pages, const ExactState& t1,
+                const std::vector<recorded::Operation>& operations) {
     struct Planned {
-      pageblock::ExactZone zone;
-      pageblock::PfnRange range;
+      ExactZone zone;
+      PfnRange range;
     };
     std::vector<Planned> planned;
-    const auto plan = [&](const pageblock::ExactZone& zone, pageblock::PfnRange range) {
+    const auto plan = [&](const ExactZone& zone, PfnRange range) {
       for (Planned& known : planned) {
         if (known.zone.address != zone.address) continue;
         known.range = {std::min(known.range.start, range.start),
@@ -86,30 +56,30 @@ class ReplayMachine {
       }
       planned.push_back({zone, range});
     };
-    for (const pageblock::ExactZone& zone : t0.zones) plan(zone, zone.range());
-    for (const pageblock::ExactZone& zone : t1.zones) plan(empty_like(zone), zone.range());
+    for (const ExactZone& zone : t0.zones) plan(zone, zone.range());
+    for (const ExactZone& zone : t1.zones) plan(empty_like(zone), zone.range());
     for (const auto& operation : operations) {
-      const auto* online = std::get_if<pageblock::recorded::OnlineBegin>(&operation.what);
+      const auto* online = std::get_if<recorded::OnlineBegin>(&operation.what);
       if (online == nullptr || !online->zone) continue;
-      pageblock::ExactZone zone;
+      ExactZone zone;
       zone.address = *online->zone;
       zone.type = type_at(t0, *online->zone);
       zone.name = name_of(zone.type);
       plan(zone, online->range);
     }
-    std::vector<ReplayZone> zones;
+    std::vector<Zone<Config>> zones;
     for (const Planned& part : planned) {
-      if (std::ranges::count(zones, part.zone.type, &ReplayZone::type) != 0) {
-        throw pageblock::ParseError{
+      if (std::ranges::count(zones, part.zone.type, &Zone<Config>::type) != 0) {
+        throw ParseError{
             fmt::format("there are two zones {}: this is no machine of one node", part.zone.name)};
       }
-      zones.push_back(pageblock::make_zone<ReplayConfig>(t0, part.zone, pages, part.range));
+      zones.push_back(make_zone<Config>(t0, part.zone, pages, part.range));
     }
-    node_ = pageblock::Node<ReplayConfig>{std::move(zones)};
+    node_ = Node<Config>{std::move(zones)};
     for (const Planned& part : planned) {
       parts_.push_back({part.zone.address, *node_.find(part.zone.type)});
       // Zones are not one behind the other where hot-plugged memory went to two in turn.
-      for (const pageblock::PageRun& run : pages.runs()) {
+      for (const PageRun& run : pages.runs()) {
         if (run.is_initialised() && run.zone() == part.zone.type) assign(run.range, parts_.back());
       }
     }
@@ -119,34 +89,34 @@ class ReplayMachine {
   ReplayMachine(const ReplayMachine&) = delete;
   ReplayMachine& operator=(const ReplayMachine&) = delete;
 
-  [[nodiscard]] pageblock::Node<ReplayConfig>& node() { return node_; }
+  [[nodiscard]] Node<Config>& node() { return node_; }
   [[nodiscard]] std::deque<Part>& parts() { return parts_; }
   [[nodiscard]] const std::deque<Part>& parts() const { return parts_; }
 
   /// Returns where a page is. Throws ParseError if it is nowhere.
-  [[nodiscard]] Part& part_of(pageblock::Pfn pfn) {
+  [[nodiscard]] Part& part_of(Pfn pfn) {
     Part* part = find(pfn);
     if (part == nullptr) {
-      throw pageblock::ParseError{fmt::format("page {:#x} is in no zone", pfn)};
+      throw ParseError{fmt::format("page {:#x} is in no zone", pfn)};
     }
     return *part;
   }
-  [[nodiscard]] Part* find(pageblock::Pfn pfn) {
+  [[nodiscard]] Part* find(Pfn pfn) {
     const std::size_t block = block_of(pfn);
     return block < owners_.size() ? owners_[block] : nullptr;
   }
-  [[nodiscard]] ReplayZone& zone_of(pageblock::Pfn pfn) { return part_of(pfn).zone; }
+  [[nodiscard]] Zone<Config>& zone_of(Pfn pfn) { return part_of(pfn).zone; }
 
   /// Returns the zone that a probe names. Throws ParseError if there is none.
   [[nodiscard]] Part& part_at(std::uint64_t address) {
     for (Part& part : parts_) {
       if (part.address == address) return part;
     }
-    throw pageblock::ParseError{fmt::format("there is no zone at {:#x}", address)};
+    throw ParseError{fmt::format("there is no zone at {:#x}", address)};
   }
 
   /// Returns whether all of a range is memory of one zone.
-  [[nodiscard]] bool is_whole(pageblock::PfnRange range) const {
+  [[nodiscard]] bool is_whole(PfnRange range) const {
     const Part* owner = nullptr;
     for (std::size_t block = block_of(range.start); block < block_of(range.end); ++block) {
       const Part* part = block < owners_.size() ? owners_[block] : nullptr;
@@ -156,38 +126,38 @@ class ReplayMachine {
     if (owner == nullptr || !owner->zone.spans(range.start) || !owner->zone.spans(range.end - 1)) {
       return false;
     }
-    const auto is_hole = [](pageblock::PageBits bits) { return !bits.is_valid(); };
+    const auto is_hole = [](PageBits bits) { return !bits.is_valid(); };
     return owner->zone.memmap().find_if(range.start, range.end, is_hole) == range.end;
   }
 
   /// Returns the zone that memory comes online in, if no probe says it: the one it was in, or that
   /// spans it. Throws ParseError if there is none.
-  [[nodiscard]] Part& part_for(pageblock::PfnRange range) {
+  [[nodiscard]] Part& part_for(PfnRange range) {
     if (Part* part = find(range.start)) return *part;
     for (Part& part : parts_) {
       if (part.zone.spans(range.start) && part.zone.spans(range.end - 1)) return part;
     }
-    throw pageblock::ParseError{fmt::format("there is no zone for {:#x}", range)};
+    throw ParseError{fmt::format("there is no zone for {:#x}", range)};
   }
 
   /// Says which zone the pageblocks of a range are in, as far as the zone spans them.
-  void assign(pageblock::PfnRange range, Part& part) {
+  void assign(PfnRange range, Part& part) {
     range = {std::max(range.start, part.zone.start_pfn()),
              std::min(range.end, part.zone.end_pfn())};
     if (range.empty()) return;
-    const std::size_t end = block_of(range.end + (ReplayZone::pageblock_nr_pages - 1));
+    const std::size_t end = block_of(range.end + (Zone<Config>::pageblock_nr_pages - 1));
     if (end > owners_.size()) owners_.resize(end);
     for (std::size_t block = block_of(range.start); block < end; ++block) owners_[block] = &part;
   }
 
  private:
-  [[nodiscard]] static std::size_t block_of(pageblock::Pfn pfn) {
-    return static_cast<std::size_t>(pfn.value() >> ReplayConfig::pageblock_order);
+  [[nodiscard]] static std::size_t block_of(Pfn pfn) {
+    return static_cast<std::size_t>(pfn.value() >> Config::pageblock_order);
   }
 
   // A zone that has no memory yet.
-  [[nodiscard]] static pageblock::ExactZone empty_like(const pageblock::ExactZone& zone) {
-    pageblock::ExactZone empty;
+  [[nodiscard]] static ExactZone empty_like(const ExactZone& zone) {
+    ExactZone empty;
     empty.type = zone.type;
     empty.name = zone.name;
     empty.address = zone.address;
@@ -195,11 +165,10 @@ class ReplayMachine {
   }
 
   // The zones of a node lie one behind the other in the kernel's memory.
-  [[nodiscard]] static pageblock::ZoneType type_at(const pageblock::ExactState& state,
-                                                   std::uint64_t address) {
+  [[nodiscard]] static ZoneType type_at(const ExactState& state, std::uint64_t address) {
     if (const auto* zone = state.zone_at(address)) return zone->type;
     if (state.zones.size() >= 2) {
-      const auto number = [](const pageblock::ExactZone& zone) {
+      const auto number = [](const ExactZone& zone) {
         return static_cast<std::uint64_t>(zone.type);
       };
       const auto& first = state.zones.front();
@@ -207,21 +176,21 @@ class ReplayMachine {
       const std::uint64_t stride =
           (last.address - first.address) / std::max<std::uint64_t>(number(last) - number(first), 1);
       const std::uint64_t type = (address - first.address) / std::max<std::uint64_t>(stride, 1);
-      if (type + number(first) < pageblock::max_nr_zones) {
-        return static_cast<pageblock::ZoneType>(type + number(first));
+      if (type + number(first) < max_nr_zones) {
+        return static_cast<ZoneType>(type + number(first));
       }
     }
-    throw pageblock::ParseError{fmt::format("there is no zone at {:#x}", address)};
+    throw ParseError{fmt::format("there is no zone at {:#x}", address)};
   }
 
-  [[nodiscard]] static std::string name_of(pageblock::ZoneType type) {
+  [[nodiscard]] static std::string name_of(ZoneType type) {
     constexpr std::array names{"DMA", "DMA32", "Normal", "Movable"};
     return names[static_cast<std::size_t>(type)];
   }
 
-  pageblock::Node<ReplayConfig> node_;
+  Node<Config> node_;
   std::deque<Part> parts_;
   std::vector<Part*> owners_;  // of each pageblock
 };
 
-}  // namespace example
+}  // namespace pageblock

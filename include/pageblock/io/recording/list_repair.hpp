@@ -1,27 +1,34 @@
 /// Puts a zone right where the model and the recording part: the page that the kernel took is taken.
+///
+/// Layer:  io.
+/// Kernel: none.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
-#include <vector>
 
-#include "pageblock/pageblock.hpp"
+#include "pageblock/base/migratetype.hpp"
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/pcp.hpp"
+#include "pageblock/mm/zone.hpp"
 
-namespace example {
+namespace pageblock {
 
 /// Returns whether a page is on no list: somebody uses it, or it is the tail of what somebody uses.
-template <typename Zone>
-[[nodiscard]] bool is_listed_free(const Zone& zone, pageblock::Pfn pfn) {
-  const pageblock::PageBits bits = zone.memmap().bits(pfn);
-  if (bits.has(pageblock::PageBits::in_use) || !bits.is_valid()) return false;
+template <ZoneConfig Config>
+[[nodiscard]] bool is_listed_free(const Zone<Config>& zone, Pfn pfn) {
+  const PageBits bits = zone.memmap().bits(pfn);
+  if (bits.has(PageBits::in_use) || !bits.is_valid()) return false;
   return zone.memmap().free_chunk_of(pfn).has_value();
 }
 
 /// Takes the chunk that holds @p pfn off the buddy lists, and gives back what of it lies outside of
 /// [pfn, end). Returns the end of what was taken, or nothing if the page is not on these lists.
-template <typename Zone>
-std::optional<pageblock::Pfn> take_from_buddy(Zone& zone, pageblock::Pfn pfn, pageblock::Pfn end) {
-  using namespace pageblock;
+template <ZoneConfig Config>
+std::optional<Pfn> take_from_buddy(Zone<Config>& zone, Pfn pfn, Pfn end) {
   auto& map = zone.memmap();
   const auto head = map.free_chunk_of(pfn);
   if (!head) return std::nullopt;
@@ -32,7 +39,7 @@ std::optional<pageblock::Pfn> take_from_buddy(Zone& zone, pageblock::Pfn pfn, pa
   std::int64_t given = 0;
   const auto give = [&](Pfn from, Pfn to) {
     while (from < to) {
-      Order order = from.max_aligned_order(Zone::top_order);
+      Order order = from.max_aligned_order(Zone<Config>::top_order);
       while (from + order.nr_pages() > to) --order;
       zone.free_area().add_head(map, from, order, type);
       from += order.nr_pages();
@@ -47,10 +54,9 @@ std::optional<pageblock::Pfn> take_from_buddy(Zone& zone, pageblock::Pfn pfn, pa
 
 /// Takes the entry that holds @p pfn off the per-CPU list it is on. Returns its range, or nothing if
 /// it is on none.
-template <typename Zone>
-std::optional<pageblock::PfnRange> take_from_pcp(Zone& zone, pageblock::Pfn pfn) {
-  using namespace pageblock;
-  using Pcp = PerCpuPages<typename Zone::Config>;
+template <ZoneConfig Config>
+std::optional<PfnRange> take_from_pcp(Zone<Config>& zone, Pfn pfn) {
+  using Pcp = PerCpuPages<Config>;
   for (unsigned id = 0; id < zone.nr_cpus(); ++id) {
     Pcp& pcp = zone.pcp(Cpu{id});
     for (std::size_t index = 0; index < Pcp::nr_lists; ++index) {
@@ -76,9 +82,8 @@ std::optional<pageblock::PfnRange> take_from_pcp(Zone& zone, pageblock::Pfn pfn)
 
 /// Turns the list of the free chunk that holds @p pfn until the chunk is at its head. Returns the head
 /// that was there, or nothing if the page is not free or its chunk was the head.
-template <typename Zone>
-std::optional<pageblock::Pfn> turn_to_head(Zone& zone, pageblock::Pfn pfn) {
-  using namespace pageblock;
+template <ZoneConfig Config>
+std::optional<Pfn> turn_to_head(Zone<Config>& zone, Pfn pfn) {
   auto& map = zone.memmap();
   const auto chunk = map.free_chunk_of(pfn);
   if (!chunk) return std::nullopt;
@@ -94,9 +99,8 @@ std::optional<pageblock::Pfn> turn_to_head(Zone& zone, pageblock::Pfn pfn) {
 }
 
 /// Takes the pages [pfn, pfn + 2^order) from wherever they are free.
-template <typename Zone>
-void take_observed(Zone& zone, pageblock::Pfn pfn, pageblock::Order order) {
-  using namespace pageblock;
+template <ZoneConfig Config>
+void take_observed(Zone<Config>& zone, Pfn pfn, Order order) {
   const Pfn end = pfn + order.nr_pages();
   for (Pfn page = pfn; page < end;) {
     if (zone.memmap().bits(page).has(PageBits::in_use)) {
@@ -112,9 +116,8 @@ void take_observed(Zone& zone, pageblock::Pfn pfn, pageblock::Order order) {
 }
 
 /// Marks [pfn, pfn + 2^order), which is on no list, as in use by one user.
-template <typename Zone>
-void mark_in_use(Zone& zone, pageblock::Pfn pfn, pageblock::Order order, bool movable) {
-  using namespace pageblock;
+template <ZoneConfig Config>
+void mark_in_use(Zone<Config>& zone, Pfn pfn, Order order, bool movable) {
   const auto used = PageBits{PageBits::in_use}.with(movable ? PageBits::lru : 0U);
   if (order != Order{0}) {
     zone.memmap().transform(pfn, pfn + order.nr_pages(), [](PageBits) { return PageBits{}; });
@@ -122,4 +125,4 @@ void mark_in_use(Zone& zone, pageblock::Pfn pfn, pageblock::Order order, bool mo
   zone.memmap().set_bits(pfn, used);
 }
 
-}  // namespace example
+}  // namespace pageblock

@@ -1,12 +1,13 @@
+#include "pageblock/io/recording/list_repair.hpp"
+
 #include <optional>
 #include <vector>
 
 #include "pageblock/pageblock.hpp"
 
-#include "replay/repair.hpp"
 #include "support/catch.hpp"
 
-using namespace pageblock;
+namespace pageblock::test::list_repair_cases {
 
 namespace {
 
@@ -27,22 +28,22 @@ std::vector<Pfn> list(const SmallZone& zone, unsigned order,
 
 }  // namespace
 
-TEST_CASE("take_observed takes pages out of the middle of a free chunk", "[replay_repair]") {
+TEST_CASE("take_observed takes pages out of the middle of a free chunk", "[list_repair]") {
   // chunk of order 4 at 16:  | 16 .. 19 | 20 21 | taken: 22 23 | 24 .. 31 |
   SmallZone zone{ZoneLayout{.spanned_pages = 32}};
   const auto free = zone.nr_free_pages();
-  example::take_observed(zone, Pfn{22}, Order{1});
+  take_observed(zone, Pfn{22}, Order{1});
   CHECK(zone.nr_free_pages() == free - 2);
   CHECK(list(zone, 1) == std::vector{Pfn{20}});
   CHECK(list(zone, 2) == std::vector{Pfn{16}});
   CHECK(list(zone, 3) == std::vector{Pfn{24}});
-  CHECK(!example::is_listed_free(zone, Pfn{22}));
-  CHECK(example::is_listed_free(zone, Pfn{21}));
+  CHECK(!is_listed_free(zone, Pfn{22}));
+  CHECK(is_listed_free(zone, Pfn{21}));
 }
 
 TEST_CASE(
     "take_observed takes a page off the per-CPU list it is on, and leaves the others in order",
-    "[replay_repair]") {
+    "[list_repair]") {
   SmallZone zone{ZoneLayout{.spanned_pages = 32, .nr_cpus = 2}};
   PerCpuPages<SmallConfig>& pcp = zone.pcp(Cpu{1});
   PcpList& pages = pcp.list(MigrateType::movable, Order{1});
@@ -50,34 +51,36 @@ TEST_CASE(
   zone.free_area().del(zone.memmap(), Pfn{0});
   for (const std::uint64_t pfn : {4U, 8U, 2U}) pages.push_tail(Pfn{pfn});
   pcp.count = 6;
-  example::take_observed(zone, Pfn{9}, Order{0});
+  take_observed(zone, Pfn{9}, Order{0});
   CHECK(pcp.count == 4);
   REQUIRE(pages.size() == 2);
   CHECK(pages[0] == Pfn{4});
   CHECK(pages[1] == Pfn{2});
 }
 
-TEST_CASE("take_observed leaves pages in use alone", "[replay_repair]") {
+TEST_CASE("take_observed leaves pages in use alone", "[list_repair]") {
   SmallZone zone{ZoneLayout{.spanned_pages = 32, .in_use = {{.range = {Pfn{8}, Pfn{16}}}}}};
   const SmallZone before = zone;
-  example::take_observed(zone, Pfn{8}, Order{3});
+  take_observed(zone, Pfn{8}, Order{3});
   CHECK(zone == before);
 }
 
-TEST_CASE("turn_to_head turns a list round until the chunk is its head", "[replay_repair]") {
+TEST_CASE("turn_to_head turns a list round until the chunk is its head", "[list_repair]") {
   SmallZone zone{ZoneLayout{.spanned_pages = 80}};
   REQUIRE(list(zone, 4) == std::vector{Pfn{0}, Pfn{16}, Pfn{32}, Pfn{48}, Pfn{64}});
-  CHECK(example::turn_to_head(zone, Pfn{37}) == Pfn{0});
+  CHECK(turn_to_head(zone, Pfn{37}) == Pfn{0});
   CHECK(list(zone, 4) == std::vector{Pfn{32}, Pfn{48}, Pfn{64}, Pfn{0}, Pfn{16}});
-  CHECK(example::turn_to_head(zone, Pfn{32}) == std::nullopt);
+  CHECK(turn_to_head(zone, Pfn{32}) == std::nullopt);
   zone.free_area().del(zone.memmap(), Pfn{64});
-  CHECK(example::turn_to_head(zone, Pfn{64}) == std::nullopt);
+  CHECK(turn_to_head(zone, Pfn{64}) == std::nullopt);
 }
 
-TEST_CASE("mark_in_use forgets what the pages of a chunk were", "[replay_repair]") {
+TEST_CASE("mark_in_use forgets what the pages of a chunk were", "[list_repair]") {
   SmallZone zone{ZoneLayout{.spanned_pages = 32, .in_use = {{.range = {Pfn{8}, Pfn{16}}}}}};
-  example::mark_in_use(zone, Pfn{8}, Order{2}, true);
+  mark_in_use(zone, Pfn{8}, Order{2}, true);
   CHECK(zone.memmap().bits(Pfn{8}) == PageBits{PageBits::in_use | PageBits::lru});
   CHECK(zone.memmap().bits(Pfn{9}) == PageBits{});
   CHECK(zone.memmap().bits(Pfn{12}) == PageBits{PageBits::in_use});
 }
+
+}  // namespace pageblock::test::list_repair_cases

@@ -1,23 +1,32 @@
-#include "common/kernel_log.hpp"
+/// What the kernel's log says about pages that stood in the way.
+///
+/// Layer:  io.
+/// Kernel: dump_page() (mm/debug.c).
+#pragma once
 
 #include <string_view>
+#include <vector>
 
+#include "pageblock/base/pfn.hpp"
 #include "pageblock/io/text/line_reader.hpp"
+#include "pageblock/io/text/parse_error.hpp"
 
-#include "common/read_file.hpp"
+namespace pageblock {
 
-namespace example {
+/// A page that the log shows, since it stood in the way.
+struct DumpedPage {
+  Pfn pfn;
+  /// Found by the search for unmovable pages; otherwise it could not be migrated.
+  bool is_unmovable = false;
+};
 
-using namespace pageblock;
-
-// "page:... pfn:0x11000", and some lines below "page dumped because: unmovable page".
-std::vector<DumpedPage> read_dumped_pages(const std::filesystem::path& recording) {
+/// Reads a log (dmesg), from the first page to the last: "page:... pfn:0x11000", and some lines below
+/// "page dumped because: unmovable page". Throws ParseError.
+[[nodiscard]] inline std::vector<DumpedPage> parse_dumped_pages(const InputFile& log) {
   constexpr std::string_view pfn_key = " pfn:0x";
   constexpr std::string_view reason_key = "page dumped because: ";
   std::vector<DumpedPage> pages;
-  const auto log = read_one_of(recording, "dmesg");
-  if (!log) return pages;
-  LineReader reader{*log};
+  LineReader reader{log};
   Pfn last{};
   while (reader.next_line()) {
     const std::string_view line = reader.line();
@@ -33,4 +42,4 @@ std::vector<DumpedPage> read_dumped_pages(const std::filesystem::path& recording
   return pages;
 }
 
-}  // namespace example
+}  // namespace pageblock

@@ -1,0 +1,94 @@
+/// The kernel's functions as the lines of a trace name them: one step of a longer call each.
+///
+/// Layer:  io.
+/// Kernel: rmqueue() and free_one_page() (mm/page_alloc.c), and what they call.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "pageblock/base/config.hpp"
+#include "pageblock/base/migratetype.hpp"
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/io/recording/list_repair.hpp"
+#include "pageblock/io/trace/trace_operations.hpp"
+#include "pageblock/mm/free_list.hpp"
+#include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/refill.hpp"
+#include "pageblock/mm/zone.hpp"
+
+namespace pageblock::kernel_step {
+
+/// Serves a request. Kernel: rmqueue(), rmqueue_buddy(), __alloc_pages_bulk().
+template <ZoneConfig Config>
+std::optional<Pfn> request(Zone<Config>& zone, Cpu cpu, Order order, MigrateType type,
+                           recorded::Source source, unsigned flags) {
+  using recorded::Source;
+  if (source == Source::buddy) return detail::alloc_from_buddy(zone, order, type, flags);
+  std::optional<Pfn> pfn;
+  if (source == Source::bulk) {
+    alloc_pages_bulk(
+        zone, cpu, type, 1, [&](Pfn got) { pfn = got; }, flags);
+  } else if (const auto page = alloc_pages(zone, cpu, order, type, flags)) {
+    pfn = page->pfn();
+  }
+  return pfn;
+}
+
+/// Only asks the per-CPU list. Kernel: rmqueue_pcplist().
+template <ZoneConfig Config>
+std::optional<Pfn> request_from_pcp(Zone<Config>& zone, Cpu cpu, Order order, MigrateType type,
+                                    unsigned flags) {
+  return detail::alloc_from_pcp(zone, cpu, order, type, Temperature::hot, flags);
+}
+
+/// Returns whether the page will be on an LRU list soon, judged by the request. Memory of programs and the
+/// page cache come as folios, which are compound even if they are a single page; slabs and others
+/// that take single pages do not ask for that. (Of larger chunks, only programs' are told apart.)
+template <ZoneConfig Config>
+[[nodiscard]] bool looks_movable(const recorded::Allocation& request) {
+  if (Config::semantics.type_of(request.migratetype) == MigrateType::movable) return true;
+  const auto has = [&](std::string_view flag) {
+    return request.gfp_flags.find(flag) != std::string_view::npos;
+  };
+  return has("__GFP_COMP") && (request.order == Order{0} || has("GFP_HIGHUSER"));
+}
+
+/// Frees a chunk. Kernel: free_unref_page(), __free_pages_ok(), free_one_page().
+template <ZoneConfig Config>
+void free(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order, bool past_pcp, ListEnd to) {
+  if (past_pcp || to == ListEnd::tail) {
+    static_cast<void>(detail::free_to_buddy(zone, cpu, pfn, order, to));
+  } else {
+    static_cast<void>(free_pages(zone, cpu, pfn, order));
+  }
+}
+
+/// Puts a chunk back as if nobody had taken it. Kernel: __putback_isolated_page().
+template <ZoneConfig Config>
+void put_back(Zone<Config>& zone, Pfn pfn, Order order, MigrateType type, ListEnd to) {
+  zone.memmap().set_bits(pfn, PageBits{});
+  zone.mod_nr_free_pages(detail::nr_counted<Config>(order.nr_pages(), type));
+  detail::free_one_page(zone, pfn, order, type, to);
+}
+
+/// Takes a free chunk off the lists without a request; a large one makes its blocks movable.
+/// Kernel: __isolate_free_page().
+template <ZoneConfig Config>
+void isolate_free_page(Zone<Config>& zone, Pfn pfn) {
+  const Order order = zone.memmap().bits(pfn).order();
+  const MigrateType type = zone.memmap().bits(pfn).list_type();
+  zone.free_area().del(zone.memmap(), pfn);
+  zone.mod_nr_free_pages(-detail::nr_counted<Config>(order.nr_pages(), type));
+  mark_in_use(zone, pfn, order, false);
+  if (order + 1 < Zone<Config>::pageblock_order) return;
+  for (Pfn block = pfn; block < pfn + order.nr_pages(); block += Zone<Config>::pageblock_nr_pages) {
+    if (is_pcp_type(zone.pageblock_flags().get(block))) {
+      zone.pageblock_flags().set(block, MigrateType::movable);
+    }
+  }
+}
+
+}  // namespace pageblock::kernel_step

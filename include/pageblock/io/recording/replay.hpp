@@ -1,0 +1,199 @@
+/// Replays a recording, or a plain trace.
+///
+/// Layer:  io.
+/// Kernel: none.
+///
+///     struct Debian : ReplayConfig<rules_of_the_recorded_kernel> {};
+///     const ReplayReport report = replay_recording<Debian>(files, meta);
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/io/recording/exact_state.hpp"
+#include "pageblock/io/recording/exact_state_reader.hpp"
+#include "pageblock/io/recording/exact_zone.hpp"
+#include "pageblock/io/recording/page_history.hpp"
+#include "pageblock/io/recording/page_runs.hpp"
+#include "pageblock/io/recording/plain_replay.hpp"
+#include "pageblock/io/recording/recording.hpp"
+#include "pageblock/io/recording/recording_files.hpp"
+#include "pageblock/io/recording/replay_context.hpp"
+#include "pageblock/io/recording/replay_decode.hpp"
+#include "pageblock/io/recording/replay_engine.hpp"
+#include "pageblock/io/recording/replay_machine.hpp"
+#include "pageblock/io/recording/replay_report.hpp"
+#include "pageblock/io/recording/replay_result.hpp"
+#include "pageblock/io/recording/replay_tracer.hpp"
+#include "pageblock/io/text/kernel_log.hpp"
+#include "pageblock/io/text/memory_blocks.hpp"
+#include "pageblock/io/text/parse_error.hpp"
+#include "pageblock/io/trace/ftrace.hpp"
+#include "pageblock/io/trace/trace_decoder.hpp"
+#include "pageblock/io/trace/trace_operations.hpp"
+#include "pageblock/mm/pcp.hpp"
+#include "pageblock/mm/zone.hpp"
+
+namespace pageblock {
+
+struct ReplayOptions {
+  /// The last line of the trace that is replayed.
+  std::optional<std::size_t> until{};
+  /// Is told now and then how many operations of how many are done.
+  std::function<void(std::size_t, std::size_t)> progress{};
+};
+
+namespace detail {
+
+class Stopwatch {
+ public:
+  /// Returns the seconds since it was made or asked last.
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    return std::chrono::duration<double>{now - std::exchange(start_, now)}.count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+// The pages that the log names as the ones in the way belong to the attempts. The log ends with the refusals of the recording; others may stand before, and behind.
+inline void name_refusing_pages(std::vector<IsolationAttempt>& attempts,
+                                const std::vector<DumpedPage>& pages) {
+  auto unused = pages.rbegin();
+  for (auto attempt = attempts.rbegin(); attempt != attempts.rend(); ++attempt) {
+    if (!attempt->reports || attempt->isolate_ret.value_or(0) == 0) continue;
+    const auto page = std::find_if(unused, pages.rend(), [&](const DumpedPage& dumped) {
+      return dumped.is_unmovable && attempt->range.contains(dumped.pfn);
+    });
+    if (page == pages.rend()) continue;
+    attempt->page = page->pfn;
+    unused = page + 1;
+  }
+}
+
+template <ReplayableConfig Config>
+void compare_types(ReplayMachine<Config>& machine, const ExactState& t1, ReplayScore& score) {
+  for (const ExactSection& section : t1.sections) {
+    Pfn block = section.start_pfn;
+    for (const std::uint8_t number : section.migratetypes) {
+      if (const typename ReplayMachine<Config>::Part* part = machine.find(block)) {
+        const Pfn pfn = std::max(block, part->zone.start_pfn());
+        score.count(Config::semantics.number_of(part->zone.pageblock_flags().get(pfn)) == number);
+      }
+      block += Zone<Config>::pageblock_nr_pages;
+    }
+  }
+}
+
+// Free, isolated and managed pages of a zone, and the pages on per-CPU lists.
+template <ReplayableConfig Config>
+void compare_counters(const Zone<Config>& zone, const ExactZone& t1, ReplayScore& score) {
+  score.count(zone.nr_free_pages() == static_cast<std::int64_t>(t1.nr_free_pages));
+  score.count(zone.nr_pageblock_isolate() == static_cast<std::int64_t>(t1.nr_isolate_pageblock));
+  score.count(zone.managed_pages() == t1.managed);
+  for (const ExactPcp& exact : t1.pcps) {
+    const PerCpuPages<Config>& pcp = zone.pcp(exact.cpu);
+    score.count(pcp.count == exact.count);
+    score.count(pcp.free_factor == exact.free_factor);
+    score.count(pcp.high == exact.high && pcp.batch == exact.batch);
+  }
+}
+
+}  // namespace detail
+
+/// Replays a recording: from T0 to T1, or up to a line of the trace. Throws ParseError.
+template <ReplayableConfig Config>
+[[nodiscard]] ReplayReport replay_recording(const RecordingFiles& files, const RecordingMeta& meta,
+                                            const ReplayOptions& options = {}) {
+  detail::Stopwatch watch;
+  ReplayReport report{.source = meta.dataset, .until = options.until};
+  const ExactState t0 = parse_exact_state(files.t0_state);
+  const ExactState t1 = parse_exact_state(files.t1_state);
+  const PageRuns pages = parse_page_runs(files.t0_pages);
+  ReplaySettings settings;
+  if (files.memory_blocks) {
+    settings.memory_block_pages = parse_memory_blocks(*files.memory_blocks).nr_pages;
+  }
+  report.machine =
+      fmt::format("{}, {} CPU{}, {} MiB, probes {}", meta.kernel.substr(0, meta.kernel.find(" (")),
+                  meta.nr_cpus(), meta.nr_cpus() == 1 ? "" : "s", meta.memory_mib, meta.probes);
+  TraceDecoder decoder{files.trace};
+  report.judges_lists = decoder.has_pcp_probes();
+  const auto operations =
+      detail::decode(decoder, report.result, options.until,
+                     [&](const ftrace::Line& line) { return meta.is_between(line); });
+  if (report.result.events.contains("LOST EVENTS")) {
+    throw files.trace.error("events were lost, so what happened is not known");
+  }
+  ReplayMachine<Config> machine{t0, pages, t1, operations};
+  std::optional<PageHistory> history;
+  if (!decoder.has_pcp_probes()) {
+    settings.history = &history.emplace(operations, t1, Zone<Config>::top_order);
+  }
+  report.reading = watch.lap();
+
+  settings.shows_reclaim = std::ranges::any_of(operations, [](const recorded::Operation& of) {
+    return std::holds_alternative<recorded::Reclaim>(of.what);
+  });
+  ReplayEngine<Config> engine{machine, report.result, settings};
+  detail::apply_all(
+      files.trace, operations,
+      [&](const recorded::Operation& operation) { engine.apply(operation); }, options.progress);
+  report.replaying = watch.lap();
+  if (files.dmesg) {
+    detail::name_refusing_pages(report.result.attempts, parse_dumped_pages(*files.dmesg));
+  }
+  if (options.until) return report;
+  report.result.differences.emplace();
+  for (const auto& part : machine.parts()) {
+    const ExactZone* const zone = t1.zone_at(part.address);
+    if (zone != nullptr) detail::compare_counters(part.zone, *zone, report.result.counters);
+    auto differences = compare_lists(part.zone, zone);
+    report.result.differences->insert(report.result.differences->end(), differences.begin(),
+                                      differences.end());
+  }
+  detail::compare_types(machine, t1, report.result.block_types);
+  return report;
+}
+
+/// Replays the requests and frees of a trace in a zone of @p nr_pages free pages. Throws ParseError.
+template <ReplayableConfig Config>
+[[nodiscard]] ReplayReport replay_trace(const InputFile& trace, std::uint64_t nr_pages,
+                                        const ReplayOptions& options = {}) {
+  detail::Stopwatch watch;
+  ReplayReport report{.source = trace.name, .until = options.until};
+  TraceDecoder decoder{trace};
+  unsigned nr_cpus = 1;
+  const auto operations =
+      detail::decode(decoder, report.result, options.until, [&](const ftrace::Line& line) {
+        if (line.cpu.id() >= Config::nr_cpus) {
+          decoder.reader().fail(fmt::format("CPU {} is above {}", line.cpu, Config::nr_cpus - 1));
+        }
+        nr_cpus = std::max(nr_cpus, line.cpu.id() + 1);
+        return true;
+      });
+  PlainReplay<Config> replay{nr_pages, nr_cpus, report.result};
+  report.machine = fmt::format("{} pages of 4096 bytes, {} CPU{}, all free at first", nr_pages,
+                               nr_cpus, nr_cpus == 1 ? "" : "s");
+  report.reading = watch.lap();
+  detail::apply_all(
+      trace, operations, [&](const recorded::Operation& operation) { replay.apply(operation); },
+      options.progress);
+  replay.finish();
+  report.replaying = watch.lap();
+  return report;
+}
+
+}  // namespace pageblock
