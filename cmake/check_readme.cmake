@@ -9,6 +9,7 @@ string(PREPEND rest "\n")  # so that a fence always follows a newline
 # The first block that @p fence opens must hold all of @p file in @p language; `rest` becomes what follows it.
 function(take_block fence language file)
   file(READ ${file} text)
+  string(REGEX REPLACE "^// SPDX[^\n]*\n" "" text "${text}")  # a page names its licence once
   set(block "\n```${language}\n${text}```\n")
   string(FIND "${rest}" "${fence}" first)
   string(FIND "${rest}" "${block}" found)

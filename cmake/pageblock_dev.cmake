@@ -8,7 +8,8 @@ target_link_libraries(pageblock_dev INTERFACE pageblock::pageblock)
 
 if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
   set(warnings -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
-               -Wnon-virtual-dtor -Wold-style-cast)
+               -Wnon-virtual-dtor -Wold-style-cast
+               $<IF:$<CXX_COMPILER_ID:GNU>,-Wuseless-cast,-Wcomma>)
   target_compile_options(pageblock_dev INTERFACE ${warnings})
 endif()
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Isolates four pageblocks of a 64 MiB zone, first in vain: a kernel page stands in the way.
 #include <fmt/format.h>
 #include <pageblock/pageblock.hpp>

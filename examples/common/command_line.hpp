@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The arguments of a program, and what its exit status says.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "common/live_snapshot.hpp"
 
 #include <filesystem>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reading files that are plain or compressed with xz.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Small experiments that tell kernel versions apart: the same steps, and what each version makes of
 /// them. Numbers D1 to D29 follow a list of such experiments over all versions; those are here whose
 /// outcome concerns something that the library models.

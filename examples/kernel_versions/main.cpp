@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Runs small experiments on two kernels, and prints what tells them apart.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "offline_check/attempts_report.hpp"
 
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What offline_check says of a recording: what the kernel answered, beside what was judged.
 #pragma once
 

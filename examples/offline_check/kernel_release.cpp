@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "offline_check/kernel_release.hpp"
 
 #include <sys/utsname.h>

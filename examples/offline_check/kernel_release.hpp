@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Where it is said which kernel a snapshot is of.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Which memory blocks of a machine could be taken offline, and what stands in the way of the
 // others.
 //

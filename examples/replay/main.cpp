@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Predicts each page that a running kernel handed out.
 //
 // A recording holds a kernel's exact free lists at T0, a trace of all that happened, and its exact
@@ -84,7 +85,7 @@ Options parse(example::Arguments arguments) {
         throw example::UsageError{fmt::format("--memory is from 4K to 16384G, not '{}'", *size)};
       }
     } else if (const auto line = arguments.value_of("--until")) {
-      options.until = static_cast<std::size_t>(number_in(*line, "--until", ""));
+      options.until = number_in(*line, "--until", "");
     } else if (const std::string_view path = arguments.operand(); options.path) {
       throw example::UsageError{fmt::format("one recording at a time, not '{}' as well", path)};
     } else {

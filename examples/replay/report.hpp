@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What replay says, as text for people and as JSON for programs.
 #pragma once
 

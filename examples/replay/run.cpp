@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "replay/run.hpp"
 
 #include "pageblock/base/semantics.hpp"

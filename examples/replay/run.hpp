@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Replays the recording in a folder, or a plain trace, by the rules of the kernel that was recorded.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Predicts which zone serves a request.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Everything about zones and their isolation. The formats of io/ are included one by one.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Bad inputs as rows: a call, what is bad about it, and what it gets.
 #pragma once
 
@@ -18,6 +19,7 @@
 
 #include "support/child.hpp"
 #include "support/throwing_handler.hpp"
+#include "support/violation.hpp"
 #include "support/words.hpp"
 #include "support/zones.hpp"
 
@@ -97,7 +99,7 @@ template <typename Call>
 std::string end_with_handler_that_returns(Call call) {
   const ChildEnd end = run_in_child([&call] {
     set_violation_handler([](const Violation&) {});
-    call();
+    call_and_discard(call);
   });
   return end.exit_code == terminated ? "the program ends" : fmt::format("exit {}", end.exit_code);
 }
@@ -146,7 +148,7 @@ inline TinyZone uncounted_zone() {
   })
 
 /// A row: the call ends the program, since the violation handler returns.
-#define ENDS(what, ...)                                                             \
-  row(#__VA_ARGS__, what, "the program ends", "", Zones::gone, [](TinyZone& zone) { \
-    return end_with_handler_that_returns([&] { static_cast<void>(__VA_ARGS__); });  \
+#define ENDS(what, ...)                                                                    \
+  row(#__VA_ARGS__, what, "the program ends", "", Zones::gone, [](TinyZone& zone) {        \
+    return end_with_handler_that_returns([&]() -> decltype(auto) { return __VA_ARGS__; }); \
   })

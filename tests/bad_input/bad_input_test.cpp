@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Runs every line of the table of bad inputs, and holds the table in README.md to what is run.
 #include "bad_input/bad_input.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Bad inputs of clients/.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Bad inputs of isolation/.
 #pragma once
 

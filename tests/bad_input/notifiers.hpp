@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Notifiers that do what they should not.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // W1 to W3 and W5: allocating and freeing without fragmentation.
 #include <barrier>
 #include <cstddef>
@@ -102,7 +103,7 @@ struct Blocks {
     const double plain = time_pairs(zone, cpu0, order, sizes.pairs / 10, digest);
     free_pages(zone, cpu0, lower, order);
 
-    const auto n = static_cast<std::size_t>(sizes.large_zone / order.nr_pages());
+    const std::size_t n = sizes.large_zone / order.nr_pages();
     const auto random = shuffled(n, 3);
     std::vector<Pfn> pfns(n);
     std::vector<Pfn> to_free(n);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What the benchmark makes of its measurements.
 #include <cstdint>
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // W4: mixed orders at two occupancies.
 #include "benchmark/churn.hpp"
 

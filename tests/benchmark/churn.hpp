@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// W4: chunks of mixed orders come and go at random, in a zone that stays as full as it is.
 #pragma once
 
@@ -56,10 +57,10 @@ class Churn {
 
   ChurnResult run() {
     Random random{4};
-    live_.reserve(static_cast<std::size_t>(plan_.live_pages));
+    live_.reserve(plan_.live_pages);
     while (in_use_ < plan_.live_pages) allocate(random_step(random, plan_.mix));
     nr_refused_ = 0;
-    std::vector<std::uint32_t> steps(static_cast<std::size_t>(plan_.operations));
+    std::vector<std::uint32_t> steps(plan_.operations);
     for (std::uint32_t& step : steps) step = random_step(random, plan_.mix);
 
     const double ns = time_ns([&] {

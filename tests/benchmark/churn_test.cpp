@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// W4 must notice an allocator that refuses too much or loses memory.
 #include "benchmark/churn.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// C1: what including a header costs a translation unit.
 #pragma once
 

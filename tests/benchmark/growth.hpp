@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Cost against zone size: what should be flat is flat.
 #pragma once
 

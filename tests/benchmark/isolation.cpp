@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // I1 to I4: isolating pageblocks, testing them, looking for unmovable pages.
 #include <cstddef>
 

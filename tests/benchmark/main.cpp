@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Measures the library beside a plain reference, and says which targets are met.
 #include <algorithm>
 #include <charconv>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Time, digests, and the random numbers that workloads are made of.
 #pragma once
 

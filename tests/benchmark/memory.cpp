@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // M1 to M3: what zones take, and what copies of them cost.
 #include <optional>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "benchmark/plot.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Draws curves over zone sizes as an SVG picture, both axes logarithmic.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What is measured in a fresh process: memory that earlier zones left behind would count as none.
 #pragma once
 

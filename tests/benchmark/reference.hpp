@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What the figures of the library stand beside: v3.6 as one would write it down first. A linked
 /// record of 64 bytes for each page, a list for each order and type, a lock around each call. Plain
 /// and honest: the same pfns, answers and list orders as a Zone, neither slowed down nor tuned.

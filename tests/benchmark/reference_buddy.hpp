@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The lower half of the reference: a record for each page, the free lists, the block types.
 #pragma once
 

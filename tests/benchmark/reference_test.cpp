@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The reference is worth its place beside the library only if it does the same.
 #include "benchmark/reference.hpp"
 

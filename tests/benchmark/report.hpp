@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Results as a table, as Markdown and as JSON.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Runs workloads in rounds, and keeps what they yield.
 #pragma once
 

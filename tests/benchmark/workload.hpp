@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What a workload is: a name, the figures that it yields with their targets, and one function for
 /// each kind of zone.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Two configs that differ in every constant, for two translation units of one program.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "odr.hpp"
 
 namespace odr {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Two translation units work with two configs in one program, and pass a zone to each other.
 #include <string_view>
 

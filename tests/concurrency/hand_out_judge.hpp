@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Explains every page that is handed out of an isolated block, by the flaw of v3.6 that let it go.
 #pragma once
 

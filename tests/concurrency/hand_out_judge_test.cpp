@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Each explanation in its shortest sequence, and mistakes made by hand that have none.
 #include "concurrency/hand_out_judge.hpp"
 

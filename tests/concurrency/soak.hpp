@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Threads that use one zone in every way at once, and what they find.
 #pragma once
 

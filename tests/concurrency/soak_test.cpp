@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Threads at work on one zone: nothing is lost, nothing is handed out twice, and every page that
 /// leaves an isolated block is explained. Run it under the thread sanitizer.
 #include "concurrency/soak.hpp"

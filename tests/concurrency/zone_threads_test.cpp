@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Threads that isolate and threads that allocate beside them. Run it under the thread sanitizer.
 #include <algorithm>
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The geometries that the program is built for, one translation unit each.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Lines of a file that is plain, gzip or standard input.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// One line of a vector: `op key=value ... -> r=<result> [key=value ...] [h=<16 hex digits>]`.
 #pragma once
 

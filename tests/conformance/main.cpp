@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// conformance FILE...: replays recorded vectors and compares every result and state hash.
 #include <algorithm>
 #include <chrono>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What replaying a file came to.
 #pragma once
 

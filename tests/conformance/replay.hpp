@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Replays one vector on a zone of one geometry.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "conformance/replay_file.hpp"
 
 #include <fmt/format.h>

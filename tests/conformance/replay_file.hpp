@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Replays a whole file, whichever of the geometries it is for.
 #pragma once
 

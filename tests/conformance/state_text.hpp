@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The state hash and the dump of the conformance format.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The experiments that tell kernel versions apart, each with what both versions must make of it.
 #include "kernel_versions/experiments.hpp"
 

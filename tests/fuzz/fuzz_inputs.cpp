@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Any bytes for whatever reads what comes from outside: the readers of io/, recordings of a running
 // kernel among them, and those of offline_check. The first byte says which. What a reader refuses, it refuses with a ParseError that
 // names the place; what it accepts must hold up.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Any bytes as a file for the conformance program: they end in an Outcome, or in an error of the
 // file.
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Any bytes as a zone and a program of operations on it. Either the naive model runs beside it, or
 // the arguments may be anything; then the zone is held to what it promises by itself.
 #include <cstddef>

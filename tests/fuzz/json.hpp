@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Whether a text is JSON (RFC 8259), for what is written in it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A machine's files as one short text, from which a fuzz target makes the files.
 ///
 ///     === zoneinfo

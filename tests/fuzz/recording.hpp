@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The files of a recording of a running kernel, read from any bytes.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Runs a fuzz target once on every file given, or in a folder given: the corpus as a test, for builds
 // without libFuzzer.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A folder for inputs that have to be files.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What every fuzz target has: the entry that libFuzzer calls, and how it says that something is
 /// wrong.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A zone and operations on it, read from bytes. Every sequence of bytes is a program.
 ///
 ///     geometry | start, span, kind, how many ranges | ranges | owners | 5 bytes for each operation

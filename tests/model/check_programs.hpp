@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Runs seeded programs of one geometry, and shows the first that fails.
 #pragma once
 

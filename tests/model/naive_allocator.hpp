@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The middle of the naive model of v3.6: allocating, freeing, per-CPU lists, moving, watermarks.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The base of the naive model of v3.6: its state, boot, and the merging of free chunks.
 ///
 /// The model has one record for each page, vectors for lists, and no cleverness. It is written to
@@ -112,7 +113,7 @@ struct NaiveBuddy : ZoneImage {
   /// Blocks are counted from the zone's start: this is the *stored* block.
   [[nodiscard]] std::size_t block(Number pfn) const {
     bug_if(!spans(pfn));
-    return static_cast<std::size_t>((pfn - start_pfn) / block_pages());
+    return (pfn - start_pfn) / block_pages();
   }
   [[nodiscard]] MigrateType type_of(Number pfn) const { return block_types.at(block(pfn)); }
   void set_type(Number pfn, MigrateType type) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The naive model of v3.6: isolation and its clients, and operations on it all.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A notifier as a value.
 #pragma once
 

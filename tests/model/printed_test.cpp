@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "model/program.hpp"
 #include "support/catch.hpp"
 #include "support/violation.hpp"

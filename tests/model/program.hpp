@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A program of operations, and a run of it on a zone beside the naive model.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Seeded layouts of zones.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Seeded programs. Each operation is chosen with the naive model's state in view, so that most do
 /// something: pages in use are freed, isolated blocks tested, reserved blocks given to CMA.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Prints a failing program as a test to be pasted into a file.
 #pragma once
 
@@ -86,6 +87,7 @@ namespace pageblock::test {
 [[nodiscard]] inline std::string to_ready_test(ModelGeometry geometry, const Program& program,
                                                const Failure& failure, const std::string& title) {
   std::string text = fmt::format(
+      "// SPDX-License-Identifier: MIT\n"
       "#include \"model/program.hpp\"\n"
       "#include \"support/catch.hpp\"\n"
       "#include \"support/violation.hpp\"\n\n"

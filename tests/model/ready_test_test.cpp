@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "model/ready_test.hpp"
 
 #include "support/catch.hpp"

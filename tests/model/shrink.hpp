@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Makes a failing program small.
 #pragma once
 

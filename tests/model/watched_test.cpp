@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Zones that nobody watches take and free several pages at once. They must be as if they did so one
 /// by one, which watched zones do: the same random program runs on both, and all state is compared.
 #include <cstddef>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// All that a zone means, written down plainly: the state of the naive model, and what both zones
 /// are compared by.
 #pragma once

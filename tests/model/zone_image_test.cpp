@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "model/zone_image.hpp"
 
 #include <string>

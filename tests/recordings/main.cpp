@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // recordings FOLDER...: reads all of a recording of a running kernel, and checks that what was read
 // fits together. The trace must be written again byte for byte, and the free pages of T0 must become
 // those of T1 by what the trace says.

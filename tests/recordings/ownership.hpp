@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Follows who has each page through a recording: which pages are free.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Replays the small recording that comes with the project, as it is and with one mistake after the
 // other planted in it.
 #include <cstdlib>

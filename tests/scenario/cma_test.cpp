@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Memory for a camera: set aside at boot, lent to programs, and there when it is needed.
 #include "pageblock/clients/cma.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Why v3.6 counts isolated pageblocks: kswapd slept over memory that nobody could get.
 #include <cstdint>
 

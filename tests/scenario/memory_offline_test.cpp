@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Taking memory offline: what a machine does before a memory module is pulled.
 #include <cstdint>
 

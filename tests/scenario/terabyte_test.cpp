@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A terabyte of memory: 268435456 pages, 524288 pageblocks, 262144 free chunks. Work on whole
 /// blocks makes no record of any page.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What a caller would expect of each function, and which flaw of v3.6 explains it when it is not
 /// so.
 #pragma once
@@ -90,8 +91,7 @@ class Expectations {
       if (was_.nr_pages != 0 && could_have()) report(unexplained, "a request was refused in vain");
       return;
     }
-    const auto first =
-        static_cast<std::size_t>(static_cast<std::uint64_t>(step_.result.value) - was_.start);
+    const std::size_t first = static_cast<std::uint64_t>(step_.result.value) - was_.start;
     for (std::size_t page = first; page < first + op_.order.nr_pages(); ++page) {
       if (!was_.pages[page].is_free()) {
         report(unexplained, fmt::format("page {} is handed out and was not free", was_.pfn(page)));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Enumerates what can become of tiny zones, and holds every step to what a caller would expect.
 #include <algorithm>
 #include <charconv>

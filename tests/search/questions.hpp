@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What a caller would expect of the answers to questions, which change nothing.
 #pragma once
 

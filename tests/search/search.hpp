@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Breadth-first search over the states of a tiny zone.
 #pragma once
 

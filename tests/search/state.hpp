@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A tiny zone together with what its users know: a state of the search.
 #pragma once
 

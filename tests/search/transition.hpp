@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// One step of the search, and which flaw of v3.6 explains what it did to isolated pages.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The one file that includes Catch2, so that the tests do not care which of its versions is there:
 /// Debian 12 has 2.13 in one header, later systems have 3.x in many.
 #pragma once

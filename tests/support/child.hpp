@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Calls that end the program.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What a person asks of a test that runs for as long as one likes.
 #pragma once
 

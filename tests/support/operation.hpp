@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What can be done with a zone, as a value: searches and fuzzers make programs of it.
 #pragma once
 

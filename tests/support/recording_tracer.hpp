@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A tracer that writes down what it sees.
 #pragma once
 

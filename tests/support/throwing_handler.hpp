@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Broken contracts as exceptions.
 #pragma once
 

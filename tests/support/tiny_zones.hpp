@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Tiny zones of one type, and requests and frees of CPU 0 in few words.
 #pragma once
 

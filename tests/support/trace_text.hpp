@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Traces as text, and the operations that are read from them.
 #pragma once
 

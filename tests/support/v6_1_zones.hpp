@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Small zones that behave as v6.1's.
 #pragma once
 

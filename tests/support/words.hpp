@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A few more words for tests of isolation and of its clients.
 #pragma once
 

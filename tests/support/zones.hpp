@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Small zones, and few words for what tests say about them again and again.
 ///
 /// All pictures in the tests have blocks of 8 pages and largest chunks of 16, as the worked

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A lock that checks how it is used, for tests of code that works on zones.
 ///
 /// Layer:  base.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What a zone is made with: geometry, CPUs, kernel version, lock and tracer.
 ///
 /// Layer:  base.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Contracts: how a call that the kernel would stop at an assertion is reported.
 ///
 /// Layer:  base.
@@ -8,6 +9,8 @@
 #include <cstdio>
 
 #include <gsl/assert>
+
+#include "pageblock/base/version.hpp"
 
 namespace pageblock {
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Simulated CPUs.
 ///
 /// Layer:  base.
@@ -7,6 +8,8 @@
 #include <compare>
 
 #include <fmt/format.h>
+
+#include "pageblock/base/version.hpp"
 
 namespace pageblock {
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// How types with a name are formatted.
 ///
 /// Layer:  base.
@@ -7,6 +8,8 @@
 #include <string_view>
 
 #include <fmt/format.h>
+
+#include "pageblock/base/version.hpp"
 
 namespace pageblock::detail {
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Migratetypes: where the free pages of a pageblock go.
 ///
 /// Layer:  base.

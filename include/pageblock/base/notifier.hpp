@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Notifier chains: callbacks in order of priority that may add to an argument or refuse.
 ///
 /// Layer:  base.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Page frame numbers, orders and ranges of page frames.
 ///
 /// Layer:  base.
@@ -12,6 +13,8 @@
 
 #include <fmt/format.h>
 
+#include "pageblock/base/version.hpp"
+
 namespace pageblock {
 
 /// The binary logarithm of a number of pages: a chunk of order o has 2^o pages.
@@ -25,8 +28,14 @@ class Order {
   /// Returns 2^order.
   [[nodiscard]] constexpr std::uint64_t nr_pages() const { return std::uint64_t{1} << value_; }
 
-  constexpr Order& operator++() { return ++value_, *this; }
-  constexpr Order& operator--() { return --value_, *this; }
+  constexpr Order& operator++() {
+    ++value_;
+    return *this;
+  }
+  constexpr Order& operator--() {
+    --value_;
+    return *this;
+  }
   friend constexpr auto operator<=>(Order, Order) = default;
   friend constexpr Order operator+(Order order, unsigned n) { return Order{order.value_ + n}; }
   friend constexpr Order operator-(Order order, unsigned n) { return Order{order.value_ - n}; }
@@ -62,8 +71,14 @@ class Pfn {
   /// Returns the first pfn of the other half of the chunk of order + 1.
   [[nodiscard]] constexpr Pfn buddy(Order order) const { return Pfn{value_ ^ order.nr_pages()}; }
 
-  constexpr Pfn& operator++() { return ++value_, *this; }
-  constexpr Pfn& operator+=(std::uint64_t pages) { return value_ += pages, *this; }
+  constexpr Pfn& operator++() {
+    ++value_;
+    return *this;
+  }
+  constexpr Pfn& operator+=(std::uint64_t pages) {
+    value_ += pages;
+    return *this;
+  }
   friend constexpr auto operator<=>(Pfn, Pfn) = default;
   friend constexpr Pfn operator+(Pfn pfn, std::uint64_t pages) { return Pfn{pfn.value_ + pages}; }
   friend constexpr Pfn operator-(Pfn pfn, std::uint64_t pages) { return Pfn{pfn.value_ - pages}; }
@@ -143,10 +158,10 @@ template <>
 struct fmt::formatter<pageblock::PfnRange> : formatter<std::uint64_t> {
   template <typename FormatContext>
   auto format(const pageblock::PfnRange& range, FormatContext& ctx) const {
-    ctx.advance_to(format_to(ctx.out(), "["));
+    ctx.advance_to(fmt::format_to(ctx.out(), "["));
     ctx.advance_to(formatter<std::uint64_t>::format(range.start.value(), ctx));
-    ctx.advance_to(format_to(ctx.out(), ", "));
+    ctx.advance_to(fmt::format_to(ctx.out(), ", "));
     ctx.advance_to(formatter<std::uint64_t>::format(range.end.value(), ctx));
-    return format_to(ctx.out(), ")");
+    return fmt::format_to(ctx.out(), ")");
   }
 };

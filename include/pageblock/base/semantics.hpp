@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Kernel versions as values: what differs between them.
 ///
 /// Layer:  base.

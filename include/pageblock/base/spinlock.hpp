@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Locks as a policy: what a zone asks of a lock, and the locks that come with the library.
 ///
 /// Layer:  base.

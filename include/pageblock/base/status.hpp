@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The result of a call that can be refused: 0 or a negative errno.
 ///
 /// Layer:  base.

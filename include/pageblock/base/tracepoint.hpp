@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Trace events: what a zone's tracer sees, named after the kernel's tracepoints.
 ///
 /// Layer:  base.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Memory set aside for contiguous allocations.
 ///
 /// Layer:  clients.

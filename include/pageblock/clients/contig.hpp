@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Contiguous ranges: isolate, empty, grab, give back.
 ///
 /// Layer:  clients.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Taking memory offline, and bringing it online.
 ///
 /// Layer:  clients.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What an attempt to take memory offline would end in, without making it.
 ///
 /// Layer:  clients.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Explaining a refusal without changing the zone.
 ///
 /// Layer:  isolation.

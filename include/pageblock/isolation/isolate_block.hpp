@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Isolating one pageblock.
 ///
 /// Layer:  isolation.

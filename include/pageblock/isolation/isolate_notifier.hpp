@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The memory isolate notifier: who else owns pages of a block that is to be isolated.
 ///
 /// Layer:  isolation.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Isolating the pageblock at a border of a range, where a free chunk may reach across it.
 ///
 /// Layer:  isolation.

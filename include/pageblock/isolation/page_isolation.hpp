@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Isolating pageblocks: what is free in them stays free and is never handed out.
 ///
 /// Layer:  isolation.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Why a block or a range was refused: what lies behind the kernel's -EBUSY.
 ///
 /// Layer:  isolation.

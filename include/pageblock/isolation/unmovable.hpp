@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The search for pages that keep a pageblock from being emptied.
 ///
 /// Layer:  isolation.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Recounts a zone: what must hold between calls, whatever was called.
 ///
 /// Layer:  lab.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// From per-CPU lists back to the buddy lists.
 ///
 /// Layer:  mm.
@@ -81,7 +82,7 @@ inline std::size_t free_pcp_tail(Zone<Config>& zone, PcpList& list, std::size_t 
   if (!is_watched<Config> && most > 1) {
     const std::uint64_t step = (1 - 2 * is_odd) * each;  // modulo 2^64
     const Order limit = (first + is_odd * each).max_aligned_order(Zone<Config>::pageblock_order);
-    const auto end = std::min(most, static_cast<std::size_t>(limit.nr_pages() / each));
+    const auto end = std::min<std::size_t>(most, limit.nr_pages() / each);
     while (nr < end && list.from_tail(nr) == first + nr * step) ++nr;
     nr = std::bit_floor(nr);
     while (nr > 1 && !map.have_private(pages_of(nr), number, each)) nr /= 2;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Requests to the buddy lists: own type first, then other types' memory, then the reserve.
 ///
 /// Layer:  mm.

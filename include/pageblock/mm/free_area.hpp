@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The buddy algorithm on the free lists.
 ///
 /// Layer:  mm.

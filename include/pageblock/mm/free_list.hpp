@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The free lists: chunks by order and migratetype.
 ///
 /// Layer:  mm.
@@ -221,7 +222,7 @@ class FreeLists {
   [[gnu::noinline]] std::uint64_t move_several(Map& map, Pfn start, Pfn end, MigrateType type) {
     std::uint64_t moved = 0;
     std::size_t page = map.index(start);
-    std::size_t behind = page + static_cast<std::size_t>(end - start);
+    std::size_t behind = page + (end - start);
     // Without records, nothing behind the block's first page is a chunk.
     if (!map.has_record(end - 1)) behind = std::min(behind, page + 1);
     while (page < behind) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What a caller says about the memory that it wants.
 ///
 /// Layer:  mm.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The reserve for urgent requests of several pages: pageblocks that others keep out of.
 ///
 /// Layer:  mm.

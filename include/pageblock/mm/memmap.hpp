@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The memory map: what is known of each page.
 ///
 /// Layer:  mm.
@@ -101,7 +102,7 @@ class Memmap : public PageRecords<Config> {
       pages.start += step;
     }
     const std::uint16_t* const from = &bits_[tails_ + index(pages.start)];
-    const auto nr = static_cast<std::size_t>(pages.nr_pages());
+    const std::size_t nr = pages.nr_pages();
     if (step == 1) {  // many at once
       for (std::size_t i = 0; i < nr; ++i) different |= differs(read(from[i]));
     } else {
@@ -239,7 +240,7 @@ class Memmap : public PageRecords<Config> {
   // The bits that any page of the chunk has, but for its first. The chunk is in one block, whose
   // pages are written down.
   [[nodiscard, gnu::noinline]] PageBits any_of_tail(Index page, Order order) const {
-    const auto nr = static_cast<std::size_t>(order.nr_pages());
+    const std::size_t nr = order.nr_pages();
     const std::uint16_t* const chunk = &bits_[tails_ + page];
     std::uint16_t any = 0;
     if constexpr (is_shared<Config>) {
@@ -263,7 +264,7 @@ class Memmap : public PageRecords<Config> {
   template <typename Predicate>
   [[nodiscard]] Pfn find_in_block(Pfn start, Pfn end, Predicate predicate) const {
     const std::uint16_t* const from = &bits_[tails_ + index(start)];
-    const auto nr = static_cast<std::size_t>(end - start);
+    const std::size_t nr = end - start;
     std::size_t i = 0;
     if constexpr (!is_shared<Config>) {  // many pages in one instruction
       constexpr std::size_t step = 256;

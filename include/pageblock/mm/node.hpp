@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The zones of a machine together, as a value.
 ///
 /// Layer:  mm.
@@ -60,7 +61,7 @@ class Node {
       sum = (sum ^ zone.hash()) * 0x9e3779b97f4a7c15U;
       sum ^= sum >> 29;
     }
-    return static_cast<std::size_t>(sum);
+    return sum;
   }
 
   /// Returns all zones, the highest type first.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Requests to a node: which zone serves them.
 ///
 /// Layer:  mm.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What the zones of one or several nodes would answer to a request, by their counters alone.
 ///
 /// Layer:  mm.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// How a node's watermarks, reserves and per-CPU limits follow from its memory.
 ///
 /// Layer:  mm.

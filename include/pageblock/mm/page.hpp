@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A page of a zone, as users see it.
 ///
 /// Layer:  mm.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Allocating, referencing and freeing pages.
 ///
 /// Layer:  mm.

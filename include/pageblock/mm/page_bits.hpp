@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What a zone remembers of one page besides its links: 16 bits.
 ///
 /// Layer:  mm.

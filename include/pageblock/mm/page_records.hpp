@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What is stored of each page: the memory map's storage.
 ///
 /// Layer:  mm.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// References to pages, and whether they are on an LRU list.
 ///
 /// Layer:  mm.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Access to what is stored of one page.
 ///
 /// Layer:  mm.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The migratetype of each pageblock.
 ///
 /// Layer:  mm.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Per-CPU page lists: chunks of small orders that a CPU keeps for itself.
 ///
 /// Layer:  mm.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// From the buddy lists to per-CPU lists.
 ///
 /// Layer:  mm.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Making single pages of chunks.
 ///
 /// Layer:  mm.

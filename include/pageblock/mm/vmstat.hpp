@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Counters that are read without a lock.
 ///
 /// Layer:  mm.

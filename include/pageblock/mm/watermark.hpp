@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Watermarks: whether a zone has enough free pages for a request.
 ///
 /// Layer:  mm.

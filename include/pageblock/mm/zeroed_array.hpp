@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A fixed array of zeros that the system hands out lazily, and relaxed access to its elements.
 ///
 /// Layer:  mm.
@@ -15,6 +16,8 @@
 #include <utility>
 
 #include <sys/mman.h>
+
+#include "pageblock/base/version.hpp"
 
 namespace pageblock::detail {
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A memory zone as a value.
 ///
 /// Layer:  mm.

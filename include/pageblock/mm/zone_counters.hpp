@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What the counters of a zone say, where nobody knows its pages: as in a report of a failed
 /// allocation, or in /proc/zoneinfo and /proc/buddyinfo.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What a machine says of a zone before its memory is handed to the buddy allocator.
 ///
 /// Layer:  mm.

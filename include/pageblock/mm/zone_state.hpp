@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// All simulated state of a zone: what a copy copies and `==` compares.
 ///
 /// Layer:  mm.
@@ -212,7 +213,7 @@ std::size_t ZoneState<Config>::hash() const {
     mix(pfn.value() << 16 | bits.raw());
     mix(next << 32 | prev);
   });
-  return static_cast<std::size_t>(sum);
+  return sum;
 }
 
 }  // namespace pageblock::detail

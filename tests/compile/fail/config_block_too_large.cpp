@@ -1,4 +1,5 @@
 // expect: C::pageblock_order < C::max_order
+// SPDX-License-Identifier: MIT
 #include "pageblock/mm/zone.hpp"
 
 // A pageblock would be larger than the largest chunk.

@@ -1,4 +1,5 @@
 // expect: Lockable
+// SPDX-License-Identifier: MIT
 #include <mutex>
 
 #include "pageblock/mm/zone.hpp"

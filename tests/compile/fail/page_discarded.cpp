@@ -1,4 +1,5 @@
 // expect: ignoring return
+// SPDX-License-Identifier: MIT
 #include "pageblock/mm/page_alloc.hpp"
 
 #pragma GCC diagnostic error "-Wunused-result"

@@ -1,4 +1,5 @@
 // expect: pageblock::Pfn
+// SPDX-License-Identifier: MIT
 #include "pageblock/base/pfn.hpp"
 
 constexpr pageblock::Pfn start{8};

@@ -1,4 +1,5 @@
 // expect: operator+
+// SPDX-License-Identifier: MIT
 #include "pageblock/base/pfn.hpp"
 
 constexpr pageblock::Pfn a{8};

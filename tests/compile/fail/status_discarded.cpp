@@ -1,4 +1,5 @@
 // expect: ignoring return
+// SPDX-License-Identifier: MIT
 #include "pageblock/base/status.hpp"
 
 #pragma GCC diagnostic error "-Wunused-result"

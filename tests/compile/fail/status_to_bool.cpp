@@ -1,4 +1,5 @@
 // expect: pageblock::Status
+// SPDX-License-Identifier: MIT
 #include "pageblock/base/status.hpp"
 
 constexpr pageblock::Status refused = -pageblock::Err::busy;

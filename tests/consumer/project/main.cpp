@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The least that a user does: include, link, print.
 #include <fmt/format.h>
 #include <pageblock/pageblock.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/base/checked_lock.hpp"
 
 #include <mutex>

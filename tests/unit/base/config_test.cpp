@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/base/config.hpp"
 
 #include "support/catch.hpp"

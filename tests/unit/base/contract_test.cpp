@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/base/contract.hpp"
 
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/base/migratetype.hpp"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/base/spinlock.hpp"
 
 #include <mutex>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/base/status.hpp"
 
 #include <type_traits>

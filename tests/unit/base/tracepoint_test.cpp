@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/base/tracepoint.hpp"
 
 #include "support/catch.hpp"

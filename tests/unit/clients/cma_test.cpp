@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// init_cma_reserved_pageblock(): section 6.
 #include "pageblock/clients/cma.hpp"
 

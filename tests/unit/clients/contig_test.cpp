@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// alloc_contig_range(), free_contig_range(): section 12. The range around the request is rounded
 /// to 16 pages, the largest chunk.
 #include "pageblock/clients/contig.hpp"

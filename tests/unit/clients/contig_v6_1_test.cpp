@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What v6.1 does otherwise in contig.hpp.
 #include "pageblock/clients/contig.hpp"
 #include "pageblock/lab/verify.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// offline_isolated_pages(): section 6.
 #include "pageblock/clients/memory_hotplug.hpp"
 

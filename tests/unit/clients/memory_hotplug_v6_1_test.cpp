@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// offline_pages() and online_pages(), which came after v3.6.
 #include "pageblock/clients/memory_hotplug.hpp"
 #include "pageblock/lab/verify.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// forecast_offline(): what v6.1 would answer.
 #include "pageblock/clients/offline_forecast.hpp"
 

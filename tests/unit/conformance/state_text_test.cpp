@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "conformance/state_text.hpp"
 
 #include "support/catch.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Explanations agree with what the functions then do, in random states of small zones.
 #include <algorithm>
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// explain_isolate(), explain_isolate_range(), explain_test(): each stage and reason once.
 #include "pageblock/isolation/explain.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What v6.1 does otherwise in isolate_block.hpp.
 #include "pageblock/isolation/explain.hpp"
 #include "pageblock/isolation/isolate_block.hpp"

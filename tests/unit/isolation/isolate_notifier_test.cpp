@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The memory isolate notifier chain: section 9, step 1.
 #include "pageblock/isolation/isolate_notifier.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/isolation/isolate_single.hpp"
 
 #include "pageblock/isolation/page_isolation.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// How isolation takes locks: as the kernel does.
 ///
 /// A log of locks reads "Z+ Z- 0+ 0- 1+ 1-": zone.lock taken and released, then the lock of CPU 0,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// start_isolate_page_range(), undo_isolate_page_range().
 #include "pageblock/isolation/explain.hpp"
 #include "pageblock/isolation/page_isolation.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// set_migratetype_isolate(), unset_migratetype_isolate(): one block.
 #include "pageblock/isolation/page_isolation.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What v6.1 does otherwise in page_isolation.hpp.
 #include <cstdint>
 #include <optional>

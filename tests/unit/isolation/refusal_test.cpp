@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Refusal: its words, and what waiting could help.
 #include "pageblock/isolation/refusal.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// test_pages_isolated(): section 10.
 #include "pageblock/clients/memory_hotplug.hpp"
 #include "pageblock/isolation/page_isolation.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// has_unmovable_pages(), is_pageblock_removable_nolock(): section 8 of the kernel's rules.
 #include "pageblock/isolation/unmovable.hpp"
 

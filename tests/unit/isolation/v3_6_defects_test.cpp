@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The flaws of v3.6 that its profile keeps on purpose: one test for each, numbered as in
 /// search/README.md, each showing what follows from the flaw on the smallest zone that shows it.
 #include <cstdint>

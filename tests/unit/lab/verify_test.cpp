@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/lab/verify.hpp"
 
 #include <memory>

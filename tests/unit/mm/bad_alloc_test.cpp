@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What happens when there is no memory: for the lists of a CPU, or for a zone.
 #include <cstdlib>
 #include <new>

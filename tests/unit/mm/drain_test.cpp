@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/mm/drain.hpp"
 
 #include "pageblock/lab/verify.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What v6.1 does otherwise in drain.hpp: it drains list by list, and can do without per-CPU lists.
 #include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/drain.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/mm/fallback.hpp"
 
 #include <mutex>

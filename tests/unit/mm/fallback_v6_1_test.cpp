@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What v6.1 does otherwise in fallback.hpp: which memory of other types it claims or steals, and CMA.
 #include <cstdint>
 #include <mutex>

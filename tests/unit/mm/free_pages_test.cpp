@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The part of page_alloc.hpp that frees pages and counts references.
 #include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/page_alloc.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/mm/node_alloc.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/mm/node_forecast.hpp"
 
 #include <vector>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Allocating, and what watchers see. Freeing, references and splitting have files of their own.
 #include "pageblock/mm/page_alloc.hpp"
 

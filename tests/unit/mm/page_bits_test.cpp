@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/mm/page_bits.hpp"
 
 #include "support/catch.hpp"

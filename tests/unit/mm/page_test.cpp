@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/mm/page.hpp"
 
 #include <type_traits>

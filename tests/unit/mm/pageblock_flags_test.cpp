@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/mm/pageblock_flags.hpp"
 
 #include "support/catch.hpp"

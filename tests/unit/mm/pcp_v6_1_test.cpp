@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What v6.1 does otherwise in pcp.hpp: lists of several orders, and how many pages move at once.
 #include <cstddef>
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// How per-CPU lists are filled: section 3.
 #include "pageblock/mm/refill.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/mm/split_page.hpp"
 
 #include "pageblock/lab/verify.hpp"

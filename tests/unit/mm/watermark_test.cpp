@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/mm/watermark.hpp"
 
 #include "pageblock/mm/page_alloc.hpp"

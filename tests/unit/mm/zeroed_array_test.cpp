@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/mm/zeroed_array.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A picture of memory: one character for each pageblock.
 ///
 /// Layer:  io.

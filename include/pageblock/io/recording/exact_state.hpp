@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The exact state of a machine's page allocator, read from outside while the machine stood still.
 ///
 /// Layer:  io.

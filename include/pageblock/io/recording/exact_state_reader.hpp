@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads *.state files.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Builds zones from the exact state of a machine, and compares them with another one.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What CPUs may not yet have told a zone of its free pages.
 ///
 /// Layer:  io.

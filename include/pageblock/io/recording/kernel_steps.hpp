@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The kernel's functions as the lines of a trace name them: one step of a longer call each.
 ///
 /// Layer:  io.

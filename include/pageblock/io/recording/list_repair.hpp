@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Puts a zone right where the model and the recording part: the page that the kernel took is taken.
 ///
 /// Layer:  io.

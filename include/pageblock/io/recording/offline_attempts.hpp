@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What a kernel answered when memory blocks were taken offline while it was recorded, beside what
 /// was judged of them before.
 ///

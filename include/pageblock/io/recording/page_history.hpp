@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Which pages leave the free lists without an event: those of the bulk allocator, where no probe
 /// shows them.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads *.pages files: the page descriptors of a machine that stood still, in runs of equal ones.
 ///
 /// Layer:  io.

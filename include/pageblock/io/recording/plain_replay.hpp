@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Replays the requests and frees of a trace in a zone that is nothing like the recorded machine.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Makes the model decide about stolen pageblocks as the kernel did.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads what a recording of a running kernel says about itself (meta.json).
 ///
 /// Layer:  io.

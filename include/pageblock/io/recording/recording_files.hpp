@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The files of a recording, from its folder.
 ///
 /// Layer:  io.

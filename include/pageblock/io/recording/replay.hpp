@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Replays a recording, or a plain trace.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What all parts of a replay share: the zones, the operation that is applied, and what is found.
 ///
 /// Layer:  io.

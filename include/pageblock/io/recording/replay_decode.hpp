@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Takes the operations out of a trace, for a replay.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Applies the operations of a recording to zones, and compares each answer with the kernel's.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What a replay does where pageblocks are isolated, and memory comes and goes.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The zones of a recorded machine, found by page or by the address that a probe names.
 ///
 /// Layer:  io.
@@ -152,7 +153,7 @@ class ReplayMachine {
 
  private:
   [[nodiscard]] static std::size_t block_of(Pfn pfn) {
-    return static_cast<std::size_t>(pfn.value() >> Config::pageblock_order);
+    return pfn.value() >> Config::pageblock_order;
   }
 
   // A zone that has no memory yet.

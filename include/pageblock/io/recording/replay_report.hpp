@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// All that a replay has to say.
 ///
 /// Layer:  io.

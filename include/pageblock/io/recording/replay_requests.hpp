@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What a replay does where chunks are requested and freed.
 ///
 /// Layer:  io.

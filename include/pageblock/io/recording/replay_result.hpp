@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What a replay found out.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What zones have to be like for a replay to follow them.
 ///
 /// Layer:  io.

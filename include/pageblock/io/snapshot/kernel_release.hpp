@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Which kernel a snapshot is of.
 ///
 /// Layer:  io.

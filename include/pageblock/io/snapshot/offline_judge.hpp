@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Judges for every memory block of a snapshot whether it could be taken offline.
 ///
 /// Whether a range can be isolated, whether it is empty then and why not is the library's to say;

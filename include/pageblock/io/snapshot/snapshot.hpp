@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// A machine's memory as its files show it: zones, memory blocks and the kind of every page.
 ///
 /// Layer:  io.

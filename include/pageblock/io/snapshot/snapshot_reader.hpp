@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Builds a snapshot from a machine's files and checks them against each other.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What a snapshot's pages mean to a kernel that looks at every page, as v6.1 does.
 ///
 /// Layer:  io.

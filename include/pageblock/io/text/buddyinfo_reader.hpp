@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads /proc/buddyinfo: how many free chunks of each order a zone has.
 ///
 /// Layer:  io.

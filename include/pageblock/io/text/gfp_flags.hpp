@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads the gfp flags that the kernel prints with a request, by name or as a number.
 ///
 /// Layer:  io.

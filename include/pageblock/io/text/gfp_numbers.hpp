@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What the bits of a gfp mask mean in the kernel that printed them.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Finds the files of a folder by what they are, whatever their endings.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads from /proc/iomem where there is memory.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Writes JSON: a document in order, well formed whatever the text in it.
 ///
 /// Layer:  io.

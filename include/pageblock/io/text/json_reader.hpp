@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads JSON: one document into values, strictly.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What the kernel's log says about pages that stood in the way.
 ///
 /// Layer:  io.

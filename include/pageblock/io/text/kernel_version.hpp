@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Which kernel a text says that it is of.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads /proc/kpageflags and /proc/kpagecount: what each page is.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Lines, words and numbers of the text that the kernel prints.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads a list of memory blocks, the units in which memory goes online and offline.
 ///
 /// Layer:  io.

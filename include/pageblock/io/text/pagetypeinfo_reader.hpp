@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads from /proc/pagetypeinfo how many pageblocks of each type a zone has.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What is wrong with an input, and where in it.
 ///
 /// Layer:  io.
@@ -10,6 +11,8 @@
 #include <string_view>
 
 #include <fmt/format.h>
+
+#include "pageblock/base/version.hpp"
 
 namespace pageblock {
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads /proc/zoneinfo: where the zones lie and what the kernel counts in them.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The lines of the kernel's `trace` file as values.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Turns lines of the kernel's `trace` file into the events of a zone.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Takes a line of the kernel's `trace` file apart.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads the kernel's `trace` file line by line.
 ///
 /// Layer:  io.

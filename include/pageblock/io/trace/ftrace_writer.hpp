@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Writes lines of the kernel's `trace` file: what was read, or a zone's events.
 ///
 /// Layer:  io.

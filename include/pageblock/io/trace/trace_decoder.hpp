@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads from the lines of a trace what was asked of the page allocator.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What a recorded trace says was asked of the page allocator, and how it answered.
 ///
 /// Layer:  io.

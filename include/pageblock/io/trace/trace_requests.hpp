@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads the requests, frees and drains from the lines of a trace.
 ///
 /// Layer:  io.

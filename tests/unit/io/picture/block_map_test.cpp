@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/io/picture/block_map.hpp"
 
 #include "support/catch.hpp"

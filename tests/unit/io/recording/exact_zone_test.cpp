@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/io/recording/exact_zone.hpp"
 
 #include <string>

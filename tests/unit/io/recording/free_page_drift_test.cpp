@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/io/recording/free_page_drift.hpp"
 
 #include "support/catch.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/io/recording/list_repair.hpp"
 
 #include <optional>

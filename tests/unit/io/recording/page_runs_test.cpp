@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/io/recording/page_runs.hpp"
 
 #include <string>

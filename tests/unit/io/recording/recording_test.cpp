@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/io/recording/recording.hpp"
 
 #include <string>

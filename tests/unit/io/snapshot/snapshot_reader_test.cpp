@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/io/snapshot/snapshot_reader.hpp"
 
 #include <cstring>

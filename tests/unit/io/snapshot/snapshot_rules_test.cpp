@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// apply_v6_1_rules(): what pages are to a kernel that looks at all of them.
 #include "pageblock/io/snapshot/snapshot_rules.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/io/snapshot/snapshot.hpp"
 
 #include <cstring>

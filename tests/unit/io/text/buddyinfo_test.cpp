@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/io/text/buddyinfo.hpp"
 
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/io/text/gfp_flags.hpp"
 
 #include "pageblock/io/text/parse_error.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/io/text/input_folder.hpp"
 
 #include <cstdlib>

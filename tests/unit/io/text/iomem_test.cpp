@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/io/text/iomem.hpp"
 
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/io/text/kernel_version.hpp"
 
 #include "support/catch.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/io/text/pagetypeinfo.hpp"
 
 #include "pageblock/pageblock.hpp"

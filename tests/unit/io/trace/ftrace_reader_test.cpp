@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/io/trace/ftrace_reader.hpp"
 
 #include <memory>

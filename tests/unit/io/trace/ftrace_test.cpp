@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/io/trace/ftrace.hpp"
 
 #include "support/catch.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/io/trace/trace_decoder.hpp"
 
 #include <array>

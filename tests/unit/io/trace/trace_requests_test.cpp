@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What TraceDecoder knows of requests, frees and drains.
 #include "pageblock/io/trace/trace_requests.hpp"
 
