@@ -6,25 +6,17 @@
 #pragma once
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 
 #include <fmt/format.h>
 
 #include "pageblock/io/snapshot/snapshot.hpp"
+#include "pageblock/io/text/kernel_version.hpp"
 #include "pageblock/io/text/parse_error.hpp"
 
 namespace pageblock {
-
-/// A kernel's version.
-struct KernelVersion {
-  unsigned major = 0;
-  unsigned minor = 0;
-  friend auto operator<=>(const KernelVersion&, const KernelVersion&) = default;
-};
 
 /// The version, as far as it is known, and what says so.
 struct KernelRelease {
@@ -42,17 +34,6 @@ namespace detail {
   return text.substr(0, text.find_first_of(" \n"));
 }
 
-// "6.1.0-56-cloud-amd64": the first two numbers.
-[[nodiscard]] inline std::optional<KernelVersion> version_of(std::string_view release) {
-  KernelVersion version;
-  const char* const end = release.data() + release.size();
-  const auto major = std::from_chars(release.data(), end, version.major);
-  if (major.ec != std::errc{} || major.ptr == end || *major.ptr != '.') return std::nullopt;
-  const auto minor = std::from_chars(major.ptr + 1, end, version.minor);
-  if (minor.ec != std::errc{}) return std::nullopt;
-  return version;
-}
-
 }  // namespace detail
 
 /// Reads a release from @p text of a file: "6.1.0-56-cloud-amd64", or what /proc/version has. Throws
@@ -60,7 +41,7 @@ namespace detail {
 [[nodiscard]] inline KernelRelease parse_kernel_release(const InputFile& file,
                                                         std::string_view text) {
   const std::string_view release = detail::release_in(text);
-  const auto version = detail::version_of(release);
+  const auto version = parse_kernel_version(release);
   if (!version) throw file.error(fmt::format("'{}' is no version of Linux", release));
   return {*version, fmt::format("{} says Linux {}", file.base_name(), release)};
 }
