@@ -148,18 +148,18 @@ namespace detail {
 }  // namespace detail
 
 /// Reads "GFP_HIGHUSER_MOVABLE|__GFP_ZERO" and the like, or a number such as "0x2080020", whose
-/// meaning depends on the kernel: without @p version it is taken for the kernel that it fits best.
+/// meaning depends on the kernel: without @p printer it is taken for the kernel that it fits best.
 /// Flags of one bit that decide nothing are left out. Throws ParseError at a combination that it
 /// does not know.
 [[nodiscard]] inline GfpFlags read_gfp_flags(std::string_view text,
-                                             std::optional<KernelVersion> version = {}) {
+                                             std::optional<KernelVersion> printer = {}) {
   const bool is_hex = text.starts_with("0x");
   const std::string_view digits = text.substr(is_hex ? 2 : 0);
   std::uint64_t number = 0;
   const auto [stop, error] =
       std::from_chars(digits.data(), digits.data() + digits.size(), number, is_hex ? 16 : 10);
   if (error == std::errc{} && stop == digits.data() + digits.size()) {
-    return GfpFlags{gfp_bits_of_number(number, version)};
+    return GfpFlags{gfp_bits_of_number(number, printer)};
   }
   unsigned bits = 0;
   for (std::size_t end = 0; end != text.npos; text.remove_prefix(end == text.npos ? 0 : end + 1)) {
@@ -173,8 +173,8 @@ namespace detail {
 
 /// The same, as the library's requests have it.
 [[nodiscard]] inline Gfp parse_gfp_flags(std::string_view text,
-                                         std::optional<KernelVersion> version = {}) {
-  return read_gfp_flags(text, version).gfp();
+                                         std::optional<KernelVersion> printer = {}) {
+  return read_gfp_flags(text, printer).gfp();
 }
 
 }  // namespace pageblock

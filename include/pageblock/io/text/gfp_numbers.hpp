@@ -77,15 +77,15 @@ inline constexpr std::array<GfpNumbers, 5> gfp_numbers{{
 
 }  // namespace detail
 
-/// Returns the bits of gfp_bit that a mask has in kernel @p version; without one, in the kernel that
+/// Returns the bits of gfp_bit that a mask has in kernel @p printer; without one, in the kernel that
 /// the mask fits best.
 [[nodiscard]] constexpr unsigned gfp_bits_of_number(std::uint64_t number,
-                                                    std::optional<KernelVersion> version) {
+                                                    std::optional<KernelVersion> printer) {
   using namespace gfp_bit;
   const detail::GfpNumbers* numbers = &detail::likely_gfp_numbers(number);
-  if (version) {
+  if (printer) {
     for (const detail::GfpNumbers& of_kernel : detail::gfp_numbers) {
-      if (of_kernel.since <= *version) numbers = &of_kernel;
+      if (of_kernel.since <= *printer) numbers = &of_kernel;
     }
   }
   unsigned bits = 0;

@@ -23,13 +23,13 @@ struct KernelVersion {
 
 /// Returns the version that a release such as "6.1.0-56-cloud-amd64" begins with.
 [[nodiscard]] inline std::optional<KernelVersion> parse_kernel_version(std::string_view release) {
-  KernelVersion version;
+  KernelVersion parsed;
   const char* const end = release.data() + release.size();
-  const auto major = std::from_chars(release.data(), end, version.major);
+  const auto major = std::from_chars(release.data(), end, parsed.major);
   if (major.ec != std::errc{} || major.ptr == end || *major.ptr != '.') return std::nullopt;
-  const auto minor = std::from_chars(major.ptr + 1, end, version.minor);
+  const auto minor = std::from_chars(major.ptr + 1, end, parsed.minor);
   if (minor.ec != std::errc{}) return std::nullopt;
-  return version;
+  return parsed;
 }
 
 /// Returns the release that a line names: behind "Linux version", in uname -a's "Linux <host>

@@ -1,0 +1,151 @@
+/// Why a request got no memory, by what the kernel reported of its zones.
+///
+/// Layer:  io.
+/// Kernel: get_page_from_freelist() (mm/page_alloc.c), asked again with the numbers of the report.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "pageblock/base/format.hpp"
+#include "pageblock/base/semantics.hpp"
+#include "pageblock/io/text/failed_request.hpp"
+#include "pageblock/io/text/gfp_flags.hpp"
+#include "pageblock/io/text/kernel_version.hpp"
+#include "pageblock/io/text/mem_info.hpp"
+#include "pageblock/mm/node_alloc.hpp"
+#include "pageblock/mm/node_forecast.hpp"
+#include "pageblock/mm/zone_counters.hpp"
+
+namespace pageblock {
+
+/// What kept a request from memory.
+enum class FailureCause : std::uint8_t {
+  none,           ///< A zone would serve it, by these numbers: they are a little younger.
+  fragmentation,  ///< Enough is free, but in chunks that are too small, or of types it may not take.
+  reserves,       ///< Enough is free, but kept: for requests for higher zones, CMA or urgent ones.
+  shortage        ///< Too little is free.
+};
+
+[[nodiscard]] constexpr std::string_view to_string(FailureCause cause) {
+  constexpr std::array<std::string_view, 4> names{"none", "fragmentation", "reserves", "shortage"};
+  return names[static_cast<std::size_t>(cause)];
+}
+
+/// What a zone answers to the request.
+struct ZoneVerdict {
+  NodeZone zone;
+  ZoneForecast forecast;
+  /// The kernel has such a zone, but the machine has no memory for it.
+  bool is_absent = false;
+
+  [[nodiscard]] ZoneAnswer answer() const { return forecast.answer; }
+  /// Enough would be free if nothing were kept for others.
+  [[nodiscard]] bool is_kept() const {
+    const auto free = static_cast<std::int64_t>(zone.counts.free);
+    return answer() == ZoneAnswer::watermark && !forecast.lacks_large &&
+           free > forecast.demand.mark + forecast.demand.request;
+  }
+};
+
+/// What a request was told, zone by zone in the order in which they are asked.
+struct AllocationVerdict {
+  std::vector<ZoneVerdict> zones;
+  FailureCause cause = FailureCause::shortage;
+  /// The largest order that would be served, with all below, and the zone that would do it.
+  std::optional<std::pair<Order, std::size_t>> largest_served;
+  /// Nodes that have memory, but may not be used.
+  std::vector<unsigned> forbidden_nodes;
+};
+
+/// Which kernel's rules are applied to a text: "v3.6" before v4.4, "v6.1" from then on.
+[[nodiscard]] constexpr const Semantics& rules_for(std::optional<KernelVersion> printer) {
+  return printer && *printer < KernelVersion{4, 4} ? kernel::v3_6 : kernel::v6_1;
+}
+
+namespace detail {
+
+template <ZoneConfig Config>
+[[nodiscard]] AllocationVerdict judge_allocation(const MemInfo& info,
+                                                 std::span<const NodeZone> zones, Order order,
+                                                 GfpFlags flags, unsigned preferred_node) {
+  const std::size_t highest = info.classzone_idx(flags);
+  const Gfp gfp = flags.gfp();
+  const auto list = zonelist(zones, highest, preferred_node);
+  AllocationVerdict verdict;
+  const auto ask = [&](const NodeZone& zone, Order of) {
+    return forecast_zone(ZoneCounters<Config>{zone.counts}, of, gfp, highest);
+  };
+  for (const NodeZone* zone : list) verdict.zones.push_back({*zone, ask(*zone, order), false});
+  const auto normal = info.number_of("Normal");
+  const auto is_normal = [](const ZoneVerdict& of) { return of.zone.name == "Normal"; };
+  if (normal && *normal <= highest && !zones.empty() &&
+      std::ranges::none_of(verdict.zones, is_normal)) {
+    const auto lower = std::ranges::find_if(
+        verdict.zones, [&](const ZoneVerdict& of) { return of.zone.number < *normal; });
+    verdict.zones.insert(lower, {{zones.front().node, *normal, "Normal", {}}, {}, true});
+  }
+  const auto any = [&](auto condition) { return std::ranges::any_of(verdict.zones, condition); };
+  const auto answers = [](ZoneAnswer answer) {
+    return [answer](const ZoneVerdict& zone) { return zone.answer() == answer; };
+  };
+  verdict.cause = any(answers(ZoneAnswer::served))     ? FailureCause::none
+                  : any(answers(ZoneAnswer::no_chunk)) ? FailureCause::fragmentation
+                  : any([](const ZoneVerdict& zone) { return zone.forecast.lacks_large; })
+                      ? FailureCause::fragmentation
+                  : any([](const ZoneVerdict& zone) { return zone.is_kept(); })
+                      ? FailureCause::reserves
+                      : FailureCause::shortage;
+  std::size_t nr_orders = 1;
+  for (const NodeZone* zone : list) nr_orders = std::max(nr_orders, zone->counts.chunks.size());
+  for (Order of{0}; of.value() < nr_orders; ++of) {
+    const auto serves = [&](const ZoneVerdict& zone) {
+      return !zone.is_absent && ask(zone.zone, of).answer == ZoneAnswer::served;
+    };
+    const auto server = std::ranges::find_if(verdict.zones, serves);
+    if (server == verdict.zones.end()) break;
+    verdict.largest_served = {of, static_cast<std::size_t>(server - verdict.zones.begin())};
+  }
+  return verdict;
+}
+
+}  // namespace detail
+
+/// Returns what the zones of @p info answer to a request for 2^order pages, and why it fails. The
+/// request may use the nodes in @p allowed, all without it.
+/// Requires: order <= 19.
+[[nodiscard]] inline AllocationVerdict judge_allocation(const MemInfo& info, Order order,
+                                                        GfpFlags flags, const Semantics& rules,
+                                                        const std::optional<NodeList>& allowed) {
+  std::vector<NodeZone> zones;
+  std::vector<unsigned> forbidden;
+  for (const MemInfoZone& zone : info.zones) {
+    if (!allowed || allowed->has(zone.node)) {
+      zones.push_back(info.counted(zone));
+    } else if (std::ranges::find(forbidden, zone.node) == forbidden.end()) {
+      forbidden.push_back(zone.node);
+    }
+  }
+  const unsigned preferred = zones.empty() ? 0 : zones.front().node;
+  using V3_6 = CountersConfig<kernel::v3_6>;
+  using V6_1 = CountersConfig<kernel::v6_1>;
+  AllocationVerdict verdict =
+      rules.watermark_rule == WatermarkRule::by_order
+          ? detail::judge_allocation<V3_6>(info, zones, order, flags, preferred)
+          : detail::judge_allocation<V6_1>(info, zones, order, flags, preferred);
+  verdict.forbidden_nodes = std::move(forbidden);
+  return verdict;
+}
+
+}  // namespace pageblock
+
+template <>
+struct fmt::formatter<pageblock::FailureCause> : pageblock::detail::ToStringFormatter {};
