@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-/// The base of the naive model of v3.6: its state, boot, and the merging of free chunks.
+/// The base of the naive model: its state, boot, and the merging of free chunks.
 ///
 /// The model has one record for each page, vectors for lists, and no cleverness. It is written to
-/// be read beside the notes on v3.6, topic by topic. Pfns, orders and counts are plain numbers.
+/// be read beside the notes on a kernel, topic by topic. What follows here holds in every kernel; where
+/// one differs, its Rules say so. Pfns, orders and counts are plain numbers.
 #pragma once
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 
 #include "pageblock/mm/zone_layout.hpp"
 
+#include "model/naive_rules.hpp"
 #include "model/zone_image.hpp"
 
 namespace pageblock::test {
@@ -28,6 +30,7 @@ struct Bug {};
 struct NaiveBuddy : ZoneImage {
   using Number = std::uint64_t;
 
+  const Rules& rules;
   unsigned max_order;
   unsigned block_order;
   bool is_movable_zone;
@@ -40,19 +43,25 @@ struct NaiveBuddy : ZoneImage {
   [[nodiscard]] static std::int64_t signed_pages(unsigned order) {
     return std::int64_t{1} << order;
   }
-  [[nodiscard]] static unsigned number(MigrateType type) { return static_cast<unsigned>(type); }
+  /// The kernel's number.
+  [[nodiscard]] unsigned number(MigrateType type) const {
+    return static_cast<unsigned>(std::ranges::find(rules.types, type) - rules.types.begin());
+  }
 
   // --- State, and what boot makes of it.
 
-  NaiveBuddy(ModelGeometry geometry, const ZoneLayout& layout)
-      : max_order{geometry.max_order},
+  NaiveBuddy(const Rules& of_kernel, ModelGeometry geometry, const ZoneLayout& layout)
+      : rules{of_kernel},
+        max_order{geometry.max_order},
         block_order{geometry.pageblock_order},
         is_movable_zone{layout.type == ZoneType::movable},
         mobility_grouping{layout.mobility_grouping} {
     start_pfn = layout.start_pfn.value();
     free_area.resize(max_order);
     pages.resize(layout.spanned_pages);
-    block_types.assign((pages.size() + block_pages() - 1) / block_pages(), MigrateType::movable);
+    const Number first_block = rules.blocks_from_start ? start_pfn : start_pfn / block_pages() * block_pages();
+    block_types.assign((end_pfn() - first_block + block_pages() - 1) / block_pages(),
+                       MigrateType::movable);
     for (const auto& [range, type] : layout.block_types) {
       check_layout(range);
       for (Number pfn = first(range); pfn < end(range); pfn += block_pages()) set_type(pfn, type);
@@ -70,7 +79,10 @@ struct NaiveBuddy : ZoneImage {
     }
     for (const PfnRange& range : layout.reserved) take(range, {.is_reserved = true, .count = 1});
     for (const PfnRange& range : layout.holes) take(range, {.is_valid = false});
-    for (const PageImage& page : pages) present_pages += page.is_valid ? 1 : 0;
+    for (const PageImage& page : pages) {
+      present_pages += page.is_valid ? 1 : 0;
+      managed_pages += page.is_valid && !page.is_reserved ? 1 : 0;
+    }
 
     // Each run of free pages goes to the buddy lists in aligned chunks, from low to high.
     const unsigned largest = std::min(layout.populate_order.value(), max_order - 1);
@@ -89,16 +101,21 @@ struct NaiveBuddy : ZoneImage {
       };
       while (order < largest && fits(order + 1)) ++order;
       if (order == 0) at(pfn).page_private = number(type_of(pfn));  // by way of a CPU's list
-      free_chunk(pfn, order, type_of(pfn));
-      nr_free_pages += signed_pages(order);
+      free_chunk(pfn, order, type_of(pfn), rules.boots_to_tail);
+      count(type_of(pfn), signed_pages(order));
       pfn += pages_of(order);
     }
+    pcps.assign(layout.nr_cpus, {});
+    const Number nr_lists = 3 * (rules.pcp_order + 1) + (rules.pcp_has_huge ? 2 : 0);
+    for (PcpImage& pcp : pcps) pcp.lists.resize(nr_lists);
+  }
 
-    // Numbers in a real system.
-    const Number quarter = std::max<Number>(std::min<Number>(present_pages / 1024, 128) / 4, 1);
+  /// The batch of a real system, less what makes it 1 at least.
+  [[nodiscard]] static Number batch_of(Number nr_pages, Number most) {
+    const Number quarter = std::max<Number>(std::min<Number>(nr_pages / 1024, most) / 4, 1);
     Number power = 1;
     while (2 * power <= quarter + quarter / 2) power *= 2;
-    pcps.assign(layout.nr_cpus, {.batch = std::max<Number>(power - 1, 1), .high = 6 * (power - 1)});
+    return power - 1;
   }
 
   [[nodiscard]] Number end_pfn() const { return start_pfn + pages.size(); }
@@ -113,11 +130,24 @@ struct NaiveBuddy : ZoneImage {
   /// Blocks are counted from the zone's start: this is the *stored* block.
   [[nodiscard]] std::size_t block(Number pfn) const {
     bug_if(!spans(pfn));
-    return (pfn - start_pfn) / block_pages();
+    if (rules.blocks_from_start) return (pfn - start_pfn) / block_pages();
+    return pfn / block_pages() - start_pfn / block_pages();
   }
   [[nodiscard]] MigrateType type_of(Number pfn) const { return block_types.at(block(pfn)); }
   void set_type(Number pfn, MigrateType type) {
-    block_types.at(block(pfn)) = mobility_grouping ? type : MigrateType::unmovable;
+    const bool keeps = mobility_grouping || (rules.keeps_special_labels && !is_ordinary(type));
+    block_types.at(block(pfn)) = keeps ? type : MigrateType::unmovable;
+  }
+  /// Whether requests have the type.
+  [[nodiscard]] static bool is_ordinary(MigrateType type) {
+    using enum MigrateType;
+    return type == unmovable || type == reclaimable || type == movable;
+  }
+
+  /// Counts pages that come to a list of @p type or, with a minus, leave it.
+  void count(MigrateType type, std::int64_t nr_pages) {
+    if (rules.counts_isolated || type != MigrateType::isolate) nr_free_pages += nr_pages;
+    if (!rules.counts_isolated && type == MigrateType::cma) nr_free_cma += nr_pages;
   }
 
   [[nodiscard]] bool is_in_free_chunk(Number pfn) const {
@@ -147,21 +177,28 @@ struct NaiveBuddy : ZoneImage {
     at(pfn).page_private = 0;
   }
 
-  // --- Freeing a chunk into the buddy lists.
+  // --- Freeing a chunk into the buddy lists. The caller counts.
 
-  void free_chunk(Number pfn, unsigned order, MigrateType type) {
+  void free_chunk(Number pfn, unsigned order, MigrateType type, bool at_tail = false) {
     std::optional<Number> last_buddy;
     while (order < max_order - 1) {
       last_buddy = pfn ^ pages_of(order);
       if (!is_head(*last_buddy) || order_of(*last_buddy) != order) break;
+      if (order >= block_order && !may_merge(type_of(*last_buddy), type)) break;
       take_off(*last_buddy);
       pfn &= *last_buddy;
       ++order;
     }
-    const Number above = (pfn & ~(pages_of(order + 1) - 1)) ^ pages_of(order + 1);
-    const bool at_tail = order + 2 < max_order && last_buddy && is_valid(*last_buddy) &&
-                         is_head(above) && order_of(above) == order + 1;
+    if (order + 2 < max_order && last_buddy) {
+      const Number pair = pfn & ~(pages_of(order + 1) - 1);
+      const Number above = pair ^ pages_of(order + 1);
+      const bool looks = rules.tail_wants_buddy ? is_valid(*last_buddy) : spans(pair);
+      if (looks && is_head(above) && order_of(above) == order + 1) at_tail = true;
+    }
     put_on(pfn, order, type, at_tail);
+  }
+  [[nodiscard]] bool may_merge(MigrateType a, MigrateType b) const {
+    return rules.merges_all || a == b || (is_ordinary(a) && is_ordinary(b));
   }
 
  private:

@@ -27,8 +27,12 @@ struct PageImage {
   bool is_buddy = false;
   bool is_lru = false;
   bool is_reserved = false;
+  /// Taken by a driver. (v6.1)
+  bool is_offline = false;
   std::uint64_t count = 0;
   std::uint64_t page_private = 0;
+  /// Of the first page of a compound page its order. (v6.1)
+  std::uint64_t compound = 0;
   friend bool operator==(const PageImage&, const PageImage&) = default;
 };
 
@@ -43,7 +47,10 @@ struct PcpImage {
   std::uint64_t count = 0;
   std::uint64_t batch = 1;
   std::uint64_t high = 0;
-  std::array<Pfns, nr_pcp_types> lists{};
+  /// v6.1.
+  std::uint64_t free_factor = 0;
+  /// In the kernel's order.
+  std::vector<Pfns> lists{};
   friend bool operator==(const PcpImage&, const PcpImage&) = default;
 };
 
@@ -53,6 +60,15 @@ struct ZoneImage {
   std::int64_t nr_free_pages = 0;
   std::int64_t nr_pageblock_isolate = 0;
   std::uint64_t low_watermark = 0;
+  /// What v3.6 has not, or does not use.
+  std::uint64_t managed_pages = 0;
+  std::uint64_t min_watermark = 0;
+  std::uint64_t high_watermark = 0;
+  std::int64_t nr_free_cma = 0;
+  std::uint64_t nr_reserved_highatomic = 0;
+  std::uint64_t watermark_boost = 0;
+  bool boosted = false;
+  bool reclaim_active = false;
   std::array<std::uint64_t, max_nr_zones> lowmem_reserve{};
   /// Of each pageblock, counted from the zone's start.
   std::vector<MigrateType> block_types{};
@@ -64,6 +80,34 @@ struct ZoneImage {
   std::vector<PageImage> pages{};
   friend bool operator==(const ZoneImage&, const ZoneImage&) = default;
 };
+
+inline void clear_unread_privates(ZoneImage& image) {
+  std::vector<bool> is_read(image.pages.size(), false);
+  for (const PcpImage& pcp : image.pcps) {
+    for (const Pfns& list : pcp.lists) {
+      for (const std::uint64_t pfn : list) is_read.at(pfn - image.start_pfn) = true;
+    }
+  }
+  for (std::size_t i = 0; i < image.pages.size(); ++i) {
+    if (!image.pages[i].is_buddy && !is_read[i]) image.pages[i].page_private = 0;
+  }
+}
+
+// What v3.6 has not. There nothing reads a private that is not that of a chunk's head or of a page on a
+// CPU's list.
+template <ZoneConfig Config>
+void add_later_parts(const Zone<Config>& zone, ZoneImage& image) {
+  image.managed_pages = zone.managed_pages();
+  image.min_watermark = zone.watermarks().min;
+  image.high_watermark = zone.watermarks().high;
+  image.nr_free_cma = detail::nr_free_cma_pages(zone);
+  const ZonePressure& pressure = zone.pressure();
+  image.nr_reserved_highatomic = pressure.nr_reserved_highatomic;
+  image.watermark_boost = pressure.watermark_boost;
+  image.boosted = pressure.boosted;
+  image.reclaim_active = pressure.reclaim_active;
+  clear_unread_privates(image);
+}
 
 /// Reads @p zone through its public interface.
 template <ZoneConfig Config>
@@ -87,9 +131,11 @@ template <ZoneConfig Config>
   }
   for (unsigned id = 0; id < zone.nr_cpus(); ++id) {
     const PerCpuPages<Config>& pcp = zone.pcp(Cpu{id});
-    PcpImage& of_cpu = image.pcps.emplace_back(PcpImage{pcp.count, pcp.batch, pcp.high, {}});
-    for (const MigrateType type : pcp_types) {
-      of_cpu.lists[index_of(type)] = pcp_list(zone, Cpu{id}, type);
+    PcpImage& of_cpu = image.pcps.emplace_back(
+        PcpImage{pcp.count, pcp.batch, pcp.high, pcp.free_factor, {}});
+    for (const PcpList& list : pcp.lists) {
+      Pfns& pfns = of_cpu.lists.emplace_back();
+      for (std::size_t i = 0; i < list.size(); ++i) pfns.push_back(list[i].value());
     }
   }
   image.pages.reserve(zone.spanned_pages());
@@ -104,6 +150,7 @@ template <ZoneConfig Config>
     to.count = page.count();
     to.page_private = page.page_private();
   }
+  if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) add_later_parts(zone, image);
   return image;
 }
 
@@ -144,6 +191,15 @@ template <typename T>
   compare(a.nr_free_pages, b.nr_free_pages, "zone.nr_free_pages()");
   compare(a.nr_pageblock_isolate, b.nr_pageblock_isolate, "zone.nr_pageblock_isolate()");
   compare(a.low_watermark, b.low_watermark, "zone.watermarks().low");
+  compare(a.managed_pages, b.managed_pages, "zone.managed_pages()");
+  compare(a.min_watermark, b.min_watermark, "zone.watermarks().min");
+  compare(a.high_watermark, b.high_watermark, "zone.watermarks().high");
+  compare(a.nr_free_cma, b.nr_free_cma, "nr_free_cma_pages(zone)");
+  compare(a.nr_reserved_highatomic, b.nr_reserved_highatomic,
+          "zone.pressure().nr_reserved_highatomic");
+  compare(a.watermark_boost, b.watermark_boost, "zone.pressure().watermark_boost");
+  compare(a.boosted, b.boosted, "zone.pressure().boosted");
+  compare(a.reclaim_active, b.reclaim_active, "zone.pressure().reclaim_active");
   for (std::size_t i = 0; i < max_nr_zones; ++i) {
     compare(a.lowmem_reserve[i], b.lowmem_reserve[i], "zone.lowmem_reserve({})", i);
   }
@@ -166,8 +222,9 @@ template <typename T>
     compare(x.count, y.count, "zone.pcp(Cpu{{{}}}).count", cpu);
     compare(x.batch, y.batch, "zone.pcp(Cpu{{{}}}).batch", cpu);
     compare(x.high, y.high, "zone.pcp(Cpu{{{}}}).high", cpu);
-    for (std::size_t i = 0; i < nr_pcp_types; ++i) {
-      compare(x.lists[i], y.lists[i], "pcp_list(zone, Cpu{{{}}}, {})", cpu, to_code(pcp_types[i]));
+    compare(x.free_factor, y.free_factor, "zone.pcp(Cpu{{{}}}).free_factor", cpu);
+    for (std::size_t i = 0; i < std::min(x.lists.size(), y.lists.size()); ++i) {
+      compare(x.lists[i], y.lists[i], "pcp_list(zone, Cpu{{{}}}, {})", cpu, i);
     }
   }
   for (std::size_t i = 0; i < std::min(a.pages.size(), b.pages.size()); ++i) {

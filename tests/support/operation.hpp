@@ -56,21 +56,39 @@ enum class Call : std::uint8_t {
   set_watermarks,
   set_lowmem_reserve,
   set_pageset,
+  // From v6.1 on.
+  alloc_pages_bulk,
+  zone_pcp_disable,
+  zone_pcp_enable,
+  set_reclaim_active,
+  reserve_highatomic_pageblock,
+  unreserve_highatomic_pageblock,
+  offline_pages,
+  online_pages,
 };
 
-inline constexpr std::size_t nr_calls = static_cast<std::size_t>(Call::set_pageset) + 1;
+inline constexpr std::size_t nr_calls = static_cast<std::size_t>(Call::online_pages) + 1;
+
+/// Returns whether a kernel has the call: v6.1, or else v3.6.
+[[nodiscard]] constexpr bool has_call(Call call, bool is_later) {
+  if (call > Call::set_pageset) return is_later;
+  const bool is_old = call == Call::is_pageblock_removable_nolock ||
+                      call == Call::zone_watermark_ok_safe || call == Call::offline_isolated_pages;
+  return !is_later || !is_old;
+}
 
 /// One call with its arguments, those that the function has; the others stay as they are here.
 struct Operation {
   Call call = Call::drain_all_pages;
   Cpu cpu{};
   Pfn pfn{};
-  /// Where the range that begins at pfn ends.
+  /// Where the range that begins at pfn ends; of set_migratetype_isolate() (v6.1) that at start.
   Pfn end{};
+  Pfn start{};
   Order order{};
   MigrateType type = MigrateType::movable;
   Temperature temperature = Temperature::hot;
-  /// Pages: a mark, a reserve, a count to forgive, the length of a range, or a batch.
+  /// Pages: a mark, a reserve, a count to forgive, the length of a range, or a batch. Or whether to.
   std::uint64_t number = 0;
   std::uint32_t high = 0;
   std::size_t classzone_idx = 0;
@@ -101,10 +119,63 @@ std::uint64_t move_block(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   return move_freepages_block(zone, pfn, type);
 }
 
+/// What call() does where v6.1 has other functions, or other arguments.
+template <ZoneConfig Config>
+std::int64_t call_v6_1(Zone<Config>& zone, const Operation& op) {
+  switch (op.call) {
+    case Call::alloc_pages: {
+      const auto page = alloc_pages(zone, op.cpu, op.order, op.type, op.flags);
+      return page ? static_cast<std::int64_t>(page->pfn().value()) : -1;
+    }
+    case Call::alloc_pages_bulk: {
+      std::uint64_t sum = 0;
+      const auto visit = [&sum](Pfn pfn) { sum = 31 * sum + pfn.value() + 1; };
+      const auto nr = static_cast<std::uint32_t>(op.number);
+      alloc_pages_bulk(zone, op.cpu, op.type, nr, visit, op.flags);
+      return static_cast<std::int64_t>(sum);
+    }
+    case Call::zone_pcp_disable:
+      return zone_pcp_disable(zone), 0;
+    case Call::zone_pcp_enable:
+      return zone_pcp_enable(zone), 0;
+    case Call::set_reclaim_active:
+      return zone.pressure().reclaim_active = op.number != 0, 0;
+    case Call::reserve_highatomic_pageblock:
+      return reserve_highatomic_pageblock(zone, op.pfn) ? 1 : 0;
+    case Call::unreserve_highatomic_pageblock:
+      return unreserve_highatomic_pageblock(zone, op.type, op.number != 0) ? 1 : 0;
+    case Call::set_migratetype_isolate:
+      return set_migratetype_isolate(zone, op.pfn, {{op.start, op.end}, op.type, op.flags})
+          .to_errno();
+    case Call::start_isolate_page_range:
+      return start_isolate_page_range(zone, op.pfn, op.end, op.type, op.flags).to_errno();
+    case Call::test_pages_isolated:
+      return test_pages_isolated(zone, op.pfn, op.end, op.flags).to_errno();
+    case Call::has_unmovable_pages: {
+      const auto page = has_unmovable_pages(zone, PfnRange{op.pfn, op.end}, op.type, op.flags);
+      return page ? static_cast<std::int64_t>(page->value()) : -1;
+    }
+    case Call::set_watermarks:
+      return zone.set_watermarks({op.number, op.number * 5 / 4, op.number * 3 / 2}), 0;
+    case Call::offline_pages:
+      return offline_pages(zone, op.pfn, op.number).to_errno();
+    case Call::online_pages:
+      return online_pages(zone, op.pfn, op.number).to_errno();
+    default:
+      return call_v3_6(zone, op);
+  }
+}
+
 /// Calls the function and returns its value. A broken contract is what the handler makes of it.
 template <ZoneConfig Config>
 std::int64_t call(Zone<Config>& zone, const Operation& op) {
-  switch (op.call) {
+  if constexpr (Config::semantics.isolate_rule == IsolateRule::notifiers) {
+    return call_v3_6(zone, op);
+  } else {
+    return call_v6_1(zone, op);
+  }
+}
+
     case Call::alloc_pages: {
       const auto page = alloc_pages(zone, op.cpu, op.order, op.type, op.temperature);
       return page ? static_cast<std::int64_t>(page->pfn().value()) : -1;

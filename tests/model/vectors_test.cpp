@@ -1,0 +1,265 @@
+// The naive model is judged itself: it replays recordings of the real kernels.
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "conformance/input.hpp"
+#include "conformance/line.hpp"
+#include "model/naive_v6_zone.hpp"
+#include "support/catch.hpp"
+
+namespace pageblock::test {
+namespace {
+
+using conformance::Line;
+
+class Fnv {
+ public:
+  void add(std::uint64_t value) {
+    for (int byte = 0; byte < 8; ++byte) {
+      value_ = (value_ ^ (value & 0xff)) * 0x100000001b3U;
+      value >>= 8;
+    }
+  }
+  void separate() { add(~std::uint64_t{0}); }
+  [[nodiscard]] std::uint64_t value() const { return value_; }
+
+ private:
+  std::uint64_t value_ = 0xcbf29ce484222325U;
+};
+
+// The hash of FORMAT-v6.
+std::uint64_t hash_of(const NaiveV6Zone& zone) {
+  Fnv fnv;
+  fnv.add(static_cast<std::uint64_t>(zone.nr_free_pages));
+  fnv.add(static_cast<std::uint64_t>(zone.nr_free_cma));
+  fnv.add(static_cast<std::uint64_t>(zone.nr_pageblock_isolate));
+  fnv.add(zone.nr_reserved_highatomic);
+  fnv.add(zone.watermark_boost);
+  fnv.add((zone.boosted ? 1U : 0U) | (zone.reclaim_active ? 2U : 0U));
+  for (const MigrateType type : zone.block_types) fnv.add(zone.number(type));
+  for (const FreeAreaImage& area : zone.free_area) {
+    fnv.add(area.nr_free);
+    for (const MigrateType type : zone.rules.types) {
+      for (const std::uint64_t pfn : area.lists[index_of(type)]) fnv.add(pfn);
+      fnv.separate();
+    }
+  }
+  for (const PcpImage& pcp : zone.pcps) {
+    fnv.add(pcp.count);
+    fnv.add(pcp.high);
+    fnv.add(pcp.batch);
+    fnv.add(pcp.free_factor);
+    for (const Pfns& list : pcp.lists) {
+      for (const std::uint64_t pfn : list) {
+        fnv.add(pfn);
+        fnv.add(zone.at(pfn).page_private);
+      }
+      fnv.separate();
+    }
+  }
+  return fnv.value();
+}
+
+struct Replay {
+  ModelGeometry geometry{};
+  unsigned huge_order = 0;
+  ZoneLayout layout;
+  std::optional<NaiveV6Zone> zone;
+
+  static std::string result(std::int64_t value) { return std::to_string(value); }
+  static std::string freed(std::int64_t value) { return value == 0 ? "freed" : value == -1 ? "held" : "bad"; }
+  static std::string pfn_or_none(std::int64_t pfn) {
+    return pfn < 0 ? "none" : fmt::format("ok pfn={}", pfn);
+  }
+  [[nodiscard]] PfnRange range(const Line& line) const {
+    const Pfn end = layout.start_pfn + layout.spanned_pages;
+    return {Pfn{line.number("s")}, std::min(Pfn{line.number("e")}, end)};
+  }
+
+  std::string set_up(const Line& line) {
+    const std::string_view op = line.op();
+    if (op == "vec") return "ok";
+    if (op == "geom") {
+      geometry = {static_cast<unsigned>(line.number("max_page_order")) + 1,
+                  static_cast<unsigned>(line.number("pageblock_order"))};
+      huge_order = static_cast<unsigned>(line.number("thp_order"));
+      return "ok";
+    }
+    if (op == "zone") {
+      layout.start_pfn = Pfn{line.number("start")};
+      layout.spanned_pages = line.number("pages");
+      if (line.text("type") == "movable") layout.type = ZoneType::movable;
+      layout.mobility_grouping = line.number("mobility_disabled") == 0;
+      const NaiveV6Zone empty{rules::v6_1, geometry, layout};
+      return fmt::format("ok blocks={}", empty.block_types.size());
+    }
+    if (op == "reserved") return layout.reserved.push_back(range(line)), "ok";
+    if (op == "blocktype") {
+      layout.block_types.push_back({range(line), rules::v6_1.types.at(line.number("mt"))});
+      return "ok";
+    }
+    if (op == "populate") {
+      layout.populate_order = Order{static_cast<unsigned>(line.number("maxorder"))};
+      zone.emplace(rules::v6_1, geometry, layout);
+      zone->huge_order = huge_order;
+      if (!layout.mobility_grouping) {
+        for (MigrateType& type : zone->block_types) type = MigrateType::movable;
+        for (const auto& [pfns, type] : layout.block_types) {
+          for (Pfn p = pfns.start; p < pfns.end; p += zone->block_pages()) zone->set_type(p.value(), type);
+        }
+      }
+      zone->set_pageset(1, 0);
+      return fmt::format("ok pages={}", zone->nr_free_pages);
+    }
+    return "?";
+  }
+
+  std::string operate(const Line& line) {
+    NaiveV6Zone& z = *zone;
+    const std::string_view op = line.op();
+    const std::uint64_t pfn = line.number("pfn");
+    const std::uint64_t s = line.number("s");
+    const std::uint64_t e = line.number("e");
+    const auto order = static_cast<unsigned>(line.number("order"));
+    const auto flags = static_cast<unsigned>(line.number("flags"));
+    const auto gfp = static_cast<unsigned>(line.number("gfp"));
+    const MigrateType type = z.rules.types.at(line.number("mt"));
+    const auto pfns = [&] {
+      Pfns all;
+      for (std::string_view text = line.text("pfns"); !text.empty();) {
+        const std::size_t comma = std::min(text.find(','), text.size());
+        all.push_back(conformance::to_number<std::uint64_t>(text.substr(0, comma)));
+        text.remove_prefix(std::min(comma + 1, text.size()));
+      }
+      return all;
+    };
+    if (op == "alloc") {
+      const std::int64_t got = z.alloc(0, order, type, flags);
+      if (got >= 0 && order > 0 && line.number("comp") != 0) z.make_compound(static_cast<std::uint64_t>(got), order);
+      return pfn_or_none(got);
+    }
+    if (op == "alloc_pages") return pfn_or_none(z.alloc_pages(0, order, gfp));
+    if (op == "alloc_bulk") {
+      const Pfns got = z.alloc_pages_bulk(0, line.number("n"), gfp);
+      if (got.empty()) return "0";
+      return fmt::format("{} pfns={}", got.size(), fmt::join(got, ","));
+    }
+    if (op == "free") return freed(z.free(0, pfn, order));
+    if (op == "put") return freed(z.put(0, pfn));
+    if (op == "get") return z.get(pfn), fmt::format("ok count={}", z.at(pfn).count);
+    if (op == "split") return z.split(pfn, order), "ok";
+    if (op == "free_list") {
+      const Pfns all = pfns();
+      for (const std::uint64_t p : all) {
+        z.at(p).count = 0;
+        if (z.type_of(p) == MigrateType::isolate) z.free_unused(0, p, 0);
+      }
+      for (const std::uint64_t p : all) {
+        if (z.type_of(p) != MigrateType::isolate) z.free_unused(0, p, 0);
+      }
+      return "ok";
+    }
+    if (op == "set_lru" || op == "clear_lru") {
+      for (std::uint64_t i = 0; i < line.number("n"); ++i) z.set_lru(pfn + i, op == "set_lru");
+      return "ok";
+    }
+    if (op == "drain") return z.drain_cpu(0), "ok";
+    if (op == "drain_all") return z.drain_all(), "ok";
+    if (op == "tick") return "0";
+    if (op == "set_managed") return z.managed_pages = line.number("pages"), "ok";
+    if (op == "init_cma") return z.init_cma(pfn), "ok";
+    if (op == "set_pcp") return z.set_pageset(line.number("batch"), line.number("high_min")), "ok";
+    if (op == "pcp_disable") return z.disable_pcps(), "ok";
+    if (op == "pcp_enable") return z.enable_pcps(), "ok";
+    if (op == "set_zflag") {
+      if (line.number("bit") == 1) z.reclaim_active = line.number("on") != 0;
+      return line.number("bit") == 1 ? "ok" : "?";
+    }
+    if (op == "set_wmark") {
+      z.min_watermark = line.number("min");
+      z.low_watermark = line.number("low");
+      z.high_watermark = line.number("high");
+      z.watermark_boost = 0;
+      return "ok";
+    }
+    if (op == "wmark") return z.watermark_ok(order, line.number("mark"), 0, flags) ? "1" : "0";
+    if (op == "isolate") return result(z.set_isolate(pfn, s, e, type, flags));
+    if (op == "unisolate") return z.unset_isolate(pfn, type), "ok";
+    if (op == "start_isolate") return result(z.start_isolate(s, e, type, flags));
+    if (op == "undo_isolate") return z.undo_isolate(s, e, type), "ok";
+    if (op == "test_isolated") return result(z.test_isolated(s, e, flags));
+    if (op == "unmovable") {
+      const auto found = z.find_unmovable(s, e, type, flags);
+      return found ? std::to_string(*found) : "none";
+    }
+    if (op == "alloc_contig") return result(z.alloc_contig(0, s, e, type));
+    if (op == "free_contig") return z.free_contig(0, pfn, line.number("n")), "ok";
+    if (op == "move_block") return std::to_string(z.move_block(pfn, type));
+    if (op == "set_mt") return z.set_type(pfn, type), "ok";
+    if (op == "reserve_highatomic") return z.reserve_highatomic(pfn), "ok";
+    if (op == "unreserve_highatomic") return z.unreserve_highatomic(type, line.number("force") != 0) ? "1" : "0";
+    if (op == "isolate_free") {
+      if (!z.is_head(pfn) || z.order_of(pfn) != order) return "-1";
+      return std::to_string(z.isolate_free(pfn));
+    }
+    if (op == "putback") return z.put_back(pfn, order, type), "ok";
+    return "?";
+  }
+
+  // Returns the first difference, or nothing.
+  std::string run(const std::string& path) {
+    conformance::Input input{path};
+    std::uint64_t nr = 0;
+    while (const auto text = input.next_line()) {
+      if (text->empty() || text->find_first_of("#>|d") == 0) {
+        if (text->empty() || !text->starts_with("drain")) continue;
+      }
+      const Line line{*text};
+      std::string got;
+      try {
+        const bool is_setup = line.op() == "vec" || line.op() == "geom" || line.op() == "zone" ||
+                              line.op() == "reserved" || line.op() == "blocktype" ||
+                              line.op() == "populate";
+        got = is_setup ? set_up(line) : operate(line);
+      } catch (const Bug&) {
+        got = "BUG";
+      }
+      const std::string_view expected = line.result().substr(2);
+      if (got != expected) return fmt::format("line {}: {}\n  got {}", input.line_number(), *text, got);
+      if (zone && line.hash() && *line.hash() != hash_of(*zone)) {
+        return fmt::format("line {}: {}\n  another hash", input.line_number(), *text);
+      }
+      ++nr;
+    }
+    if (!input.error().empty() || nr < 5) return path + ": " + input.error();
+    return {};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("The naive model replays recordings of the real v6.1", "[model]") {
+  std::vector<std::string> paths;
+  for (const char* folder : {"/work/shared/conformance/v6.1"}) {
+    if (!std::filesystem::is_directory(folder)) continue;
+    for (const auto& file : std::filesystem::directory_iterator{folder}) {
+      paths.push_back(file.path().string());
+    }
+  }
+  std::ranges::sort(paths);
+  for (const std::string& path : paths) {
+    const std::string difference = Replay{}.run(path);
+    if (!difference.empty()) fmt::print("{}: {}\n", path, difference);
+    CHECK(difference.empty());
+  }
+}
+
+}  // namespace pageblock::test
