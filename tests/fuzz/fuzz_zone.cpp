@@ -18,7 +18,7 @@
 
 #include "fuzz/target.hpp"
 #include "fuzz/zone_program.hpp"
-#include "model/naive_zone.hpp"
+#include "model/naive_call.hpp"
 #include "model/page_owner.hpp"
 #include "model/program.hpp"
 #include "model/ready_test.hpp"
@@ -109,8 +109,7 @@ void run_beside_model(ByteSource bytes) {
   const Program small =
       shrink(program, [](const Program& candidate) { return run<Config>(candidate).has_value(); });
   const Failure failure = run<Config>(small).value();
-  fail(to_string(failure), to_ready_test({Config::max_order, Config::pageblock_order}, small,
-                                         failure, "found by fuzz_zone"));
+  fail(to_string(failure), to_ready_test<Config>(small, failure, "found by fuzz_zone"));
 }
 
 template <ZoneConfig Config>

@@ -22,11 +22,11 @@ template <ZoneConfig Config>
   const auto run_it = [](const Program& candidate) { return run<Config>(candidate); };
   const Program small =
       shrink(program, [&](const Program& candidate) { return run_it(candidate).has_value(); });
-  const std::string title = fmt::format("{}/{}, seed {}: the zone does as the model",
-                                        Config::max_order, Config::pageblock_order, seed);
+  const std::string title =
+      fmt::format("v{}.{} {}/{}, seed {}: the zone does as the model", Config::semantics.major,
+                  Config::semantics.minor, Config::max_order, Config::pageblock_order, seed);
   const Failure failure = run_it(small).value();
-  return to_string(failure) + "\n" +
-         to_ready_test({Config::max_order, Config::pageblock_order}, small, failure, title);
+  return to_string(failure) + "\n" + to_ready_test<Config>(small, failure, title);
 }
 
 /// Runs programs of ascending seeds, one at least, until enough pages were compared. The environment
@@ -43,7 +43,7 @@ void check_programs() {
   std::uint64_t seed = first;
   for (; seed == first || nr_pages < enough_pages; ++seed) {
     const Program program =
-        random_program({Config::max_order, Config::pageblock_order}, seed, most_operations);
+        random_program<NaiveOf<Config>>(geometry_of<Config>(), seed, most_operations);
     if (run<Config>(program)) {
       fmt::print("{}", report<Config>(program, seed));  // a message of Catch2 would be wrapped
       FAIL("max_order " << Config::max_order << ", pageblock_order " << Config::pageblock_order
@@ -52,8 +52,9 @@ void check_programs() {
     nr_operations += program.operations.size();
     nr_pages += program.operations.size() * (program.layout.spanned_pages + block_pages / 8 + 50);
   }
-  fmt::print("{}/{}: {} programs, {} operations\n", Config::max_order, Config::pageblock_order,
-             seed - first, nr_operations);
+  fmt::print("v{}.{} {}/{}: {} programs, {} operations\n", Config::semantics.major,
+             Config::semantics.minor, Config::max_order, Config::pageblock_order, seed - first,
+             nr_operations);
   SUCCEED();
 }
 

@@ -13,8 +13,7 @@
 namespace pageblock::test {
 
 struct NaiveAllocator : NaiveBuddy {
-  NaiveAllocator(ModelGeometry geometry, const ZoneLayout& layout)
-      : NaiveBuddy{rules::v3_6, geometry, layout} {
+  NaiveAllocator(ModelGeometry geometry, const ZoneLayout& layout) : NaiveBuddy{geometry, layout} {
     managed_pages = 0;  // which v3.6 does not use
     const Number batch = batch_of(present_pages, 128);
     for (PcpImage& pcp : pcps) pcp.batch = std::max<Number>(batch, 1), pcp.high = 6 * batch;

@@ -22,6 +22,7 @@ namespace pageblock::test {
 struct ModelGeometry {
   unsigned max_order;
   unsigned pageblock_order;
+  const Rules* rules = &rules::v3_6;
 };
 
 /// What a broken contract throws.
@@ -50,8 +51,8 @@ struct NaiveBuddy : ZoneImage {
 
   // --- State, and what boot makes of it.
 
-  NaiveBuddy(const Rules& of_kernel, ModelGeometry geometry, const ZoneLayout& layout)
-      : rules{of_kernel},
+  NaiveBuddy(ModelGeometry geometry, const ZoneLayout& layout)
+      : rules{*geometry.rules},
         max_order{geometry.max_order},
         block_order{geometry.pageblock_order},
         is_movable_zone{layout.type == ZoneType::movable},
@@ -59,7 +60,8 @@ struct NaiveBuddy : ZoneImage {
     start_pfn = layout.start_pfn.value();
     free_area.resize(max_order);
     pages.resize(layout.spanned_pages);
-    const Number first_block = rules.blocks_from_start ? start_pfn : start_pfn / block_pages() * block_pages();
+    const Number first_block =
+        rules.blocks_from_start ? start_pfn : start_pfn / block_pages() * block_pages();
     block_types.assign((end_pfn() - first_block + block_pages() - 1) / block_pages(),
                        MigrateType::movable);
     for (const auto& [range, type] : layout.block_types) {
@@ -175,6 +177,22 @@ struct NaiveBuddy : ZoneImage {
     --area.nr_free;
     at(pfn).is_buddy = false;
     at(pfn).page_private = 0;
+  }
+
+  /// The order of the chunks on a CPU's list.
+  [[nodiscard]] unsigned order_of_list(std::size_t index) const {
+    const std::size_t order = index / 3;
+    return order > rules.pcp_order ? block_order : static_cast<unsigned>(order);
+  }
+  [[nodiscard]] bool is_on_pcp_list(Number pfn) const {
+    for (const PcpImage& pcp : pcps) {
+      for (std::size_t i = 0; i < pcp.lists.size(); ++i) {
+        for (const Number head : pcp.lists[i]) {
+          if (head <= pfn && pfn < head + pages_of(order_of_list(i))) return true;
+        }
+      }
+    }
+    return false;
   }
 
   // --- Freeing a chunk into the buddy lists. The caller counts.

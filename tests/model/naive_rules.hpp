@@ -22,6 +22,8 @@ struct Rules {
   bool blocks_from_start;
   /// With grouping off only labels that requests have are written as unmovable.
   bool keeps_special_labels;
+  /// Who isolates a block says which pages count, what type comes after, and why; no notifier is asked.
+  bool isolates_by_scan;
   /// NR_FREE_PAGES counts free pages of isolated blocks.
   bool counts_isolated;
   /// Chunks of all types merge, below a block and above.
@@ -44,6 +46,7 @@ inline const Rules v3_6{
     .fallbacks = {{{reclaimable, movable}, {unmovable, movable}, {cma, reclaimable, unmovable}}},
     .blocks_from_start = true,
     .keeps_special_labels = false,
+    .isolates_by_scan = false,
     .counts_isolated = true,
     .merges_all = true,
     .tail_wants_buddy = true,
@@ -57,6 +60,7 @@ inline const Rules v6_1{
     .fallbacks = {{{reclaimable, movable}, {reclaimable, unmovable}, {unmovable, movable}}},
     .blocks_from_start = false,
     .keeps_special_labels = true,
+    .isolates_by_scan = true,
     .counts_isolated = false,
     .merges_all = false,
     .tail_wants_buddy = false,

@@ -31,8 +31,8 @@ struct NaiveV6Allocator : NaiveBuddy {
   Number saved_batch = 1;
   Number saved_high = 0;
 
-  NaiveV6Allocator(const Rules& of_kernel, ModelGeometry geometry, const ZoneLayout& layout)
-      : NaiveBuddy{of_kernel, geometry, layout},
+  NaiveV6Allocator(ModelGeometry geometry, const ZoneLayout& layout)
+      : NaiveBuddy{geometry, layout},
         huge_order{rules.pcp_has_huge && block_order > rules.pcp_order ? block_order : 0} {
     // With a low watermark of 0, which the CPUs would share.
     const Number batch = std::max<Number>(batch_of(managed_pages, 256), 1);
@@ -66,10 +66,6 @@ struct NaiveV6Allocator : NaiveBuddy {
       return 3 * (rules.pcp_order + 1) + (type == MigrateType::movable ? 1 : 0);
     }
     return 3 * order + number(type);
-  }
-  [[nodiscard]] unsigned order_of_list(std::size_t index) const {
-    const std::size_t order = index / 3;
-    return order > rules.pcp_order ? huge_order : static_cast<unsigned>(order);
   }
   [[nodiscard]] MigrateType remembered(Number pfn) const {
     return rules.types.at(at(pfn).page_private);

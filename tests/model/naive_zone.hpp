@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <vector>
 
 #include "model/naive_allocator.hpp"
@@ -189,23 +190,6 @@ struct NaiveZone : NaiveAllocator {
   }
 };
 
-/// Returns whether v3.6, and so the library, would not notice that @p op treats a page on a per-CPU
-/// list as somebody's. What comes of that is not defined.
-[[nodiscard]] inline bool is_unnoticed_misuse(const NaiveZone& zone, const Operation& op) {
-  const bool is_on_chunk = op.call == Call::free_pages || op.call == Call::split_page;
-  const bool is_on_page = op.call == Call::set_page_lru || op.call == Call::clear_page_lru;
-  if (!is_on_chunk && !is_on_page) return false;
-  const PfnRange touched{op.pfn, op.pfn + op.order.nr_pages()};
-  for (const PcpImage& pcp : zone.pcps) {
-    for (const Pfns& list : pcp.lists) {
-      for (const std::uint64_t pfn : list) {
-        if (touched.contains(Pfn{pfn})) return true;
-      }
-    }
-  }
-  return false;
-}
-
 /// Does on the model what call() does on a zone. A broken contract throws Bug.
 inline std::int64_t call(NaiveZone& zone, const Operation& op) {
   const std::uint64_t pfn = op.pfn.value();
@@ -277,16 +261,8 @@ inline std::int64_t call(NaiveZone& zone, const Operation& op) {
       zone.bug_if(op.number == 0 || (op.high < op.number && (op.number != 1 || op.high != 0)));
       for (PcpImage& pcp : zone.pcps) pcp.batch = op.number, pcp.high = op.high;
       return 0;
-  }
-  return 0;
-}
-
-/// The same, with a broken contract as a result.
-inline Result perform(NaiveZone& zone, const Operation& op) {
-  try {
-    return {.value = call(zone, op)};
-  } catch (const Bug&) {
-    return {.is_bug = true};
+    default:
+      throw std::logic_error{"v3.6 has no such call"};
   }
 }
 

@@ -18,7 +18,7 @@
 #include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/zone.hpp"
 
-#include "model/naive_zone.hpp"
+#include "model/naive_call.hpp"
 #include "model/page_owner.hpp"
 #include "model/zone_image.hpp"
 #include "support/operation.hpp"
@@ -32,6 +32,11 @@ struct ModelConfig : DefaultConfig {
   static constexpr unsigned pageblock_order = PageblockOrder;
   static constexpr unsigned nr_cpus = 3;
   using Lock = CheckedLock;
+};
+
+template <unsigned MaxOrder, unsigned PageblockOrder>
+struct ModelConfigV6 : ModelConfig<MaxOrder, PageblockOrder> {
+  static constexpr Semantics semantics = kernel::v6_1;
 };
 
 /// How a zone is made, and what is done with it.
@@ -93,11 +98,12 @@ template <ZoneConfig Config>
 class Pair {
  public:
   explicit Pair(Program& program)
-      : zone_{program.layout},
-        naive_{{Config::max_order, Config::pageblock_order}, program.layout} {
-    naive_.owners = program.owners;
-    for (PageOwner& owner : program.owners) {
-      register_memory_isolate_notifier(zone_, owner.notifier());
+      : zone_{program.layout}, naive_{geometry_of<Config>(), program.layout} {
+    if constexpr (!is_later<Config>) {
+      naive_.owners = program.owners;
+      for (PageOwner& owner : program.owners) {
+        register_memory_isolate_notifier(zone_, owner.notifier());
+      }
     }
   }
 
@@ -153,7 +159,7 @@ class Pair {
   };
 
   Zone<Config> zone_;
-  NaiveZone naive_;
+  NaiveOf<Config> naive_;
   std::deque<Copy> copies_;
 };
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <random>
 #include <utility>
+#include <vector>
 
 #include "pageblock/mm/zone_layout.hpp"
 
@@ -38,6 +39,7 @@ class LayoutMaker {
       : block_{std::uint64_t{1} << geometry.pageblock_order},
         top_{std::uint64_t{1} << (geometry.max_order - 1)},
         max_order_{geometry.max_order},
+        types_{geometry.rules->types},
         dice_{dice} {}
 
   [[nodiscard]] ZoneLayout make() {
@@ -55,7 +57,9 @@ class LayoutMaker {
       });
     }
     if (dice_.one_in(2)) {
-      repeat(5, [&] { layout.block_types.push_back({random_range(), dice_.type_below(6)}); });
+      repeat(5, [&] {
+        layout.block_types.push_back({random_range(), types_[dice_.below(types_.size())]});
+      });
     }
     const PfnRange all{Pfn{start_}, Pfn{start_ + span_}};
     if (dice_.one_in(30)) layout.holes = {all};
@@ -77,7 +81,7 @@ class LayoutMaker {
   std::uint64_t random_start() {
     switch (dice_.below(5)) {
       case 0:
-        return 0;
+        return dice_.below(2);
       case 1:
         return dice_.below(8) * top_;
       case 2:
@@ -124,6 +128,7 @@ class LayoutMaker {
   std::uint64_t block_;
   std::uint64_t top_;
   unsigned max_order_;
+  const std::vector<MigrateType>& types_;
   Dice& dice_;
   std::uint64_t start_ = 0;
   std::uint64_t span_ = 0;

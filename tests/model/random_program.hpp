@@ -7,10 +7,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "model/naive_zone.hpp"
+#include "model/naive_call.hpp"
 #include "model/page_owner.hpp"
 #include "model/program.hpp"
 #include "model/random_layout.hpp"
@@ -22,19 +23,29 @@ namespace pageblock::test {
 /// that programs differ in theme.
 class OperationMaker {
  public:
-  OperationMaker(const NaiveZone& zone, Dice& dice) : zone_{zone}, dice_{dice} {
+  OperationMaker(const NaiveBuddy& zone, Dice& dice)
+      : zone_{zone}, dice_{dice}, is_later_{zone.rules.isolates_by_scan} {
     constexpr std::array<unsigned, 5> factors{0, 1, 1, 2, 5};
     for (unsigned& weight : weights_) weight = factors[dice.below(factors.size())];
     weight_of(Call::alloc_pages) = 4 + 4 * weight_of(Call::alloc_pages);
     weight_of(Call::free_pages) = 2 + 4 * weight_of(Call::free_pages);
     weight_of(Call::start_isolate_page_range) *= 2;
     weight_of(Call::test_pages_isolated) *= 2;
+    for (std::size_t i = 0; i < nr_calls; ++i) {
+      if (!has_call(static_cast<Call>(i), is_later_)) weights_[i] = 0;
+    }
     is_wild_ = dice.one_in(8);
   }
 
   [[nodiscard]] Operation next() {
     Operation op{.call = random_call()};
+    // Per-CPU lists are disabled once, and their limits stay until they are enabled.
+    const bool wants_limits = op.call == Call::set_pageset || op.call == Call::zone_pcp_disable ||
+                              op.call == Call::offline_pages;
+    if (is_disabled_ && wants_limits) op.call = Call::zone_pcp_enable;
+    if (!is_disabled_ && op.call == Call::zone_pcp_enable) op.call = Call::zone_pcp_disable;
     fill_in(op);
+    if (is_later_) fill_in_later(op);
     if (dice_.one_in(40)) spoil(op);
     return op;
   }
@@ -42,6 +53,8 @@ class OperationMaker {
   /// Tells what an operation returned, so that what was allocated can be freed as it should.
   void learn(const Operation& op, const Result& result) {
     if (result.is_bug) return;
+    if (op.call == Call::zone_pcp_disable) is_disabled_ = true;
+    if (op.call == Call::zone_pcp_enable) is_disabled_ = false;
     if (op.call == Call::alloc_pages && result.value >= 0) {
       allocated_.push_back({static_cast<std::uint64_t>(result.value), op.order.value()});
     }
@@ -112,7 +125,7 @@ class OperationMaker {
       case Call::set_pageblock_migratetype:
       case Call::move_freepages_block:
         op.pfn = Pfn{random_pfn()};
-        op.type = dice_.type_below(is_wild_ || op.call == Call::move_freepages_block ? 6 : 5);
+        op.type = type_below(is_wild_ || op.call == Call::move_freepages_block ? 6 : 5);
         return;
       case Call::start_isolate_page_range:
         set_blocks(op, random_pfn());
@@ -173,7 +186,91 @@ class OperationMaker {
         op.high = static_cast<std::uint32_t>(op.number + dice_.below(4 * op.number));
         if (op.number == 1 && dice_.one_in(3)) op.high = 0;
         return;
+      case Call::alloc_pages_bulk:
+        op.number = dice_.between(1, 40);
+        op.type = dice_.type_below(3);
+        return;
+      case Call::set_reclaim_active:
+        op.number = dice_.below(2);
+        return;
+      case Call::reserve_highatomic_pageblock:
+        op.pfn = Pfn{random_pfn()};
+        return;
+      case Call::unreserve_highatomic_pageblock:
+        op.type = dice_.type_below(3);
+        op.number = dice_.below(2);
+        return;
+      case Call::online_pages:
+      case Call::offline_pages: {
+        const auto wanted = [&](std::uint64_t pfn) {
+          return (op.call == Call::online_pages) != zone_.is_valid(pfn);
+        };
+        std::uint64_t pfn = random_pfn();
+        for (int i = 0; i < 10 && !wanted(pfn); ++i) pfn = random_pfn();
+        op.pfn = Pfn{pfn / zone_.block_pages() * zone_.block_pages()};
+        op.number = zone_.block_pages() * (dice_.one_in(2) ? 1 : dice_.below(4));
+        if (dice_.one_in(20)) ++op.number;
+        return;
+      }
+      case Call::zone_pcp_disable:
+      case Call::zone_pcp_enable:
+        return;
     }
+  }
+
+  // What v6.1 asks besides, or instead.
+  void fill_in_later(Operation& op) {
+    op.temperature = Temperature::hot;
+    switch (op.call) {
+      case Call::alloc_pages:
+      case Call::alloc_pages_bulk: {
+        const bool may_use_cma = (op.type == MigrateType::movable) != dice_.one_in(10);
+        op.flags = may_use_cma ? naive_flags::cma : 0;
+        if (dice_.one_in(2)) op.flags |= naive_flags::kswapd;
+        if (dice_.one_in(5)) op.flags |= naive_flags::no_fragment;
+        if (dice_.one_in(8)) op.flags |= naive_flags::highatomic;
+        if (dice_.one_in(8)) op.flags |= naive_flags::oom;
+        if (dice_.one_in(8)) op.flags |= naive_flags::non_block;
+        return;
+      }
+      case Call::zone_watermark_ok:
+        op.flags = static_cast<unsigned>(dice_.below(0x400));
+        return;
+      case Call::set_migratetype_isolate: {
+        const std::uint64_t size = zone_.block_pages();
+        if (dice_.one_in(2)) op.pfn = Pfn{std::max(op.pfn.value() / size * size, zone_.start_pfn)};
+        op.start = Pfn{op.pfn.value() / size * size};
+        op.end = op.start + size;
+        if (dice_.one_in(3)) op.start = op.start + dice_.below(size);
+        if (dice_.one_in(3)) op.end = std::max(op.pfn, op.start) + dice_.between(1, 2 * size);
+        op.type = random_type();
+        op.flags = random_isolate_flags();
+        return;
+      }
+      case Call::has_unmovable_pages: {
+        const std::uint64_t size = zone_.block_pages();
+        const Pfn end{(op.pfn.value() / size + 1) * size};
+        op.number = 0;
+        op.end = dice_.one_in(2) ? end : op.pfn + dice_.between(1, end - op.pfn);
+        op.type = random_type();
+        op.flags = random_isolate_flags();
+        return;
+      }
+      case Call::start_isolate_page_range:
+      case Call::undo_isolate_page_range:
+        if (dice_.one_in(3)) op.pfn += dice_.below(zone_.block_pages());
+        if (dice_.one_in(3)) op.end = op.end + dice_.below(zone_.block_pages());
+        if (op.call == Call::start_isolate_page_range) op.flags = random_isolate_flags();
+        return;
+      case Call::test_pages_isolated:
+        op.flags = random_isolate_flags();
+        return;
+      default:
+        return;
+    }
+  }
+  unsigned random_isolate_flags() {
+    return dice_.one_in(3) ? static_cast<unsigned>(dice_.below(4)) : 0;
   }
 
   // Makes one argument odd.
@@ -212,9 +309,10 @@ class OperationMaker {
     return static_cast<unsigned>(dice_.below(most + 1));
   }
   MigrateType random_type() {
-    if (is_wild_) return dice_.type_below(6);
-    return dice_.one_in(3) ? dice_.type_below(5) : MigrateType::movable;
+    if (is_wild_) return type_below(6);
+    return dice_.one_in(3) ? type_below(5) : MigrateType::movable;
   }
+  MigrateType type_below(std::uint64_t n) { return zone_.rules.types.at(dice_.below(n)); }
 
   // Anywhere in the zone, rather at a boundary, rarely a little outside.
   std::uint64_t random_pfn() {
@@ -273,8 +371,10 @@ class OperationMaker {
     op.end = op.pfn + size * dice_.below(dice_.one_in(2) ? 3 : 10);
   }
 
-  const NaiveZone& zone_;
+  const NaiveBuddy& zone_;
   Dice& dice_;
+  bool is_later_;
+  bool is_disabled_ = false;
   std::array<unsigned, nr_calls> weights_{};
   bool is_wild_ = false;
   std::vector<Chunk> allocated_{};
@@ -282,8 +382,9 @@ class OperationMaker {
 
 /// Returns the program of @p seed, with @p nr_operations operations, fewer for zones with many
 /// pages.
-[[nodiscard]] inline Program random_program(ModelGeometry geometry, std::uint64_t seed,
-                                            std::uint64_t nr_operations) {
+template <typename Model>
+[[nodiscard]] Program random_program(ModelGeometry geometry, std::uint64_t seed,
+                                     std::uint64_t nr_operations) {
   Dice dice{seed};
   Program program{.layout = LayoutMaker{geometry, dice}.make()};
   const Pfn start = program.layout.start_pfn;
@@ -293,8 +394,8 @@ class OperationMaker {
                                  notifier_from_errno(-Err::nomem)};
     program.owners.push_back({{from, from + dice.below(40)}, answers[dice.below(answers.size())]});
   }
-  NaiveZone zone{geometry, program.layout};
-  zone.owners = program.owners;
+  Model zone{geometry, program.layout};
+  if constexpr (std::is_same_v<Model, NaiveZone>) zone.owners = program.owners;
   OperationMaker maker{zone, dice};
   const std::uint64_t most = 1'000'000 / program.layout.spanned_pages + 10;
   for (std::uint64_t i = std::min(nr_operations, most); i > 0; --i) {

@@ -9,15 +9,15 @@
 
 #include <fmt/format.h>
 
-#include "model/naive_zone.hpp"
 #include "model/program.hpp"
 #include "support/operation.hpp"
 
 namespace pageblock::test {
 
 /// Returns the statement that checks that the call returns what it should.
-[[nodiscard]] inline std::string to_check(const Operation& op, const Result& expected) {
-  const std::string code = to_code(op);
+template <ZoneConfig Config = DefaultConfig>
+[[nodiscard]] std::string to_check(const Operation& op, const Result& expected) {
+  const std::string code = to_code_for<Config>(op);
   if (expected.is_bug) return fmt::format("CHECK_VIOLATION({}, \"\");", code);
   const auto check = [&code](const std::string& value) {
     return fmt::format("CHECK({} == {});", code, value);
@@ -36,8 +36,18 @@ namespace pageblock::test {
     case Call::undo_isolate_page_range:
     case Call::test_pages_isolated:
     case Call::alloc_contig_range:
+    case Call::offline_pages:
+    case Call::online_pages:
+      if (expected.value == -22) return check("-Err::inval");
       return check(expected.value == 0 ? "ok" : "-Err::busy");
     case Call::has_unmovable_pages:
+      if constexpr (is_later<Config>) {
+        return check(expected.value < 0 ? "std::nullopt"
+                                        : fmt::format("Pfn{{{}}}", expected.value));
+      }
+      [[fallthrough]];
+    case Call::reserve_highatomic_pageblock:
+    case Call::unreserve_highatomic_pageblock:
     case Call::is_pageblock_removable_nolock:
     case Call::zone_watermark_ok:
     case Call::zone_watermark_ok_safe:
@@ -84,8 +94,9 @@ namespace pageblock::test {
 
 /// Returns a file with one test that does the operations of @p program until it fails as @p failure
 /// says. What it expects is what the model does.
-[[nodiscard]] inline std::string to_ready_test(ModelGeometry geometry, const Program& program,
-                                               const Failure& failure, const std::string& title) {
+template <ZoneConfig Config>
+[[nodiscard]] std::string to_ready_test(const Program& program, const Failure& failure,
+                                        const std::string& title) {
   std::string text = fmt::format(
       "// SPDX-License-Identifier: MIT\n"
       "#include \"model/program.hpp\"\n"
@@ -95,8 +106,8 @@ namespace pageblock::test {
       "TEST_CASE(\"{}\", \"[model]\") {{\n",
       title);
   text += to_code(program.layout);
-  text += fmt::format("  Zone<ModelConfig<{}, {}>> zone{{layout}};\n", geometry.max_order,
-                      geometry.pageblock_order);
+  text += fmt::format("  Zone<ModelConfig{}<{}, {}>> zone{{layout}};\n",
+                      is_later<Config> ? "V6" : "", Config::max_order, Config::pageblock_order);
   for (std::size_t i = 0; i < program.owners.size(); ++i) {
     const auto& [pages, answer] = program.owners[i];
     text += fmt::format(
@@ -104,12 +115,12 @@ namespace pageblock::test {
         "  register_memory_isolate_notifier(zone, owner{0}.notifier());\n",
         i, pages.start, pages.end, answer);
   }
-  NaiveZone naive{geometry, program.layout};
-  naive.owners = program.owners;
+  NaiveOf<Config> naive{geometry_of<Config>(), program.layout};
+  if constexpr (!is_later<Config>) naive.owners = program.owners;
   for (std::size_t i = 0; i <= failure.nr_operations; ++i) {
     if (i != 0) {
       const Operation& op = program.operations[i - 1];
-      text += fmt::format("  {}\n", to_check(op, perform(naive, op)));
+      text += fmt::format("  {}\n", to_check<Config>(op, perform(naive, op)));
     }
     if (failure.equality && failure.equality->copied_after == i) {
       text += "  const auto copy = zone;\n";

@@ -29,7 +29,7 @@ Program shrunk_program() {
     return run<Config>(program, perform_without_drain).has_value();
   };
   for (std::uint64_t seed = 1;; ++seed) {
-    const Program program = random_program(geometry, seed, 300);
+    const Program program = random_program<NaiveZone>(geometry, seed, 300);
     if (fails(program)) return shrink(program, fails);
   }
 }
@@ -42,7 +42,7 @@ std::string content_of(const std::filesystem::path& path) {
 }  // namespace
 
 TEST_CASE("shrink leaves of a program what makes it fail, with plain arguments", "[model]") {
-  Program program = random_program(geometry, 1, 40);
+  Program program = random_program<NaiveZone>(geometry, 1, 40);
   program.layout = {.start_pfn = Pfn{256},
                     .spanned_pages = 60,
                     .holes = {{Pfn{256}, Pfn{258}}},
@@ -93,7 +93,7 @@ TEST_CASE("to_ready_test prints a test that compiles", "[model]") {
   REQUIRE(failure.has_value());
   // The file is compiled into this program. It passes, since the real zone does drain.
   const auto file = std::filesystem::path{__FILE__}.parent_path() / "printed_test.cpp";
-  CHECK(to_ready_test(geometry, small, *failure, "drain_all_pages does as the model") ==
+  CHECK(to_ready_test<Config>(small, *failure, "drain_all_pages does as the model") ==
         content_of(file));
 }
 

@@ -75,7 +75,9 @@ struct Replay {
   std::optional<NaiveV6Zone> zone;
 
   static std::string result(std::int64_t value) { return std::to_string(value); }
-  static std::string freed(std::int64_t value) { return value == 0 ? "freed" : value == -1 ? "held" : "bad"; }
+  static std::string freed(std::int64_t value) {
+    return value == 0 ? "freed" : value == -1 ? "held" : "bad";
+  }
   static std::string pfn_or_none(std::int64_t pfn) {
     return pfn < 0 ? "none" : fmt::format("ok pfn={}", pfn);
   }
@@ -89,7 +91,7 @@ struct Replay {
     if (op == "vec") return "ok";
     if (op == "geom") {
       geometry = {static_cast<unsigned>(line.number("max_page_order")) + 1,
-                  static_cast<unsigned>(line.number("pageblock_order"))};
+                  static_cast<unsigned>(line.number("pageblock_order")), &rules::v6_1};
       huge_order = static_cast<unsigned>(line.number("thp_order"));
       return "ok";
     }
@@ -98,7 +100,7 @@ struct Replay {
       layout.spanned_pages = line.number("pages");
       if (line.text("type") == "movable") layout.type = ZoneType::movable;
       layout.mobility_grouping = line.number("mobility_disabled") == 0;
-      const NaiveV6Zone empty{rules::v6_1, geometry, layout};
+      const NaiveV6Zone empty{geometry, layout};
       return fmt::format("ok blocks={}", empty.block_types.size());
     }
     if (op == "reserved") return layout.reserved.push_back(range(line)), "ok";
@@ -108,12 +110,13 @@ struct Replay {
     }
     if (op == "populate") {
       layout.populate_order = Order{static_cast<unsigned>(line.number("maxorder"))};
-      zone.emplace(rules::v6_1, geometry, layout);
+      zone.emplace(geometry, layout);
       zone->huge_order = huge_order;
       if (!layout.mobility_grouping) {
         for (MigrateType& type : zone->block_types) type = MigrateType::movable;
         for (const auto& [pfns, type] : layout.block_types) {
-          for (Pfn p = pfns.start; p < pfns.end; p += zone->block_pages()) zone->set_type(p.value(), type);
+          for (Pfn p = pfns.start; p < pfns.end; p += zone->block_pages())
+            zone->set_type(p.value(), type);
         }
       }
       zone->set_pageset(1, 0);
@@ -143,7 +146,8 @@ struct Replay {
     };
     if (op == "alloc") {
       const std::int64_t got = z.alloc(0, order, type, flags);
-      if (got >= 0 && order > 0 && line.number("comp") != 0) z.make_compound(static_cast<std::uint64_t>(got), order);
+      if (got >= 0 && order > 0 && line.number("comp") != 0)
+        z.make_compound(static_cast<std::uint64_t>(got), order);
       return pfn_or_none(got);
     }
     if (op == "alloc_pages") return pfn_or_none(z.alloc_pages(0, order, gfp));
@@ -205,7 +209,8 @@ struct Replay {
     if (op == "move_block") return std::to_string(z.move_block(pfn, type));
     if (op == "set_mt") return z.set_type(pfn, type), "ok";
     if (op == "reserve_highatomic") return z.reserve_highatomic(pfn), "ok";
-    if (op == "unreserve_highatomic") return z.unreserve_highatomic(type, line.number("force") != 0) ? "1" : "0";
+    if (op == "unreserve_highatomic")
+      return z.unreserve_highatomic(type, line.number("force") != 0) ? "1" : "0";
     if (op == "isolate_free") {
       if (!z.is_head(pfn) || z.order_of(pfn) != order) return "-1";
       return std::to_string(z.isolate_free(pfn));
@@ -233,7 +238,8 @@ struct Replay {
         got = "BUG";
       }
       const std::string_view expected = line.result().substr(2);
-      if (got != expected) return fmt::format("line {}: {}\n  got {}", input.line_number(), *text, got);
+      if (got != expected)
+        return fmt::format("line {}: {}\n  got {}", input.line_number(), *text, got);
       if (zone && line.hash() && *line.hash() != hash_of(*zone)) {
         return fmt::format("line {}: {}\n  another hash", input.line_number(), *text);
       }
@@ -247,19 +253,19 @@ struct Replay {
 }  // namespace
 
 TEST_CASE("The naive model replays recordings of the real v6.1", "[model]") {
-  std::vector<std::string> paths;
-  for (const char* folder : {"/work/shared/conformance/v6.1"}) {
-    if (!std::filesystem::is_directory(folder)) continue;
-    for (const auto& file : std::filesystem::directory_iterator{folder}) {
-      paths.push_back(file.path().string());
-    }
-  }
-  std::ranges::sort(paths);
-  for (const std::string& path : paths) {
-    const std::string difference = Replay{}.run(path);
-    if (!difference.empty()) fmt::print("{}: {}\n", path, difference);
+  const auto tests = std::filesystem::path{__FILE__}.parent_path().parent_path();
+  const auto ours = tests / "data/conformance/v6.1";
+  const auto shared =
+      tests / "../../shared/conformance/v6.1";  // may lie beside the project, with more
+  const auto folder = std::filesystem::is_directory(shared) ? shared : ours;
+  std::size_t nr_files = 0;
+  for (const auto& file : std::filesystem::directory_iterator{folder}) {
+    const std::string difference = Replay{}.run(file.path().string());
+    if (!difference.empty()) fmt::print("{}: {}\n", file.path().string(), difference);
     CHECK(difference.empty());
+    ++nr_files;
   }
+  CHECK(nr_files >= 59);
 }
 
 }  // namespace pageblock::test

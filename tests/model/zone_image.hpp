@@ -100,7 +100,7 @@ void add_later_parts(const Zone<Config>& zone, ZoneImage& image) {
   image.managed_pages = zone.managed_pages();
   image.min_watermark = zone.watermarks().min;
   image.high_watermark = zone.watermarks().high;
-  image.nr_free_cma = detail::nr_free_cma_pages(zone);
+  image.nr_free_cma = pageblock::detail::nr_free_cma_pages(zone);
   const ZonePressure& pressure = zone.pressure();
   image.nr_reserved_highatomic = pressure.nr_reserved_highatomic;
   image.watermark_boost = pressure.watermark_boost;
@@ -131,12 +131,9 @@ template <ZoneConfig Config>
   }
   for (unsigned id = 0; id < zone.nr_cpus(); ++id) {
     const PerCpuPages<Config>& pcp = zone.pcp(Cpu{id});
-    PcpImage& of_cpu = image.pcps.emplace_back(
-        PcpImage{pcp.count, pcp.batch, pcp.high, pcp.free_factor, {}});
-    for (const PcpList& list : pcp.lists) {
-      Pfns& pfns = of_cpu.lists.emplace_back();
-      for (std::size_t i = 0; i < list.size(); ++i) pfns.push_back(list[i].value());
-    }
+    PcpImage& of_cpu =
+        image.pcps.emplace_back(PcpImage{pcp.count, pcp.batch, pcp.high, pcp.free_factor, {}});
+    for (const PcpList& list : pcp.lists) of_cpu.lists.push_back(pfns_of(list));
   }
   image.pages.reserve(zone.spanned_pages());
   for (Pfn pfn = zone.start_pfn(); pfn < zone.end_pfn(); ++pfn) {
@@ -147,6 +144,7 @@ template <ZoneConfig Config>
     to.is_buddy = page.is_buddy();
     to.is_lru = page.is_lru();
     to.is_reserved = page.is_reserved();
+    to.is_offline = zone.memmap().bits(pfn).has(PageBits::offline);
     to.count = page.count();
     to.page_private = page.page_private();
   }
@@ -171,6 +169,18 @@ namespace detail {
 template <typename T>
 [[nodiscard]] std::string code_of(T value) {
   return fmt::format("{}", value);
+}
+
+// Asks for a CPU's list by its index; three lists are v3.6's.
+[[nodiscard]] inline std::string question_of_list(std::size_t cpu, std::size_t i, std::size_t nr) {
+  if (nr == nr_pcp_types) {
+    return fmt::format("pcp_list(zone, Cpu{{{}}}, {})", cpu, to_code(pcp_types[i]));
+  }
+  if (i + 2 >= nr) return fmt::format("pfns_of(zone.pcp(Cpu{{{}}}).lists[{}])", cpu, i);
+  constexpr std::array types{MigrateType::unmovable, MigrateType::movable,
+                             MigrateType::reclaimable};
+  return fmt::format("pcp_list(zone, Cpu{{{}}}, {}, Order{{{}}})", cpu, to_code(types[i % 3]),
+                     i / 3);
 }
 
 }  // namespace detail
@@ -224,7 +234,7 @@ template <typename T>
     compare(x.high, y.high, "zone.pcp(Cpu{{{}}}).high", cpu);
     compare(x.free_factor, y.free_factor, "zone.pcp(Cpu{{{}}}).free_factor", cpu);
     for (std::size_t i = 0; i < std::min(x.lists.size(), y.lists.size()); ++i) {
-      compare(x.lists[i], y.lists[i], "pcp_list(zone, Cpu{{{}}}, {})", cpu, i);
+      compare(x.lists[i], y.lists[i], "{}", detail::question_of_list(cpu, i, x.lists.size()));
     }
   }
   for (std::size_t i = 0; i < std::min(a.pages.size(), b.pages.size()); ++i) {
@@ -235,7 +245,10 @@ template <typename T>
     compare(x.is_buddy, y.is_buddy, "zone.page(Pfn{{{}}}).is_buddy()", pfn);
     compare(x.is_lru, y.is_lru, "zone.page(Pfn{{{}}}).is_lru()", pfn);
     compare(x.is_reserved, y.is_reserved, "zone.page(Pfn{{{}}}).is_reserved()", pfn);
+    compare(x.is_offline, y.is_offline, "zone.memmap().bits(Pfn{{{}}}).has(PageBits::offline)",
+            pfn);
     compare(x.count, y.count, "zone.page(Pfn{{{}}}).count()", pfn);
+    compare(x.compound, y.compound, "zone.page(Pfn{{{}}}).compound_order()", pfn);
     compare(x.page_private, y.page_private, "zone.page(Pfn{{{}}}).page_private()", pfn);
   }
   return result;

@@ -53,6 +53,33 @@ TEST_CASE("differences finds every member of an image", "[model]") {
   check([](ZoneImage& i) { i.pages[15].page_private = 5; }, "zone.page(Pfn{23}).page_private()");
 }
 
+TEST_CASE("differences finds what only v6.1 has", "[model]") {
+  const Zone<ModelConfigV6<5, 4>> zone{{.start_pfn = Pfn{8}, .spanned_pages = 16}};
+  const ZoneImage image = image_of(zone);
+  CHECK(differences(image, image).empty());
+  const auto check = [&image](auto change, const char* question) {
+    ZoneImage changed = image;
+    change(changed);
+    check_differ(changed, image, {question});
+  };
+  check([](ZoneImage& i) { ++i.managed_pages; }, "zone.managed_pages()");
+  check([](ZoneImage& i) { ++i.min_watermark; }, "zone.watermarks().min");
+  check([](ZoneImage& i) { ++i.high_watermark; }, "zone.watermarks().high");
+  check([](ZoneImage& i) { ++i.nr_free_cma; }, "nr_free_cma_pages(zone)");
+  check([](ZoneImage& i) { ++i.nr_reserved_highatomic; }, "zone.pressure().nr_reserved_highatomic");
+  check([](ZoneImage& i) { ++i.watermark_boost; }, "zone.pressure().watermark_boost");
+  check([](ZoneImage& i) { i.boosted = true; }, "zone.pressure().boosted");
+  check([](ZoneImage& i) { i.reclaim_active = true; }, "zone.pressure().reclaim_active");
+  check([](ZoneImage& i) { ++i.pcps[0].free_factor; }, "zone.pcp(Cpu{0}).free_factor");
+  check([](ZoneImage& i) { i.pcps[0].lists[7].push_back(9); },
+        "pcp_list(zone, Cpu{0}, MigrateType::movable, Order{2})");
+  check([](ZoneImage& i) { i.pcps[0].lists[13].push_back(9); },
+        "pfns_of(zone.pcp(Cpu{0}).lists[13])");
+  check([](ZoneImage& i) { i.pages[2].is_offline = true; },
+        "zone.memmap().bits(Pfn{10}).has(PageBits::offline)");
+  check([](ZoneImage& i) { i.pages[2].compound = 1; }, "zone.page(Pfn{10}).compound_order()");
+}
+
 TEST_CASE("differences says both answers as code", "[model]") {
   const Zone<ModelConfig<5, 3>> zone{{.spanned_pages = 16}};
   ZoneImage expected = image_of(zone);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 
 #include <fmt/format.h>
@@ -16,6 +17,7 @@
 #include "pageblock/isolation/unmovable.hpp"
 #include "pageblock/mm/drain.hpp"
 #include "pageblock/mm/fallback.hpp"
+#include "pageblock/mm/highatomic.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/page_ref.hpp"
 #include "pageblock/mm/split_page.hpp"
@@ -97,11 +99,20 @@ struct Operation {
   friend bool operator==(const Operation&, const Operation&) = default;
 };
 
+/// In v6.1 an operation sets three watermarks; the number is the lowest.
+[[nodiscard]] constexpr std::uint64_t low_for(std::uint64_t min) { return min + min / 4; }
+[[nodiscard]] constexpr std::uint64_t high_for(std::uint64_t min) { return min + min / 2; }
+
+/// One number for all pages of a bulk, in their order.
+[[nodiscard]] constexpr std::uint64_t mixed(std::uint64_t sum, std::uint64_t pfn) {
+  return 31 * sum + pfn + 1;
+}
+
 /// What a call returned, or that it broke a contract.
 struct Result {
   bool is_bug = false;
   /// The number, 0 or 1 for a bool, the errno of a Status, 0 for nothing; of alloc_pages the pfn,
-  /// or -1; of a FreeResult 0 for freed, -1 for held, and the number of bad pages.
+  /// or -1; of a bulk what mixed() makes of them; of v6.1's has_unmovable_pages() the pfn, or -1; of a FreeResult 0 for freed, -1 for held, and the number of bad pages.
   std::int64_t value = 0;
 
   friend bool operator==(const Result&, const Result&) = default;
@@ -119,7 +130,89 @@ std::uint64_t move_block(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   return move_freepages_block(zone, pfn, type);
 }
 
-/// What call() does where v6.1 has other functions, or other arguments.
+/// Whether @p Config has the functions of v6.1, or those of v3.6.
+template <ZoneConfig Config>
+inline constexpr bool is_later = Config::semantics.isolate_rule == IsolateRule::scan;
+
+namespace detail {
+
+// Calls that all kernels have.
+template <ZoneConfig Config>
+std::int64_t call_any(Zone<Config>& zone, const Operation& op) {
+  switch (op.call) {
+    case Call::free_pages:
+      return to_value(free_pages(zone, op.cpu, op.pfn, op.order, op.temperature));
+    case Call::get_page:
+      return get_page(zone, op.pfn), 0;
+    case Call::put_page:
+      return to_value(put_page(zone, op.cpu, op.pfn));
+    case Call::set_page_lru:
+      return set_page_lru(zone, op.pfn, true), 0;
+    case Call::clear_page_lru:
+      return set_page_lru(zone, op.pfn, false), 0;
+    case Call::split_page:
+      return split_page(zone, op.pfn, op.order), 0;
+    case Call::split_free_page:
+      return static_cast<std::int64_t>(split_free_page(zone, op.pfn));
+    case Call::drain_pages:
+      return drain_pages(zone, op.cpu), 0;
+    case Call::drain_all_pages:
+      return drain_all_pages(zone), 0;
+    case Call::unset_migratetype_isolate:
+      return unset_migratetype_isolate(zone, op.pfn, op.type), 0;
+    case Call::undo_isolate_page_range:
+      return undo_isolate_page_range(zone, op.pfn, op.end, op.type).to_errno();
+    case Call::set_pageblock_migratetype:
+      return set_pageblock_migratetype(zone, op.pfn, op.type), 0;
+    case Call::move_freepages_block:
+      return static_cast<std::int64_t>(move_block(zone, op.pfn, op.type));
+    case Call::zone_watermark_ok:
+      return zone_watermark_ok(zone, op.order, op.number, op.classzone_idx, op.flags) ? 1 : 0;
+    case Call::alloc_contig_range:
+      return alloc_contig_range(zone, op.cpu, op.pfn, op.end, op.type).to_errno();
+    case Call::free_contig_range:
+      return free_contig_range(zone, op.cpu, op.pfn, op.number), 0;
+    case Call::init_cma_reserved_pageblock:
+      return init_cma_reserved_pageblock(zone, op.pfn), 0;
+    case Call::set_lowmem_reserve:
+      return zone.set_lowmem_reserve(op.classzone_idx, op.number), 0;
+    case Call::set_pageset:
+      return zone.set_pageset(static_cast<std::uint32_t>(op.number), op.high), 0;
+    default:
+      throw std::logic_error{"the kernel has no such call"};
+  }
+}
+
+// Calls that v3.6 has, or has with other arguments.
+template <ZoneConfig Config>
+std::int64_t call_v3_6(Zone<Config>& zone, const Operation& op) {
+  switch (op.call) {
+    case Call::alloc_pages: {
+      const auto page = alloc_pages(zone, op.cpu, op.order, op.type, op.temperature);
+      return page ? static_cast<std::int64_t>(page->pfn().value()) : -1;
+    }
+    case Call::set_migratetype_isolate:
+      return set_migratetype_isolate(zone, op.pfn).to_errno();
+    case Call::start_isolate_page_range:
+      return start_isolate_page_range(zone, op.pfn, op.end, op.type).to_errno();
+    case Call::test_pages_isolated:
+      return test_pages_isolated(zone, op.pfn, op.end).to_errno();
+    case Call::has_unmovable_pages:
+      return has_unmovable_pages(zone, op.pfn, op.number) ? 1 : 0;
+    case Call::is_pageblock_removable_nolock:
+      return is_pageblock_removable_nolock(zone, op.pfn) ? 1 : 0;
+    case Call::zone_watermark_ok_safe:
+      return zone_watermark_ok_safe(zone, op.order, op.number, op.classzone_idx, op.flags) ? 1 : 0;
+    case Call::offline_isolated_pages:
+      return offline_isolated_pages(zone, op.pfn, op.end), 0;
+    case Call::set_watermarks:
+      return zone.set_watermarks({.min = 0, .low = op.number, .high = 0}), 0;
+    default:
+      return call_any(zone, op);
+  }
+}
+
+// Calls that v6.1 has, or has with other arguments.
 template <ZoneConfig Config>
 std::int64_t call_v6_1(Zone<Config>& zone, const Operation& op) {
   switch (op.call) {
@@ -129,7 +222,7 @@ std::int64_t call_v6_1(Zone<Config>& zone, const Operation& op) {
     }
     case Call::alloc_pages_bulk: {
       std::uint64_t sum = 0;
-      const auto visit = [&sum](Pfn pfn) { sum = 31 * sum + pfn.value() + 1; };
+      const auto visit = [&sum](Pfn pfn) { sum = mixed(sum, pfn.value()); };
       const auto nr = static_cast<std::uint32_t>(op.number);
       alloc_pages_bulk(zone, op.cpu, op.type, nr, visit, op.flags);
       return static_cast<std::int64_t>(sum);
@@ -156,86 +249,26 @@ std::int64_t call_v6_1(Zone<Config>& zone, const Operation& op) {
       return page ? static_cast<std::int64_t>(page->value()) : -1;
     }
     case Call::set_watermarks:
-      return zone.set_watermarks({op.number, op.number * 5 / 4, op.number * 3 / 2}), 0;
+      return zone.set_watermarks({op.number, low_for(op.number), high_for(op.number)}), 0;
     case Call::offline_pages:
       return offline_pages(zone, op.pfn, op.number).to_errno();
     case Call::online_pages:
       return online_pages(zone, op.pfn, op.number).to_errno();
     default:
-      return call_v3_6(zone, op);
+      return call_any(zone, op);
   }
 }
+
+}  // namespace detail
 
 /// Calls the function and returns its value. A broken contract is what the handler makes of it.
 template <ZoneConfig Config>
 std::int64_t call(Zone<Config>& zone, const Operation& op) {
-  if constexpr (Config::semantics.isolate_rule == IsolateRule::notifiers) {
-    return call_v3_6(zone, op);
+  if constexpr (is_later<Config>) {
+    return detail::call_v6_1(zone, op);
   } else {
-    return call_v6_1(zone, op);
+    return detail::call_v3_6(zone, op);
   }
-}
-
-    case Call::alloc_pages: {
-      const auto page = alloc_pages(zone, op.cpu, op.order, op.type, op.temperature);
-      return page ? static_cast<std::int64_t>(page->pfn().value()) : -1;
-    }
-    case Call::free_pages:
-      return to_value(free_pages(zone, op.cpu, op.pfn, op.order, op.temperature));
-    case Call::get_page:
-      return get_page(zone, op.pfn), 0;
-    case Call::put_page:
-      return to_value(put_page(zone, op.cpu, op.pfn));
-    case Call::set_page_lru:
-      return set_page_lru(zone, op.pfn, true), 0;
-    case Call::clear_page_lru:
-      return set_page_lru(zone, op.pfn, false), 0;
-    case Call::split_page:
-      return split_page(zone, op.pfn, op.order), 0;
-    case Call::split_free_page:
-      return static_cast<std::int64_t>(split_free_page(zone, op.pfn));
-    case Call::drain_pages:
-      return drain_pages(zone, op.cpu), 0;
-    case Call::drain_all_pages:
-      return drain_all_pages(zone), 0;
-    case Call::set_migratetype_isolate:
-      return set_migratetype_isolate(zone, op.pfn).to_errno();
-    case Call::unset_migratetype_isolate:
-      return unset_migratetype_isolate(zone, op.pfn, op.type), 0;
-    case Call::start_isolate_page_range:
-      return start_isolate_page_range(zone, op.pfn, op.end, op.type).to_errno();
-    case Call::undo_isolate_page_range:
-      return undo_isolate_page_range(zone, op.pfn, op.end, op.type).to_errno();
-    case Call::test_pages_isolated:
-      return test_pages_isolated(zone, op.pfn, op.end).to_errno();
-    case Call::has_unmovable_pages:
-      return has_unmovable_pages(zone, op.pfn, op.number) ? 1 : 0;
-    case Call::is_pageblock_removable_nolock:
-      return is_pageblock_removable_nolock(zone, op.pfn) ? 1 : 0;
-    case Call::set_pageblock_migratetype:
-      return set_pageblock_migratetype(zone, op.pfn, op.type), 0;
-    case Call::move_freepages_block:
-      return static_cast<std::int64_t>(move_block(zone, op.pfn, op.type));
-    case Call::zone_watermark_ok:
-      return zone_watermark_ok(zone, op.order, op.number, op.classzone_idx, op.flags) ? 1 : 0;
-    case Call::zone_watermark_ok_safe:
-      return zone_watermark_ok_safe(zone, op.order, op.number, op.classzone_idx, op.flags) ? 1 : 0;
-    case Call::alloc_contig_range:
-      return alloc_contig_range(zone, op.cpu, op.pfn, op.end, op.type).to_errno();
-    case Call::free_contig_range:
-      return free_contig_range(zone, op.cpu, op.pfn, op.number), 0;
-    case Call::init_cma_reserved_pageblock:
-      return init_cma_reserved_pageblock(zone, op.pfn), 0;
-    case Call::offline_isolated_pages:
-      return offline_isolated_pages(zone, op.pfn, op.end), 0;
-    case Call::set_watermarks:
-      return zone.set_watermarks({.min = 0, .low = op.number, .high = 0}), 0;
-    case Call::set_lowmem_reserve:
-      return zone.set_lowmem_reserve(op.classzone_idx, op.number), 0;
-    case Call::set_pageset:
-      return zone.set_pageset(static_cast<std::uint32_t>(op.number), op.high), 0;
-  }
-  return 0;
 }
 
 /// The same, with a broken contract as a result.
@@ -257,7 +290,63 @@ Result perform(Zone<Config>& zone, const Operation& op) {
   return fmt::format("static_cast<MigrateType>({})", index_of(type));
 }
 
-/// Returns the C++ expression for the call, to be pasted into a test that has a `zone`.
+/// Returns the C++ expression for the call, to be pasted into a test that has a `zone` of v3.6.
+[[nodiscard]] inline std::string to_code(const Operation& op);
+
+namespace detail {
+
+[[nodiscard]] inline std::string code_of_v6_1(const Operation& op) {
+  const std::string cpu = fmt::format("Cpu{{{}}}", op.cpu);
+  const std::string pfn = fmt::format("Pfn{{{}}}", op.pfn);
+  const std::string end = fmt::format("Pfn{{{}}}", op.end);
+  const std::string type = to_code(op.type);
+  const std::string flags = fmt::format("{:#x}", op.flags);
+  switch (op.call) {
+    case Call::alloc_pages:
+      return fmt::format("alloc_pages(zone, {}, Order{{{}}}, {}, {})", cpu, op.order, type, flags);
+    case Call::alloc_pages_bulk:
+      return fmt::format("alloc_pages_bulk(zone, {}, {}, {}, [](Pfn) {{}}, {})", cpu, type,
+                         op.number, flags);
+    case Call::zone_pcp_disable:
+      return "zone_pcp_disable(zone)";
+    case Call::zone_pcp_enable:
+      return "zone_pcp_enable(zone)";
+    case Call::set_reclaim_active:
+      return fmt::format("zone.pressure().reclaim_active = {}", op.number != 0);
+    case Call::reserve_highatomic_pageblock:
+      return fmt::format("reserve_highatomic_pageblock(zone, {})", pfn);
+    case Call::unreserve_highatomic_pageblock:
+      return fmt::format("unreserve_highatomic_pageblock(zone, {}, {})", type, op.number != 0);
+    case Call::set_migratetype_isolate:
+      return fmt::format("set_migratetype_isolate(zone, {}, {{{{Pfn{{{}}}, {}}}, {}, {}}})", pfn,
+                         op.start, end, type, flags);
+    case Call::start_isolate_page_range:
+      return fmt::format("start_isolate_page_range(zone, {}, {}, {}, {})", pfn, end, type, flags);
+    case Call::test_pages_isolated:
+      return fmt::format("test_pages_isolated(zone, {}, {}, {})", pfn, end, flags);
+    case Call::has_unmovable_pages:
+      return fmt::format("has_unmovable_pages(zone, PfnRange{{{}, {}}}, {}, {})", pfn, end, type,
+                         flags);
+    case Call::set_watermarks:
+      return fmt::format("zone.set_watermarks({{{}, {}, {}}})", op.number, low_for(op.number),
+                         high_for(op.number));
+    case Call::offline_pages:
+      return fmt::format("offline_pages(zone, {}, {})", pfn, op.number);
+    case Call::online_pages:
+      return fmt::format("online_pages(zone, {}, {})", pfn, op.number);
+    default:
+      return to_code(op);
+  }
+}
+
+}  // namespace detail
+
+/// The same for a zone of @p Config.
+template <ZoneConfig Config>
+[[nodiscard]] std::string to_code_for(const Operation& op) {
+  return is_later<Config> ? detail::code_of_v6_1(op) : to_code(op);
+}
+
 [[nodiscard]] inline std::string to_code(const Operation& op) {
   const std::string cpu = fmt::format("Cpu{{{}}}", op.cpu);
   const std::string pfn = fmt::format("Pfn{{{}}}", op.pfn);
@@ -325,8 +414,9 @@ Result perform(Zone<Config>& zone, const Operation& op) {
       return fmt::format("zone.set_lowmem_reserve({}, {})", op.classzone_idx, op.number);
     case Call::set_pageset:
       return fmt::format("zone.set_pageset({}, {})", op.number, op.high);
+    default:
+      return "";
   }
-  return "";
 }
 
 }  // namespace pageblock::test

@@ -78,13 +78,15 @@ template <ZoneConfig Config>
 }
 
 /// Returns a list of a CPU, head first.
-template <ZoneConfig Config>
-[[nodiscard]] Pfns pcp_list(const Zone<Config>& zone, Cpu cpu, MigrateType type,
-                            Order order = Order{0}) {
-  const PcpList& list = zone.pcp(cpu).list(type, order);
+[[nodiscard]] inline Pfns pfns_of(const PcpList& list) {
   Pfns pfns;
   for (std::size_t i = 0; i < list.size(); ++i) pfns.push_back(list[i].value());
   return pfns;
+}
+template <ZoneConfig Config>
+[[nodiscard]] Pfns pcp_list(const Zone<Config>& zone, Cpu cpu, MigrateType type,
+                            Order order = Order{0}) {
+  return pfns_of(zone.pcp(cpu).list(type, order));
 }
 
 /// Takes the free page @p pfn out of its chunk and gives it to a user who never lets go: count 1,

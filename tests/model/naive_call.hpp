@@ -1,0 +1,149 @@
+/// Operations on the naive models.
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <type_traits>
+
+#include "model/naive_v6_zone.hpp"
+#include "model/naive_zone.hpp"
+#include "support/operation.hpp"
+
+namespace pageblock::test {
+
+/// Returns whether the kernel, and so the library, would not notice that @p op treats a page on a per-CPU
+/// list as somebody's. What comes of that is not defined.
+[[nodiscard]] inline bool is_unnoticed_misuse(const NaiveBuddy& zone, const Operation& op) {
+  const bool is_on_chunk = op.call == Call::free_pages || op.call == Call::split_page;
+  const bool is_on_page = op.call == Call::set_page_lru || op.call == Call::clear_page_lru;
+  if (!is_on_chunk && !is_on_page) return false;
+  const PfnRange touched{op.pfn, op.pfn + op.order.nr_pages()};
+  for (const PcpImage& pcp : zone.pcps) {
+    for (std::size_t i = 0; i < pcp.lists.size(); ++i) {
+      for (const std::uint64_t pfn : pcp.lists[i]) {
+        const Pfn end = Pfn{pfn} + NaiveBuddy::pages_of(zone.order_of_list(i));
+        if (Pfn{pfn} < touched.end && touched.start < end) return true;
+      }
+    }
+  }
+  return false;
+}
+
+/// Does on the model what call() does on a zone. A broken contract throws Bug.
+inline std::int64_t call(NaiveV6Zone& zone, const Operation& op) {
+  const std::uint64_t pfn = op.pfn.value();
+  const std::uint64_t end = op.end.value();
+  const std::uint64_t cpu = op.cpu.id();
+  const unsigned order = op.order.value();
+  switch (op.call) {
+    case Call::alloc_pages:
+      return zone.alloc(cpu, order, op.type, op.flags);
+    case Call::alloc_pages_bulk: {
+      std::uint64_t sum = 0;
+      for (const std::uint64_t page : zone.alloc_bulk(cpu, op.type, op.number, op.flags)) {
+        sum = mixed(sum, page);
+      }
+      return static_cast<std::int64_t>(sum);
+    }
+    case Call::free_pages:
+      return zone.free(cpu, pfn, order);
+    case Call::get_page:
+      return zone.get(pfn), 0;
+    case Call::put_page:
+      return zone.put(cpu, pfn);
+    case Call::set_page_lru:
+      return zone.set_lru(pfn, true), 0;
+    case Call::clear_page_lru:
+      return zone.set_lru(pfn, false), 0;
+    case Call::split_page:
+      return zone.split(pfn, order), 0;
+    case Call::split_free_page:
+      return static_cast<std::int64_t>(zone.split_free(pfn));
+    case Call::drain_pages:
+      return zone.drain_cpu(cpu), 0;
+    case Call::drain_all_pages:
+      return zone.drain_all(), 0;
+    case Call::zone_pcp_disable:
+      return zone.disable_pcps(), 0;
+    case Call::zone_pcp_enable:
+      return zone.enable_pcps(), 0;
+    case Call::set_reclaim_active:
+      return zone.reclaim_active = op.number != 0, 0;
+    case Call::reserve_highatomic_pageblock:
+      return zone.reserve_highatomic(pfn) ? 1 : 0;
+    case Call::unreserve_highatomic_pageblock:
+      return zone.unreserve_highatomic(op.type, op.number != 0) ? 1 : 0;
+    case Call::set_migratetype_isolate:
+      zone.bug_if(!zone.spans(pfn));
+      zone.check_type(op.type);
+      return zone.set_isolate(pfn, op.start.value(), end, op.type, op.flags);
+    case Call::unset_migratetype_isolate:
+      zone.check_type(op.type);
+      zone.bug_if(!zone.spans(pfn));
+      return zone.unset_isolate(pfn, op.type), 0;
+    case Call::start_isolate_page_range:
+      return zone.start_isolate(pfn, end, op.type, op.flags);
+    case Call::undo_isolate_page_range:
+      return zone.undo_isolate(pfn, end, op.type), 0;
+    case Call::test_pages_isolated:
+      return zone.test_isolated(pfn, end, op.flags);
+    case Call::has_unmovable_pages: {
+      zone.bug_if(pfn >= end || !zone.spans(pfn) || !zone.spans(end - 1));
+      const auto page = zone.find_unmovable(pfn, end, op.type, op.flags);
+      return page ? static_cast<std::int64_t>(*page) : -1;
+    }
+    case Call::set_pageblock_migratetype:
+      return zone.check_type(op.type), zone.set_type(pfn, op.type), 0;
+    case Call::move_freepages_block:
+      zone.check_type(op.type);
+      zone.bug_if(!zone.spans(pfn));
+      return static_cast<std::int64_t>(zone.move_block(pfn, op.type));
+    case Call::zone_watermark_ok:
+      return zone.watermark_ok(order, op.number, op.classzone_idx, op.flags) ? 1 : 0;
+    case Call::alloc_contig_range:
+      return zone.alloc_contig(cpu, pfn, end, op.type);
+    case Call::free_contig_range:
+      return zone.free_contig(cpu, pfn, op.number), 0;
+    case Call::init_cma_reserved_pageblock:
+      return zone.init_cma(pfn), 0;
+    case Call::offline_pages:
+      return zone.offline(pfn, pfn + op.number);
+    case Call::online_pages:
+      return zone.online(pfn, pfn + op.number);
+    case Call::set_watermarks:
+      zone.min_watermark = op.number;
+      zone.low_watermark = low_for(op.number);
+      zone.high_watermark = high_for(op.number);
+      return 0;
+    case Call::set_lowmem_reserve:
+      zone.bug_if(op.classzone_idx >= max_nr_zones);
+      return zone.lowmem_reserve[op.classzone_idx] = op.number, 0;
+    case Call::set_pageset:
+      zone.bug_if(op.number == 0 || (op.high < op.number && (op.number != 1 || op.high != 0)));
+      return zone.set_pageset(op.number, op.high), 0;
+    default:
+      throw std::logic_error{"the kernel has no such call"};
+  }
+}
+
+/// The same, with a broken contract as a result.
+template <typename Model>
+Result perform(Model& zone, const Operation& op) requires std::is_base_of_v<NaiveBuddy, Model> {
+  try {
+    return {.value = call(zone, op)};
+  } catch (const Bug&) {
+    return {.is_bug = true};
+  }
+}
+
+/// The model for zones of @p Config.
+template <ZoneConfig Config>
+using NaiveOf = std::conditional_t<is_later<Config>, NaiveV6Zone, NaiveZone>;
+
+template <ZoneConfig Config>
+[[nodiscard]] ModelGeometry geometry_of() {
+  return {Config::max_order, Config::pageblock_order,
+          is_later<Config> ? &rules::v6_1 : &rules::v3_6};
+}
+
+}  // namespace pageblock::test
