@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The rules of a kernel version, as the naive model asks for them.
 ///
 /// They are written down a second time, from the notes on each kernel: the library's Semantics are what

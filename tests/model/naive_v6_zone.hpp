@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The naive model from v6.1 on: the front door, isolation, and its clients.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The naive model is judged itself: it replays recordings of the real kernels.
 #include <algorithm>
 #include <cstdint>
