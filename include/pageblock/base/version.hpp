@@ -27,7 +27,7 @@
 namespace pageblock {
 
 /// The version of the library as text, such as "1.2.3".
-inline constexpr std::string_view version =
+inline constexpr std::string_view library_version =
     PAGEBLOCK_TEXT(PAGEBLOCK_VERSION_MAJOR, PAGEBLOCK_VERSION_MINOR, PAGEBLOCK_VERSION_PATCH);
 
 }  // namespace pageblock

@@ -30,7 +30,7 @@ class FreePageDrift {
   /// that is lower for a time: what is told earlier leaves 0, which is always possible.
   void follow_size(std::uint64_t managed_pages, unsigned nr_cpus) {
     constexpr unsigned order_of_128_mib = 15;
-    const auto of_cpus = static_cast<unsigned>(std::bit_width(nr_cpus));
+    const auto of_cpus = static_cast<unsigned>(std::bit_width(std::uint64_t{nr_cpus}));
     const auto of_size = static_cast<unsigned>(std::bit_width(managed_pages >> order_of_128_mib));
     const std::int64_t threshold = std::min(2 * of_cpus * (1 + of_size), 125U);
     most_ = std::max(most_, threshold);
