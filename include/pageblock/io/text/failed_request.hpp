@@ -30,6 +30,30 @@ struct NodeList {
   }
 };
 
+/// Returns the list behind @p key, as in "mems_allowed=0,2-3"; nothing if there is none, or
+/// "(null)".
+[[nodiscard]] inline std::optional<NodeList> node_list_behind(std::string_view text,
+                                                              std::string_view key) {
+  constexpr std::uint64_t most = 65535;
+  const std::size_t start = text.find(key);
+  if (start == text.npos) return std::nullopt;
+  std::string_view list = text.substr(start + key.size());
+  NodeList nodes;
+  while (const auto first = detail::take_number(list)) {
+    auto last = first;
+    if (list.starts_with('-')) {
+      list.remove_prefix(1);
+      last = detail::take_number(list);
+    }
+    if (!last || *last > most || *first > *last) return std::nullopt;
+    nodes.ranges.emplace_back(static_cast<unsigned>(*first), static_cast<unsigned>(*last));
+    if (!list.starts_with(',')) break;
+    list.remove_prefix(1);
+  }
+  if (nodes.ranges.empty()) return std::nullopt;
+  return nodes;
+}
+
 /// A request for memory that the log reports.
 struct FailedRequest {
   enum class Kind : std::uint8_t {
@@ -91,27 +115,8 @@ struct FailedRequest {
       }
     }
     if (!request.order && words == "vmalloc error") request.order = 0;
-    const auto list_behind = [text](std::string_view name) -> std::optional<NodeList> {
-      const std::size_t start = text.find(name);
-      if (start == text.npos) return std::nullopt;
-      std::string_view list = text.substr(start + name.size());
-      NodeList nodes;
-      while (const auto first = detail::take_number(list)) {
-        auto last = first;
-        if (list.starts_with('-')) {
-          list.remove_prefix(1);
-          last = detail::take_number(list);
-        }
-        if (!last || *last > 65535) return std::nullopt;
-        nodes.ranges.emplace_back(static_cast<unsigned>(*first), static_cast<unsigned>(*last));
-        if (!list.starts_with(',')) break;
-        list.remove_prefix(1);
-      }
-      if (nodes.ranges.empty()) return std::nullopt;
-      return nodes;
-    };
-    request.nodemask = list_behind("nodemask=");
-    request.mems_allowed = list_behind("mems_allowed=");
+    request.nodemask = node_list_behind(text, "nodemask=");
+    request.mems_allowed = node_list_behind(text, "mems_allowed=");
     return request;
   }
   return std::nullopt;

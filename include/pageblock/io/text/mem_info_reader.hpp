@@ -39,6 +39,11 @@ class MemInfoReader {
     again  ///< It describes a zone that was described already: a part of another text. Not taken.
   };
 
+  /// Returns whether a line that nothing stands before may be part of such a text.
+  [[nodiscard]] static bool may_begin(std::string_view text) {
+    return text.starts_with("Node ") || is_zone_name(text.substr(0, text.find_first_of(" :")));
+  }
+
   /// Takes what a line says of zones. Throws ParseError at what no kernel prints.
   Taken take(const LogLine& line) {
     line_ = line.number;
@@ -193,9 +198,9 @@ class MemInfoReader {
   }
 
   bool set(std::string_view key, std::string_view value) {
-    if (counter_name(key).empty()) return false;
     const auto number = detail::take_number(value);
     if (!number || (value != "kB" && value != "KB")) return false;  // torn: counted as passed over
+    if (counter_name(key).empty()) return true;
     if (*number > most_kbytes) {
       fail(fmt::format("{} kB of '{}' are more than any machine has", *number, key));
     }
