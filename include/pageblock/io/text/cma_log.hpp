@@ -5,6 +5,7 @@
 ///         before v3.16 dma_alloc_from_contiguous() (drivers/base/dma-contiguous.c).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -56,37 +57,42 @@ struct CmaFailure {
 struct CmaMap {
   std::vector<CmaRun> runs;
   std::uint64_t free = 0;
-  /// Before v4.20 "of 2048 total pages" too; 0 if it was cut off.
+  /// 0 if it was cut off.
   std::uint64_t total = 0;
 };
 
-/// Returns the map in a line; nothing of other lines. Throws ParseError if it makes no sense.
-[[nodiscard]] inline std::optional<CmaMap> parse_cma_map(const InputFile& file,
-                                                         const LogLine& line) {
-  constexpr std::string_view words = "number of available pages:";
-  const std::size_t at = line.text.find(words);
-  if (at == line.text.npos) return std::nullopt;
-  std::string_view rest = line.text.substr(at + words.size());
+namespace detail {
+
+/// Returns the map in @p text, from behind "number of available pages:"; ';' begins a further range
+/// of the area. Throws ParseError if it makes no sense.
+[[nodiscard]] inline CmaMap parse_cma_map(const InputFile& file, std::size_t line,
+                                          std::string_view rest) {
   CmaMap map;
+  constexpr std::uint64_t most = std::uint64_t{1} << 40;
   std::uint64_t sum = 0;
-  for (std::size_t start = rest.find_first_of("0123456789"); start != rest.npos;
-       start = rest.find_first_of("0123456789")) {
+  std::uint64_t base = 0;  // no run goes from one range into the next
+  for (std::size_t start = rest.find_first_of("0123456789;"); start != rest.npos;
+       start = rest.find_first_of("0123456789;")) {
     if (rest.substr(0, start).find("=>") != rest.npos) break;
     rest.remove_prefix(start);
+    if (rest.starts_with(';')) {
+      rest.remove_prefix(1);
+      if (!map.runs.empty()) base += 4 * most;
+      continue;
+    }
     const auto count = detail::take_number(rest);
     if (!count || !rest.starts_with('@')) break;
     rest.remove_prefix(1);
     const auto position = detail::take_number(rest);
     if (!position) break;
-    constexpr std::uint64_t most = std::uint64_t{1} << 40;
     if (*count > most || *position > most) {
-      throw file.error_at_line(line.number, "a run of more pages than any machine has");
+      throw file.error_at_line(line, "a run of more pages than any machine has");
     }
-    if (!map.runs.empty() && *position <= map.runs.back().start) {
-      throw file.error_at_line(line.number, fmt::format("the run at {} stands behind that at {}",
-                                                        *position, map.runs.back().start));
+    if (!map.runs.empty() && base + *position <= map.runs.back().start) {
+      throw file.error_at_line(line, fmt::format("the run at {} stands behind that at {}",
+                                                 *position, map.runs.back().start - base));
     }
-    map.runs.push_back({*position, *count});
+    map.runs.push_back({base + *position, *count});
     sum += *count;
   }
   map.free = detail::number_behind(rest, "=> ").value_or(sum);
@@ -105,7 +111,9 @@ struct CmaMap {
   return map;
 }
 
-/// "memory range at ffffea000f0a0000 is busy, retrying": a place that was tried.
+}  // namespace detail
+
+/// A place that was tried: "memory range at ffffea000f0a0000 is busy, retrying".
 [[nodiscard]] inline std::optional<PagePointer> parse_cma_busy(std::string_view text) {
   constexpr std::string_view words = "memory range at ";
   const std::size_t at = text.find(words);
@@ -144,5 +152,91 @@ struct CmaMap {
   if (!end || *end <= *start) return std::nullopt;
   return PfnRange{Pfn{*start}, Pfn{*end}};
 }
+
+/// A failed allocation with what the log says around it.
+struct CmaReport {
+  CmaFailure failure;
+  std::optional<CmaMap> map{};
+  /// The places that were tried just before, as far as they are named; and how many there were.
+  std::vector<PagePointer> busy{};
+  std::uint64_t nr_busy = 0;
+  std::string stamp{};
+  std::size_t line = 0;
+};
+
+/// Collects them line by line.
+class CmaReportReader {
+ public:
+  /// The file must outlive the reader.
+  explicit CmaReportReader(const InputFile& file) : file_{&file} {}
+
+  /// Takes a line, and returns whether it is about a CMA allocation. Throws ParseError at a map that
+  /// makes no sense.
+  bool take(const LogLine& line) {
+    constexpr std::string_view map_words = "number of available pages:";
+    constexpr std::size_t most_named = 16;
+    if (const auto busy = parse_cma_busy(line.text)) {
+      if (busy_.size() < most_named) busy_.push_back(*busy);
+      ++nr_busy_;
+      return true;
+    }
+    if (auto failure = parse_cma_failure(line.text)) {
+      finish_map();
+      reports_.push_back({std::move(*failure),
+                          {},
+                          std::exchange(busy_, {}),
+                          std::exchange(nr_busy_, 0),
+                          std::string{line.stamp},
+                          line.number});
+      return true;
+    }
+    if (const std::size_t at = line.text.find(map_words); at != line.text.npos) {
+      finish_map();
+      map_line_ = line.number;
+      return add_to_map(line.text.substr(at + map_words.size()));
+    }
+    // A long map is broken by consoles and mail.
+    if (map_line_ == 0) return false;
+    std::string_view more = line.text;
+    if (more.starts_with("cma: ")) more.remove_prefix(5);
+    const bool goes_on = more.find_first_not_of("0123456789@+=> ") == more.npos ||
+                         more.find("=>") != more.npos || more.starts_with("range ");
+    if (!more.empty() && goes_on) return add_to_map(more);
+    finish_map();
+    return false;
+  }
+
+  /// Returns the failures in the order of the log. Throws ParseError.
+  [[nodiscard]] std::vector<CmaReport> finish() {
+    finish_map();
+    return std::move(reports_);
+  }
+
+ private:
+  bool add_to_map(std::string_view text) {
+    // "range 0: 6@122+..." (v6.15) has one bitmap for each range; their positions start anew.
+    if (text.starts_with("range ")) {
+      text.remove_prefix(std::min(text.find(':') + 1, text.size()));
+      map_ += ';';
+    }
+    map_ += text;
+    if (map_.find("=>") != map_.npos) finish_map();
+    return true;
+  }
+
+  void finish_map() {
+    if (map_line_ == 0) return;
+    const std::size_t line = std::exchange(map_line_, 0);
+    CmaMap map = detail::parse_cma_map(*file_, line, std::exchange(map_, {}));
+    if (!reports_.empty() && !reports_.back().map) reports_.back().map = std::move(map);
+  }
+
+  const InputFile* file_;
+  std::vector<CmaReport> reports_;
+  std::vector<PagePointer> busy_;
+  std::uint64_t nr_busy_ = 0;
+  std::size_t map_line_ = 0;
+  std::string map_;
+};
 
 }  // namespace pageblock

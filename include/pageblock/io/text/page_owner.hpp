@@ -143,7 +143,9 @@ class PageOwnerReader {
     detail::Words words{line.text};
     words.next();
     std::string_view number = words.next();
-    const auto pfn = detail::take_number(number, number.starts_with("0x") ? 16 : 10);
+    const bool is_hex = number.starts_with("0x");
+    if (is_hex) number.remove_prefix(2);
+    const auto pfn = detail::take_number(number, is_hex ? 16 : 10);
     if (!pfn || !number.empty()) {
       throw file_->error_at_line(line.number, "expected 'PFN <number> type <name> Block ...'");
     }
