@@ -70,7 +70,7 @@ std::vector<Workload> workloads(const std::vector<std::string>& names) {
                            memory_workloads(), compile_workloads()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
-  std::ranges::stable_sort(all, {}, [](const Workload& workload) {
+  std::ranges::sort(all, {}, [](const Workload& workload) {
     // W, I, M, C, and by number
     return std::pair{std::string_view{"WIMC"}.find(workload.name[0]), workload.name};
   });

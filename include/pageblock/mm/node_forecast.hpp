@@ -43,7 +43,7 @@ struct NodeZone {
   for (const NodeZone& zone : zones) {
     if (zone.number <= classzone_idx) list.push_back(&zone);
   }
-  std::ranges::stable_sort(list, [preferred_node](const NodeZone* a, const NodeZone* b) {
+  std::ranges::sort(list, [preferred_node](const NodeZone* a, const NodeZone* b) {
     const bool a_first = a->node == preferred_node;
     const bool b_first = b->node == preferred_node;
     if (a_first != b_first) return a_first;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "pageblock/base/pfn.hpp"
+#include "pageblock/base/sort_stably.hpp"
 #include "pageblock/io/snapshot/snapshot.hpp"
 #include "pageblock/io/text/kpageflags.hpp"
 #include "pageblock/io/text/memory_blocks.hpp"
@@ -55,7 +56,7 @@ inline void believe_per_cpu_lists(Snapshot& snapshot, SnapshotZone& zone) {
     if (counts[Movability::unmovable] != 0 || counts[Movability::unknown] == 0) continue;
     candidates.push_back({block.range, counts[Movability::unknown]});
   }
-  std::ranges::stable_sort(candidates, {}, &Candidate::nr_unknown);
+  detail::sort_stably(candidates, &Candidate::nr_unknown);
   for (const Candidate& candidate : candidates) {
     if (zone.nr_per_cpu + candidate.nr_unknown > zone.info.per_cpu_count()) return;
     for (Pfn pfn = candidate.range.start; pfn < candidate.range.end; ++pfn) {

@@ -6,7 +6,6 @@
 ///         events.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -18,6 +17,7 @@
 
 #include "pageblock/base/cpu.hpp"
 #include "pageblock/base/pfn.hpp"
+#include "pageblock/base/sort_stably.hpp"
 #include "pageblock/io/text/parse_error.hpp"
 #include "pageblock/io/trace/ftrace.hpp"
 #include "pageblock/io/trace/ftrace_reader.hpp"
@@ -49,7 +49,7 @@ class TraceDecoder : private detail::RequestDecoder {
 
   /// Returns the operations in the order in which they took effect.
   [[nodiscard]] std::vector<recorded::Operation> finish() {
-    std::ranges::stable_sort(operations_, {}, &recorded::Operation::line);
+    detail::sort_stably(operations_, &recorded::Operation::line);
     return std::move(operations_);
   }
 
