@@ -17,7 +17,10 @@ class ZoneCounter {
  public:
   ZoneCounter() = default;
   ZoneCounter(const ZoneCounter& other) : value_{other.get()} {}
-  ZoneCounter& operator=(const ZoneCounter& other) { return set(other.get()), *this; }
+  ZoneCounter& operator=(const ZoneCounter& other) {
+    set(other.get());
+    return *this;
+  }
 
   [[nodiscard]] std::int64_t get() const { return detail::read_once(value_); }
   [[gnu::always_inline]] void add(std::int64_t change) { set(get() + change); }
