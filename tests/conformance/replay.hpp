@@ -49,6 +49,7 @@ struct ReplayConfig : pageblock::DefaultConfig {
   static constexpr unsigned max_order = MaxOrder;
   static constexpr unsigned pageblock_order = PageblockOrder;
   static constexpr unsigned nr_cpus = 64;
+  static constexpr bool checks_free_order = false;  // the vectors say what a kernel does
   using Lock = pageblock::NullLock;
 };
 

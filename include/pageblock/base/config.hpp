@@ -36,6 +36,11 @@ struct DefaultConfig {
   /// freed or split is an allocated chunk. Without them, breaking that is undefined behaviour.
   static constexpr bool debug_vm = true;
 
+  /// Whether a free must name the order of the allocation, for which a kernel takes the caller's
+  /// word: what was not named is lost, and what was never given comes to two owners. With false the
+  /// zone does the same.
+  static constexpr bool checks_free_order = true;
+
   /// The lock of the zone and of each CPU's lists.
   using Lock = Spinlock;
 
@@ -51,6 +56,7 @@ concept ZoneConfig = requires {
   { C::nr_cpus } -> std::convertible_to<unsigned>;
   { C::semantics } -> std::convertible_to<Semantics>;
   { C::debug_vm } -> std::convertible_to<bool>;
+  { C::checks_free_order } -> std::convertible_to<bool>;
   requires Lockable<typename C::Lock>;
   requires Tracer<typename C::Tracer>;
   requires C::max_order >= 2 && C::max_order <= 20;

@@ -208,7 +208,7 @@ TestResult test_pages(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, unsi
     if (!bits.is_valid()) return 1;
     if (bits.has(PageBits::in_use)) return 0;
     const bool passes = Config::semantics.isolate_rule == IsolateRule::notifiers
-                            ? bits.page_private() == marked_isolate
+                            ? bits.unused_private() == marked_isolate
                             : passes_offline && bits.has(PageBits::offline);
     return passes ? 1 : 0;
   };

@@ -66,7 +66,7 @@ inline std::size_t free_pcp_tail(Zone<Config>& zone, PcpList& list, std::size_t 
   if (most > ahead) map.prefetch(map.index(list.from_tail(ahead)));
 
   const Pfn first = list.from_tail(0);
-  const unsigned number = map.bits(first).page_private();
+  const unsigned number = map.bits(first).unused_private();
   if (PerCpuPages<Config>::are_huge(order_of_list)) {  // each is a block, with nothing to look for
     list.pop_tail(1);
     free_from_pcp(zone, first, Zone<Config>::pageblock_order, number);

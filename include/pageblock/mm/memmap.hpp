@@ -90,11 +90,12 @@ class Memmap : public PageRecords<Config> {
     }
   }
 
-  /// Returns whether these pages, as fill() takes them, all have page_private() @p number.
+  /// Returns whether these pages, as fill() takes them and held by nobody, all have page_private()
+  /// @p number.
   [[nodiscard, gnu::noinline]] bool have_private(PfnRange pages, unsigned number,
                                                  std::uint64_t step = 1) const {
     const auto differs = [number](std::uint16_t bits) {
-      return static_cast<std::uint16_t>(PageBits{bits}.page_private() ^ number);
+      return static_cast<std::uint16_t>(PageBits{bits}.unused_private() ^ number);
     };
     std::uint16_t different = 0;
     if (is_first(index(pages.start))) {
@@ -170,10 +171,11 @@ class Memmap : public PageRecords<Config> {
   /// Sets the references to the page, which is on no list.
   void set_count(Pfn pfn, std::uint32_t count) {
     Slot page = slot(index(pfn));
-    const PageBits unused = page.bits().without(PageBits::in_use | PageBits::shared);
+    const PageBits now = page.bits();
+    const PageBits kept = count == 0 ? now.released() : now.without(PageBits::shared);
     page.set_count(count);
     page.set_bits(
-        unused.with((count > 0 ? PageBits::in_use : 0U) | (count > 1 ? PageBits::shared : 0U)));
+        kept.with((count > 0 ? PageBits::in_use : 0U) | (count > 1 ? PageBits::shared : 0U)));
   }
 
   /// Returns the head of the free chunk that holds @p pfn, if there is one and its order is not
@@ -217,7 +219,7 @@ class Memmap : public PageRecords<Config> {
   [[nodiscard]] Meaning meaning_of(Pfn pfn) const {
     const PageBits now = this->bits(pfn);
     if (now.has(PageBits::buddy)) return {now.raw(), links_of(index(pfn))};
-    return {now.without(PageBits::shared).raw(), {count(pfn), 0}};
+    return {now.meaning().without(PageBits::shared).raw(), {count(pfn), 0}};
   }
 
   [[nodiscard]] static bool same_block(const Memmap& x, const Memmap& y, Index b) {

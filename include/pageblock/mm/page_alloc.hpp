@@ -100,11 +100,22 @@ void check_in_use(const Zone<Config>& zone, Pfn pfn, Order order, PageBits first
   bug_on(true, "nobody holds the page: it is free already, or a tail");
 }
 
+// Reports a chunk that was allocated with another order, if that is remembered of its first page.
+// Who has taken a reference need not know the order, and may free the first page alone.
+template <ZoneConfig Config>
+void check_order(PageBits first, Order order) {
+  if constexpr (!Config::checks_free_order) return;
+  if (!first.has(PageBits::sized) || first.order() == order) [[likely]]
+    return;
+  if (first.has(PageBits::shared) && order == Order{0}) return;
+  bug_on(true, "the chunk was allocated with another order");
+}
+
 // Hands a chunk that is on no list to a caller.
 template <ZoneConfig Config>
-void prep_new_page(Zone<Config>& zone, Pfn pfn) {
+void prep_new_page(Zone<Config>& zone, Pfn pfn, Order order) {
   Memmap<Config>& map = zone.memmap();
-  map.head_slot(map.index(pfn)).set_bits(PageBits{PageBits::in_use});
+  map.head_slot(map.index(pfn)).set_bits(PageBits::allocation(order));
 }
 
 // Takes a chunk from a CPU's list, under its lock. Kernel: __rmqueue_pcplist() of v6.1.
@@ -122,7 +133,7 @@ inline OptionalPfn take_from_pcp(Zone<Config>& zone, PerCpuPages<Config>& pcp, O
   }
   const Pfn pfn = temperature == Temperature::hot ? list.pop_head() : list.pop_tail();
   pcp.count -= static_cast<std::uint32_t>(order.nr_pages());
-  prep_new_page(zone, pfn);
+  prep_new_page(zone, pfn, order);
   return pfn;
 }
 
@@ -150,7 +161,7 @@ inline OptionalPfn alloc_from_buddy(Zone<Config>& zone, Order order, MigrateType
   if (!pfn) return {};
   zone.mod_nr_free_pages(-static_cast<std::int64_t>(order.nr_pages()));
   zone.trace(trace::MmPageAllocZoneLocked{*pfn, order, type, false});
-  prep_new_page(zone, *pfn);
+  prep_new_page(zone, *pfn, order);
   return pfn;
 }
 
@@ -184,21 +195,27 @@ template <ZoneConfig Config>
     page = map.slot(index);
   }
   PageBits bits = page.bits();
-  check_in_use(zone, pfn, order, bits);
   const bool has_odd_page = map.tail_has(index, order, bad_page | PageBits::hole);
-  if (has_odd_page) [[unlikely]]
-    check_no_hole(zone, pfn, order);
+  const bool is_as_given = bits == PageBits::allocation(order) && !has_odd_page;
+  if (!is_as_given) [[unlikely]] {
+    check_in_use(zone, pfn, order, bits);
+    check_order<Config>(bits, order);
+    if (has_odd_page) check_no_hole(zone, pfn, order);
+  }
   const MigrateType type = zone.pageblock_flags().get(pfn);
   PcpList& list = pcp.list_to_free_to(type, order);
   list.reserve(1);  // may throw, so before any change
 
-  if (bits.has(PageBits::shared)) [[unlikely]] {
-    if (!page.put_testzero()) return {Freed::held};
-    bits = page.bits();  // who shared the page may have marked it before dropping its reference
+  PageBits unused;
+  if (!is_as_given) [[unlikely]] {
+    if (bits.has(PageBits::shared)) {
+      if (!page.put_testzero()) return {Freed::held};
+      bits = page.bits();  // who shared the page may have marked it before dropping its reference
+    }
+    unused = bits.released().without(flags_to_clear);
   }
-  const PageBits unused = bits.without(PageBits::in_use | PageBits::shared | flags_to_clear);
   zone.trace(trace::MmPageFree{pfn, order, cpu});
-  if (has_odd_page || unused.has(bad_page)) [[unlikely]] {
+  if (!is_as_given && (has_odd_page || unused.has(bad_page))) [[unlikely]] {
     page.set_bits(unused);
     return {Freed::bad, count_bad_pages(zone, pfn, order)};
   }
@@ -231,16 +248,22 @@ FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
   Memmap<Config>& map = zone.memmap();
   auto page = map.slot(map.index(pfn));
   const PageBits first = page.bits();
-  check_in_use(zone, pfn, order, first);
   const bool has_odd_page = map.tail_has(map.index(pfn), order, bad_page | PageBits::hole);
-  if (has_odd_page) [[unlikely]]
-    check_no_hole(zone, pfn, order);
+  const bool is_as_given = first == PageBits::allocation(order) && !has_odd_page;
+  if (!is_as_given) [[unlikely]] {
+    check_in_use(zone, pfn, order, first);
+    check_order<Config>(first, order);
+    if (has_odd_page) check_no_hole(zone, pfn, order);
+  }
 
-  if (first.has(PageBits::shared) && !page.put_testzero()) [[unlikely]]
-    return {Freed::held};
-  page.set_bits(first.without(PageBits::in_use | PageBits::shared));
+  PageBits unused;
+  if (!is_as_given) [[unlikely]] {
+    if (first.has(PageBits::shared) && !page.put_testzero()) return {Freed::held};
+    unused = first.released();
+  }
+  page.set_bits(unused);
   zone.trace(trace::MmPageFree{pfn, order, cpu});
-  if (has_odd_page || page.bits().has(bad_page)) [[unlikely]] {
+  if (!is_as_given && (has_odd_page || unused.has(bad_page))) [[unlikely]] {
     return {Freed::bad, count_bad_pages(zone, pfn, order)};
   }
   const MigrateType type = zone.pageblock_flags().get(pfn);
@@ -333,8 +356,10 @@ std::uint32_t alloc_pages_bulk(Zone<Config>& zone, Cpu cpu, MigrateType type, st
 /// block is isolated; others go to the buddy lists, to the type of the block that holds the first
 /// page. @p temperature counts for the former only. Where a list must grow, std::bad_alloc may be
 /// thrown.
-/// Requires: the chunk is aligned, in the zone, without holes, and its first page in use; order <
-///           max_order; cpu < zone.nr_cpus(). (That a page behind the first is on a per-CPU list is
+/// Requires: the chunk is aligned, in the zone, without holes, and its first page in use; it was
+///           allocated with @p order (Config::checks_free_order; the first page of one that somebody
+///           else has a reference to may be freed alone, as in the kernel, which loses the others);
+///           order < max_order; cpu < zone.nr_cpus(). (That a page behind the first is on a per-CPU list is
 ///           not noticed, as in v3.6.)
 /// Returns:  what happened; if pages fail the check, nothing is freed and the chunk is lost.
 /// Kernel:   __free_pages(), free_hot_cold_page() of v3.6; free_unref_page() of v6.1.

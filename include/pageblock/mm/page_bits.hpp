@@ -32,6 +32,9 @@ class PageBits {
   static constexpr std::uint16_t shared = 1U << 13;
   /// Taken from the system by a driver, as virtio-mem does (PageOffline, v5.1).
   static constexpr std::uint16_t offline = 1U << 11;
+  /// In use, the first page of what alloc_pages() gave, and the order of that stands where private
+  /// would, which is 0. The kernel remembers no order, so this is no part of what the page means.
+  static constexpr std::uint16_t sized = 1U << 15;
 
   constexpr PageBits() = default;
   explicit constexpr PageBits(std::uint16_t raw) : raw_{raw} {}
@@ -42,6 +45,11 @@ class PageBits {
         buddy | (static_cast<unsigned>(list_type) << list_shift) | order.value())};
   }
 
+  /// Returns the bits of the first page of an allocation of @p order, as it is handed out.
+  [[nodiscard]] static constexpr PageBits allocation(Order order) {
+    return PageBits{static_cast<std::uint16_t>(in_use | sized | order.value())};
+  }
+
   [[nodiscard]] constexpr std::uint16_t raw() const { return raw_; }
   [[nodiscard]] constexpr bool has(unsigned flags) const { return (raw_ & flags) != 0; }
   [[nodiscard]] constexpr bool is_valid() const { return !has(hole); }
@@ -50,15 +58,25 @@ class PageBits {
   [[nodiscard]] constexpr bool is_chunk(Order order) const {
     return (raw_ & (buddy | private_mask)) == (buddy | order.value());
   }
-  /// Of a chunk head: its order, and the list that it is on (not its block's type).
-  [[nodiscard]] constexpr Order order() const { return Order{page_private()}; }
+  /// Of a chunk head, and of an allocation whose order is remembered: the order.
+  [[nodiscard]] constexpr Order order() const { return Order{raw_ & private_mask}; }
+  /// Of a chunk head: the list that it is on (not its block's type).
   [[nodiscard]] constexpr MigrateType list_type() const {
     return static_cast<MigrateType>((raw_ >> list_shift) & list_mask);
   }
 
   /// The kernel's page_private(): a chunk head's order; while on a per-CPU list and often long
   /// after it, the number of a migratetype.
-  [[nodiscard]] constexpr unsigned page_private() const { return raw_ & private_mask; }
+  [[nodiscard]] constexpr unsigned page_private() const { return meaning().raw_ & private_mask; }
+  /// The same of a page that nobody holds.
+  [[nodiscard]] constexpr unsigned unused_private() const { return raw_ & private_mask; }
+
+  /// The bits without what only the library remembers.
+  [[nodiscard]] constexpr PageBits meaning() const {
+    return has(sized) ? without(sized | private_mask) : *this;
+  }
+  /// The bits once nobody holds the page.
+  [[nodiscard]] constexpr PageBits released() const { return meaning().without(in_use | shared); }
 
   [[nodiscard]] constexpr PageBits with(unsigned flags) const {
     return PageBits{static_cast<std::uint16_t>(raw_ | flags)};

@@ -23,7 +23,8 @@
 namespace pageblock {
 
 /// Makes 2^order single pages, each with count 1, of an allocated chunk.
-/// Requires: the chunk is aligned and in the zone; its first page is in use, the others are not.
+/// Requires: the chunk is aligned and in the zone; its first page is in use, the others are not; it
+///           was allocated with @p order (Config::checks_free_order).
 /// Locking:  takes zone.lock (the kernel needs none, since the pages are the caller's).
 /// Kernel:   split_page().
 template <ZoneConfig Config>
@@ -34,9 +35,10 @@ void split_page(Zone<Config>& zone, Pfn pfn, Order order) {
   Memmap<Config>& map = zone.memmap();
   const Pfn end = pfn + order.nr_pages();
   bug_on(!map.bits(pfn).has(PageBits::in_use), "the chunk is not allocated");
+  detail::check_order<Config>(map.bits(pfn), order);
   const auto is_taken = [](PageBits bits) { return bits.has(PageBits::in_use | PageBits::buddy); };
   bug_on(map.find_if(pfn + 1, end, is_taken) != end, "the chunk is smaller than that");
-  map.transform(pfn, end, [](PageBits bits) { return bits.with(PageBits::in_use); });
+  map.transform(pfn, end, [](PageBits bits) { return bits.meaning().with(PageBits::in_use); });
 }
 
 /// Takes the free chunk at @p pfn and makes it single pages of count 1, unless that would leave the

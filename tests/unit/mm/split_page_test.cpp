@@ -37,7 +37,8 @@ TEST_CASE("split_page reports what is no allocation of that order", "[page_alloc
   CHECK_VIOLATION_IN(zone, split_page(zone, Pfn{17}, Order{1}), "not a multiple");
   CHECK_VIOLATION_IN(zone, split_page(zone, Pfn{32}, Order{0}), "not in the zone");
   CHECK_VIOLATION_IN(zone, split_page(zone, Pfn{0}, Order{2}), "not allocated");
-  CHECK_VIOLATION_IN(zone, split_page(zone, Pfn{16}, Order{3}), "smaller than that");
+  CHECK_VIOLATION_IN(zone, split_page(zone, Pfn{16}, Order{3}), "another order");
+  CHECK_VIOLATION_IN(zone, split_page(zone, Pfn{16}, Order{1}), "another order");
   split_page(zone, Pfn{16}, Order{2});
   CHECK_VIOLATION_IN(zone, split_page(zone, Pfn{16}, Order{2}), "smaller than that");
 }

@@ -49,6 +49,7 @@ struct ReplayTracer : trace::NullTracer {
 template <const Semantics& rules>
 struct ReplayConfig : DefaultConfig {
   static constexpr unsigned nr_cpus = 64;
+  static constexpr bool checks_free_order = false;  // a huge page may be freed page by page
   static constexpr Semantics semantics = rules;
   using Lock = NullLock;
   using Tracer = ReplayTracer;
