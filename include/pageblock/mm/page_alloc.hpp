@@ -105,7 +105,7 @@ void check_in_use(const Zone<Config>& zone, Pfn pfn, Order order, PageBits first
 template <ZoneConfig Config>
 void check_order(PageBits first, Order order) {
   if constexpr (!Config::checks_free_order) return;
-  if (!first.has(PageBits::sized) || first.order() == order) [[likely]]
+  if (!first.is_sized() || first.order() == order) [[likely]]
     return;
   if (first.has(PageBits::shared) && order == Order{0}) return;
   bug_on(true, "the chunk was allocated with another order");

@@ -32,9 +32,6 @@ class PageBits {
   static constexpr std::uint16_t shared = 1U << 13;
   /// Taken from the system by a driver, as virtio-mem does (PageOffline, v5.1).
   static constexpr std::uint16_t offline = 1U << 11;
-  /// In use, the first page of what alloc_pages() gave, and the order of that stands where private
-  /// would, which is 0. The kernel remembers no order, so this is no part of what the page means.
-  static constexpr std::uint16_t sized = 1U << 15;
 
   constexpr PageBits() = default;
   explicit constexpr PageBits(std::uint16_t raw) : raw_{raw} {}
@@ -48,6 +45,13 @@ class PageBits {
   /// Returns the bits of the first page of an allocation of @p order, as it is handed out.
   [[nodiscard]] static constexpr PageBits allocation(Order order) {
     return PageBits{static_cast<std::uint16_t>(in_use | sized | order.value())};
+  }
+
+  /// Whether this is the first page of what alloc_pages() gave, and order() is the order of that. It
+  /// stands where private would, which is 0. No kernel remembers it, so the page means the same
+  /// without it.
+  [[nodiscard]] constexpr bool is_sized() const {
+    return (raw_ & (in_use | sized)) == (in_use | sized);
   }
 
   [[nodiscard]] constexpr std::uint16_t raw() const { return raw_; }
@@ -73,7 +77,7 @@ class PageBits {
 
   /// The bits without what only the library remembers.
   [[nodiscard]] constexpr PageBits meaning() const {
-    return has(sized) ? without(sized | private_mask) : *this;
+    return is_sized() ? without(sized | private_mask) : *this;
   }
   /// The bits once nobody holds the page.
   [[nodiscard]] constexpr PageBits released() const { return meaning().without(in_use | shared); }
@@ -94,6 +98,7 @@ class PageBits {
   static constexpr unsigned private_mask = 0x1f;
   static constexpr unsigned list_shift = 5;
   static constexpr unsigned list_mask = 0x7;
+  static constexpr unsigned sized = 1U << 7;  // of a page in use, which is on no list
 
   std::uint16_t raw_ = 0;
 };

@@ -50,13 +50,15 @@ TEST_CASE("with, without and with_private change what they name and nothing else
 TEST_CASE("allocation keeps its order where private would be, which is 0", "[page_bits]") {
   for (unsigned order = 0; order < 20; ++order) {
     const auto bits = PageBits::allocation(Order{order}).with(PageBits::lru);
-    CHECK(bits.has(PageBits::sized));
+    CHECK(bits.is_sized());
     CHECK(bits.order() == Order{order});
     CHECK(bits.page_private() == 0);
     CHECK(bits.meaning() == PageBits{PageBits::in_use | PageBits::lru});
     CHECK(bits.with(PageBits::shared).released() == PageBits{PageBits::lru});
   }
   constexpr auto marked = PageBits{}.with_private(5).with(PageBits::in_use);
+  STATIC_REQUIRE(!marked.is_sized());
+  STATIC_REQUIRE(!PageBits::chunk(Order{3}, MigrateType::highatomic).is_sized());
   STATIC_REQUIRE(marked.meaning() == marked);
   STATIC_REQUIRE(marked.released() == PageBits{}.with_private(5));
 }

@@ -172,7 +172,7 @@ void ReplayIsolation<Config>::hold_offline(PfnRange range, bool held) {
       .memmap()
       .transform(range.start, range.end, [held](PageBits bits) {
         if (!bits.has(PageBits::offline)) return bits;
-        return held ? bits.with(PageBits::in_use) : bits.without(PageBits::in_use);
+        return held ? bits.with(PageBits::in_use) : bits.released();
       });
 }
 
