@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A free names the order of the allocation, which is remembered in the first page.
 #include "pageblock/clients/contig.hpp"
 #include "pageblock/lab/verify.hpp"
