@@ -42,7 +42,7 @@ class ReferenceZone : public ReferenceBuddy {
  public:
   explicit ReferenceZone(const ZoneLayout& layout)
       : ReferenceBuddy{layout}, nr_cpus_{layout.nr_cpus} {
-    const std::uint32_t batch = zone_batchsize(layout.spanned_pages);
+    const std::uint32_t batch = zone_batchsize(layout.spanned_pages, 128);
     set_pageset(std::max(batch, 1U), 6 * batch);
   }
 

@@ -35,7 +35,7 @@ inline void read_trace(const InputFile& file) {
   require(again == file.content, "the trace is written as another");
 
   std::string events;
-  FtraceWriter writer{events};
+  FtraceWriter writer{events, kernel::v3_6, Order{9}};
   FtraceTracer tracer{&writer};
   FtraceEvents source{kernel::v3_6};
   FtraceReader from_start{file};

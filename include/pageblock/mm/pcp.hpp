@@ -178,8 +178,7 @@ struct alignas(64) PerCpuPages {
 /// Returns the batch of a zone with @p pages, those present in v3.6 and those managed in v6.1; 0
 /// for a tiny one. Zones of more than 1024 times @p most pages (v6.1: 256) get no larger one.
 /// Kernel: zone_batchsize().
-[[nodiscard]] constexpr std::uint32_t zone_batchsize(std::uint64_t pages,
-                                                     std::uint64_t most = 128) {
+[[nodiscard]] constexpr std::uint32_t zone_batchsize(std::uint64_t pages, std::uint64_t most) {
   const std::uint64_t quarter = std::max<std::uint64_t>(std::min(pages / 1024, most) / 4, 1);
   return static_cast<std::uint32_t>(std::bit_floor(quarter + quarter / 2) - 1);
 }

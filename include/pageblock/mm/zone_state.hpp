@@ -150,7 +150,7 @@ ZoneState<Config>::ZoneState(const ZoneLayout& layout)
   if constexpr (Config::semantics.pcp_scales) {
     pageset = zone_pageset(managed_pages, watermarks.low, nr_cpus);
   } else {
-    const std::uint32_t batch = zone_batchsize(present_pages);
+    const std::uint32_t batch = zone_batchsize(present_pages, 128);
     pageset = {.batch = std::max(batch, std::uint32_t{1}), .high = 6 * batch};
   }
   for (PerCpuPages<Config>& pcp : pcps) {

@@ -77,15 +77,15 @@ TEST_CASE("PerCpuPages has a list for each of pcp_types, and the boot values", "
 
 TEST_CASE("zone_batchsize is about a 4096th of a zone, a power of two less one, 31 at most",
           "[pcp]") {
-  STATIC_REQUIRE(zone_batchsize(0) == 0);
-  STATIC_REQUIRE(zone_batchsize(4096) == 0);
-  STATIC_REQUIRE(zone_batchsize(8191) == 0);
-  STATIC_REQUIRE(zone_batchsize(8192) == 1);
-  STATIC_REQUIRE(zone_batchsize(12288) == 3);
-  STATIC_REQUIRE(zone_batchsize(20480) == 3);
-  STATIC_REQUIRE(zone_batchsize(24576) == 7);
-  STATIC_REQUIRE(zone_batchsize(131072) == 31);
-  STATIC_REQUIRE(zone_batchsize(std::uint64_t{1} << 32) == 31);
+  STATIC_REQUIRE(zone_batchsize(0, 128) == 0);
+  STATIC_REQUIRE(zone_batchsize(4096, 128) == 0);
+  STATIC_REQUIRE(zone_batchsize(8191, 128) == 0);
+  STATIC_REQUIRE(zone_batchsize(8192, 128) == 1);
+  STATIC_REQUIRE(zone_batchsize(12288, 128) == 3);
+  STATIC_REQUIRE(zone_batchsize(20480, 128) == 3);
+  STATIC_REQUIRE(zone_batchsize(24576, 128) == 7);
+  STATIC_REQUIRE(zone_batchsize(131072, 128) == 31);
+  STATIC_REQUIRE(zone_batchsize(std::uint64_t{1} << 32, 128) == 31);
 }
 
 }  // namespace pageblock::test::pcp_cases

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,6 +16,7 @@
 
 #include <fmt/format.h>
 
+#include "pageblock/base/config.hpp"
 #include "pageblock/base/cpu.hpp"
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
@@ -22,6 +24,7 @@
 #include "pageblock/base/status.hpp"
 #include "pageblock/base/tracepoint.hpp"
 #include "pageblock/io/trace/ftrace.hpp"
+#include "pageblock/mm/zone.hpp"
 
 namespace pageblock {
 namespace detail {
@@ -127,16 +130,12 @@ struct FtraceOptions {
   /// "counter": the number of events so far, printed without a point.
   std::function<std::uint64_t()> clock{};
 
-  /// Numbers the migratetypes.
-  Semantics semantics = kernel::v3_6;
-  /// Config::pageblock_order, for mm_page_alloc_extfrag.
-  Order pageblock_order{9};
-
   /// Whether lines have the column of irqs-off and so on, always "....." here. The kernel prints it
   /// unless its option irq-info is off, and some readers want it off.
   bool irq_info = false;
-  /// Whether pfns are decimal, as older readers want them.
-  bool decimal_pfns = false;
+  /// Whether pfns are decimal. Unless this says it, they are as the zone's kernel prints them: some
+  /// readers know one form only.
+  std::optional<bool> decimal_pfns{};
 };
 
 /// Returns the lines that the kernel prints above @p nr_events events.
@@ -171,13 +170,24 @@ struct FtraceOptions {
 ///     BadPage                    nothing; the kernel writes it to its log
 ///
 /// The last ones are no events of the kernel, so they look like probes on its functions. A page's
-/// pointer is that of an x86-64 kernel, and the gfp flags are some that ask for the migratetype.
+/// pointer is that of an x86-64 kernel, and the gfp flags are some that ask for the migratetype. The
+/// numbers of migratetypes, the base of pfns and the words for flags and for no page are those of the
+/// kernel whose events they are.
 /// An event that does not know its CPU is written with that of the last that did, or of set_cpu().
 class FtraceWriter {
  public:
   /// The text must outlive the writer; the caller may empty it at any time.
-  explicit FtraceWriter(std::string& text, FtraceOptions options = {})
-      : text_{&text}, options_{std::move(options)} {}
+  FtraceWriter(std::string& text, const Semantics& semantics, Order pageblock_order,
+               FtraceOptions options = {})
+      : text_{&text},
+        semantics_{semantics},
+        pageblock_order_{pageblock_order},
+        options_{std::move(options)} {}
+
+  /// The same for the events of @p zone.
+  template <ZoneConfig Config>
+  FtraceWriter(std::string& text, const Zone<Config>& zone, FtraceOptions options = {})
+      : FtraceWriter{text, Config::semantics, zone.pageblock_order, std::move(options)} {}
 
   void set_cpu(Cpu cpu) { cpu_ = cpu; }
   [[nodiscard]] std::uint64_t nr_events() const { return nr_events_; }
@@ -187,7 +197,7 @@ class FtraceWriter {
 
   void operator()(const trace::MmPageAlloc& event) {
     cpu_ = event.cpu;
-    write(ftrace::MmPageAlloc{.page = event.pfn ? page(*event.pfn) : "0000000000000000",
+    write(ftrace::MmPageAlloc{.page = event.pfn ? page(*event.pfn) : no_page(),
                               .pfn = event.pfn,
                               .order = event.order,
                               .migratetype = number(event.migratetype),
@@ -215,10 +225,10 @@ class FtraceWriter {
                                      .pfn = event.pfn,
                                      .alloc_order = event.alloc_order,
                                      .fallback_order = event.fallback_order,
-                                     .pageblock_order = options_.pageblock_order,
+                                     .pageblock_order = pageblock_order_,
                                      .alloc_migratetype = number(event.alloc_migratetype),
                                      .fallback_migratetype = number(event.fallback_migratetype),
-                                     .fragmenting = event.fallback_order < options_.pageblock_order,
+                                     .fragmenting = event.fallback_order < pageblock_order_,
                                      .change_ownership = event.change_ownership});
   }
   void operator()(const trace::TestPagesIsolated& event) {
@@ -243,17 +253,22 @@ class FtraceWriter {
   void operator()(const trace::BadPage&) const {}
 
  private:
-  [[nodiscard]] unsigned number(MigrateType type) const {
-    return options_.semantics.number_of(type);
+  [[nodiscard]] unsigned number(MigrateType type) const { return semantics_.number_of(type); }
+  // Before v5.2 the kernel had a word for no pointer, and before v5.13 pfns were decimal.
+  [[nodiscard]] bool is_old() const { return semantics_.major < 5; }
+  [[nodiscard]] std::string_view no_page() const {
+    return is_old() ? "          (null)" : "0000000000000000";
   }
   [[nodiscard]] std::string_view page(Pfn pfn) {
     page_.clear();
     fmt::format_to(std::back_inserter(page_), "{:016x}", ftrace::Vmemmap{}.page_of(pfn));
     return page_;
   }
-  [[nodiscard]] static std::string_view gfp_flags(MigrateType type) {
+  [[nodiscard]] std::string_view gfp_flags(MigrateType type) const {
     if (type == MigrateType::movable) return "GFP_HIGHUSER_MOVABLE";
-    if (type == MigrateType::reclaimable) return "GFP_KERNEL|__GFP_RECLAIMABLE";
+    if (type == MigrateType::reclaimable) {
+      return is_old() ? "GFP_KERNEL|GFP_RECLAIMABLE" : "GFP_KERNEL|__GFP_RECLAIMABLE";
+    }
     return "GFP_KERNEL";
   }
 
@@ -266,7 +281,7 @@ class FtraceWriter {
                     options_.irq_info ? "....." : "", time());
     ftrace::Line line;
     line.prefix = prefix;
-    line.has_decimal_pfns = options_.decimal_pfns;
+    line.has_decimal_pfns = options_.decimal_pfns.value_or(is_old());
     line.event = event;
     append_line(*text_, line);
     ++nr_events_;
@@ -279,6 +294,8 @@ class FtraceWriter {
   }
 
   std::string* text_;
+  Semantics semantics_;
+  Order pageblock_order_;
   FtraceOptions options_;
   Cpu cpu_;
   std::uint64_t nr_events_ = 0;
@@ -288,6 +305,7 @@ class FtraceWriter {
 /// A zone's tracer that hands every event to a writer; until it has one, it drops them.
 ///
 ///     struct Traced : DefaultConfig { using Tracer = FtraceTracer; };
+///     FtraceWriter writer{text, zone};
 ///     zone.tracer().writer = &writer;
 struct FtraceTracer {
   FtraceWriter* writer = nullptr;

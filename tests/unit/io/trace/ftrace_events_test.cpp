@@ -47,7 +47,7 @@ std::string fault_of(const std::string& event) {
 // Two lists of events are the same if they are written as the same lines.
 std::string as_text(const test::Events& events) {
   std::string text;
-  FtraceWriter writer{text};
+  FtraceWriter writer{text, kernel::v3_6, Order{TracedConfig::pageblock_order}};
   for (const test::Event& event : events) std::visit(writer, event);
   return text;
 }
@@ -56,11 +56,9 @@ std::string as_text(const test::Events& events) {
 
 TEST_CASE("FtraceEvents reads back every event that FtraceWriter wrote", "[ftrace]") {
   std::string text;
-  FtraceOptions options;
-  options.pageblock_order = Order{TracedConfig::pageblock_order};
-  FtraceWriter writer{text, options};
   test::Events seen;
   Zone<TracedConfig> zone{{.spanned_pages = 128, .nr_cpus = 2}};
+  FtraceWriter writer{text, zone};
   zone.tracer() = {{&writer}, {&seen}};
 
   // Steals, refills, drains, frees of all kinds, isolation that succeeds and that does not.

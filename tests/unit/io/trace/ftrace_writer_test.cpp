@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "pageblock/io/trace/ftrace_reader.hpp"
 #include "pageblock/pageblock.hpp"
 
 #include "support/catch.hpp"
+#include "support/zones.hpp"
 
 namespace pageblock::test::ftrace_writer_cases {
 
@@ -21,7 +23,8 @@ std::string written_again(const std::string& content) {
   return text;
 }
 
-// As the recordings have them.
+// As the recordings have them, with the numbers of their kernel.
+constexpr Semantics recorded = kernel::without_cma(kernel::v6_1);
 FtraceOptions like_a_recording() {
   FtraceOptions options;
   options.comm = "qk";
@@ -64,7 +67,7 @@ TEST_CASE("append_line writes what was read byte for byte", "[ftrace]") {
 
 TEST_CASE("FtraceWriter writes lines as the recorded kernel does", "[ftrace]") {
   std::string text;
-  FtraceWriter writer{text, like_a_recording()};
+  FtraceWriter writer{text, recorded, Order{9}, like_a_recording()};
   writer.mark("offline memory2");
   writer(trace::MmPageAlloc{Pfn{0x552c}, Order{1}, MigrateType::unmovable, Cpu{0}});
   writer(trace::MmPageAlloc{std::nullopt, Order{4}, MigrateType::movable, Cpu{1}});
@@ -78,13 +81,13 @@ TEST_CASE("FtraceWriter writes lines as the recorded kernel does", "[ftrace]") {
         "              qk-1       [000] .....     3.047460: mm_page_alloc: page=ffffea0000154b00 "
         "pfn=0x552c order=1 migratetype=0 gfp_flags=GFP_KERNEL\n"
         "              qk-1       [001] .....     3.047460: mm_page_alloc: page=0000000000000000 "
-        "pfn=0x0 order=4 migratetype=2 gfp_flags=GFP_HIGHUSER_MOVABLE\n"
+        "pfn=0x0 order=4 migratetype=1 gfp_flags=GFP_HIGHUSER_MOVABLE\n"
         "              qk-1       [012] .....     3.047460: mm_page_free: page=ffffea00000f4e40 "
         "pfn=0x3d39 order=0\n"
         "              qk-1       [012] .....     3.047460: mm_page_pcpu_drain: "
-        "page=ffffea000022ad40 pfn=0x8ab5 order=0 migratetype=1\n"
+        "page=ffffea000022ad40 pfn=0x8ab5 order=0 migratetype=2\n"
         "              qk-1       [012] .....     3.047460: mm_page_alloc_zone_locked: "
-        "page=ffffea00003bff40 pfn=0xeffd order=0 migratetype=2 percpu_refill=1\n"
+        "page=ffffea00003bff40 pfn=0xeffd order=0 migratetype=1 percpu_refill=1\n"
         "              qk-1       [012] .....     3.047460: test_pages_isolated: "
         "start_pfn=0x10000 end_pfn=0x18000 fin_pfn=0x10200 ret=fail\n"
         "              qk-1       [012] .....     3.047460: test_pages_isolated: "
@@ -93,10 +96,8 @@ TEST_CASE("FtraceWriter writes lines as the recorded kernel does", "[ftrace]") {
 }
 
 TEST_CASE("FtraceWriter says whether a steal fragments a pageblock", "[ftrace]") {
-  FtraceOptions options = like_a_recording();
-  options.pageblock_order = Order{4};
   std::string text;
-  FtraceWriter writer{text, options};
+  FtraceWriter writer{text, kernel::v3_6, Order{4}, like_a_recording()};
   const auto steal = [&](unsigned order) {
     text.clear();
     writer(trace::MmPageAllocExtfrag{Pfn{0x11000}, Order{1}, Order{order}, MigrateType::reclaimable,
@@ -113,7 +114,7 @@ TEST_CASE("FtraceWriter says whether a steal fragments a pageblock", "[ftrace]")
 
 TEST_CASE("FtraceWriter writes events that the kernel lacks as probes", "[ftrace]") {
   std::string text;
-  FtraceWriter writer{text, like_a_recording()};
+  FtraceWriter writer{text, recorded, Order{9}, like_a_recording()};
   writer.set_cpu(Cpu{1});
   const auto last = [&] {
     const std::string line = text;
@@ -124,7 +125,7 @@ TEST_CASE("FtraceWriter writes events that the kernel lacks as probes", "[ftrace
   writer(trace::MmPageFreeZoneLocked{Pfn{0x10010}, Order{3}, MigrateType::isolate});
   CHECK(last() == start +
                       "free_one: (free_one_page+0x0/0x0) page=0xffffea0000400400 pfn=0x10010 "
-                      "order=3 mt=5\n");
+                      "order=3 mt=4\n");
   writer(trace::SetMigratetypeIsolate{Pfn{0x10000}, -Err::busy});
   CHECK(last() ==
         start + "set_isolate: (set_migratetype_isolate+0x0/0x0) page=0xffffea0000400000\n" + start +
@@ -132,7 +133,7 @@ TEST_CASE("FtraceWriter writes events that the kernel lacks as probes", "[ftrace
   writer(trace::UnsetMigratetypeIsolate{Pfn{0x10000}, MigrateType::movable});
   CHECK(last() == start +
                       "unset_isolate: (unset_migratetype_isolate+0x0/0x0) "
-                      "page=0xffffea0000400000 mt=2\n");
+                      "page=0xffffea0000400000 mt=1\n");
   writer(trace::BadPage{Pfn{0x10000}});
   CHECK(last().empty());
   CHECK(writer.nr_events() == 4);
@@ -142,7 +143,7 @@ TEST_CASE("FtraceWriter leaves out what older readers do not know", "[ftrace]") 
   FtraceOptions options;
   options.decimal_pfns = true;
   std::string text;
-  FtraceWriter writer{text, options};
+  FtraceWriter writer{text, kernel::v6_1, Order{9}, options};
   writer(trace::MmPageFree{Pfn{0x10}, Order{0}, Cpu{0}});
   writer(trace::MmPageFree{Pfn{0x11}, Order{0}, Cpu{0}});
   // no column of flags, and a clock that counts
@@ -152,6 +153,52 @@ TEST_CASE("FtraceWriter leaves out what older readers do not know", "[ftrace]") 
         "       pageblock-1       [000]             1: mm_page_free: page=ffffea0000000440 pfn=17 "
         "order=0\n");
   CHECK(written_again(text) == text);
+}
+
+// Zones that only differ in their kernel write different traces.
+template <const Semantics& kernel, unsigned block_order>
+struct TracedBy : TinyConfig {
+  static constexpr Semantics semantics = kernel;
+  static constexpr unsigned pageblock_order = block_order;
+  using Tracer = FtraceTracer;
+};
+
+template <const Semantics& kernel, unsigned block_order>
+std::string trace_of_zone() {
+  std::string text;
+  Zone<TracedBy<kernel, block_order>> zone{ZoneLayout{.spanned_pages = 32}};
+  FtraceWriter writer{text, zone};
+  zone.tracer().writer = &writer;
+  const auto page = alloc_pages(zone, Cpu{0}, Order{2}, MigrateType::reclaimable);
+  REQUIRE(page);
+  set_pageblock_migratetype(zone, *page, MigrateType::isolate);
+  static_cast<void>(free_pages(zone, Cpu{0}, *page, Order{2}));
+  while (alloc_pages(zone, Cpu{0}, Order{4}, MigrateType::movable)) {
+  }
+  return text;
+}
+
+constexpr Semantics v6_1_without_cma = kernel::without_cma(kernel::v6_1);
+
+TEST_CASE("FtraceWriter takes numbers, block order and spelling from the zone", "[ftrace]") {
+  const auto has = [](const std::string& text, std::string_view part) {
+    INFO(text);
+    CHECK(text.find(part) != std::string::npos);
+  };
+  const std::string old = trace_of_zone<kernel::v3_6, 3>();
+  has(old, " order=2 migratetype=1 gfp_flags=GFP_KERNEL|GFP_RECLAIMABLE\n");
+  has(old, "pageblock_order=3 alloc_migratetype=1 fallback_migratetype=2");
+  has(old, " order=2 mt=5\n");
+  has(old, "mm_page_alloc: page=          (null) pfn=0 order=4 migratetype=2");
+  CHECK(old.find("mm_page_free: page=ffffea0000000400 pfn=16 order=2\n") != std::string::npos);
+
+  const std::string with_cma = trace_of_zone<kernel::v6_1, 4>();
+  has(with_cma, " order=2 migratetype=2 gfp_flags=GFP_KERNEL|__GFP_RECLAIMABLE\n");
+  has(with_cma, "pageblock_order=4 alloc_migratetype=2 fallback_migratetype=1");
+  has(with_cma, " order=2 mt=5\n");
+  has(with_cma, "mm_page_alloc: page=0000000000000000 pfn=0x0 order=4 migratetype=1");
+
+  has(trace_of_zone<v6_1_without_cma, 3>(), " order=2 mt=4\n");
 }
 
 TEST_CASE("ftrace_header is the kernel's, with and without the column of flags", "[ftrace]") {
