@@ -1,7 +1,10 @@
-# Writes the library as one header, for an online compiler or a bug report where a single file is all one can attach.
-# It is made from the umbrella and never committed, so it cannot grow old.
+# Writes the library as one header, for an online compiler or a bug report where a single file is all one can attach:
+# all of it, or only the headers that are named ("pageblock/pageblock.hpp") and what they include. It is never
+# committed, so it cannot grow old.
 #
-#   cmake -DROOT=<tree> -DOUT=<file> -P amalgamate.cmake
+#   cmake -DROOT=<tree> -DOUT=<file> [-DHEADERS=<header>;...] -P amalgamate.cmake
+#
+# In a program that finds the ordinary headers too, it includes those: two copies of a class in one file are an error.
 cmake_minimum_required(VERSION 3.25)
 
 if(NOT IS_DIRECTORY "${ROOT}/include/pageblock" OR NOT OUT)
@@ -16,8 +19,12 @@ function(inline_header header)
   endif()
   set_property(GLOBAL APPEND PROPERTY inlined ${header})
 
+  if(NOT EXISTS ${ROOT}/include/${header})
+    message(FATAL_ERROR "amalgamate: there is no ${ROOT}/include/${header}")
+  endif()
   file(READ ${ROOT}/include/${header} text)
   string(REPLACE "#pragma once\n" "" text "${text}")
+  string(REGEX REPLACE "^// SPDX[^\n]*\n" "" text "${text}")
   string(PREPEND text "\n")  # so that a directive always follows a newline
   set(include "\n#include \"pageblock/")
   string(LENGTH "${include}" include_length)
@@ -40,5 +47,36 @@ function(inline_header header)
   file(APPEND ${OUT} "${text}")
 endfunction()
 
-file(WRITE ${OUT} "// All of pageblock in one file, made by cmake/amalgamate.cmake. Do not edit.\n#pragma once\n")
-inline_header(pageblock/pageblock.hpp)
+if(NOT HEADERS)
+  file(GLOB_RECURSE HEADERS RELATIVE ${ROOT}/include ${ROOT}/include/pageblock/*.hpp)
+endif()
+
+include(${CMAKE_CURRENT_LIST_DIR}/version.cmake)
+read_version(version ${ROOT})
+file(READ ${ROOT}/LICENSE license)
+string(REGEX REPLACE "\n$" "" license "${license}")
+string(REPLACE "\n" "\n// " license "// ${license}")
+string(REPLACE "// \n" "//\n" license "${license}")
+
+file(WRITE ${OUT} "// SPDX-License-Identifier: MIT
+// pageblock ${version} in one file, made by cmake/amalgamate.cmake. Do not edit.
+//
+${license}
+#pragma once
+
+#if __has_include(\"pageblock/base/version.hpp\")
+")
+foreach(header IN LISTS HEADERS)
+  file(APPEND ${OUT} "#include \"${header}\"\n")
+endforeach()
+string(REGEX MATCH "(.*)\\.(.*)\\.(.*)" version ${version})
+file(APPEND ${OUT} "#if PAGEBLOCK_VERSION_MAJOR != ${CMAKE_MATCH_1} || PAGEBLOCK_VERSION_MINOR != ${CMAKE_MATCH_2} || \\
+    PAGEBLOCK_VERSION_PATCH != ${CMAKE_MATCH_3}
+#error \"this file is pageblock ${version}, but the headers in the include path are of another version\"
+#endif
+#else
+")
+foreach(header IN LISTS HEADERS)
+  inline_header(${header})
+endforeach()
+file(APPEND ${OUT} "\n#endif  // no pageblock headers in the include path\n")

@@ -7,7 +7,8 @@
 #
 #   cmake [-DROOT=<tree>] -P check_layers.cmake   checks <tree>/include/pageblock
 #
-# It also keeps headers short and free of the preprocessor: configuration is types.
+# It also keeps headers short and free of the preprocessor: configuration is types. Each begins with base/version.hpp, by
+# way of what it includes, so that a compiler that is too old says so in one line.
 cmake_minimum_required(VERSION 3.25)
 
 if(NOT DEFINED ROOT)
@@ -79,16 +80,23 @@ function(check_header header)
   string(REPLACE "\n" ";" lines "${text}")
 
   set(number 0)
+  set(includes_ours FALSE)
   foreach(line IN LISTS lines)
     math(EXPR number "${number} + 1")
     if(line MATCHES "^[ \t]*#[ \t]*include[ \t]*(.+)$")
       check_include(${header} ${folder} ${number} "${CMAKE_MATCH_1}")
+      if(line MATCHES "\"pageblock/")
+        set(includes_ours TRUE)
+      endif()
     elseif(line MATCHES "^[ \t]*#[ \t]*(if|ifdef|ifndef|define|undef)([^a-z]|$)"
            AND NOT header STREQUAL header_using_macros)
       offence(${header} ${number} "#${CMAKE_MATCH_1} belongs in ${header_using_macros} only")
     endif()
   endforeach()
   math(EXPR number "${number} - 1")  # the last newline ends a line and starts none
+  if(NOT includes_ours AND NOT header STREQUAL header_using_macros)
+    offence(${header} 1 "include ${header_using_macros}, since nothing else of pageblock is included")
+  endif()
   if(number GREATER max_lines)
     offence(${header} ${number} "${number} lines; split a header at ${max_lines}")
   endif()

@@ -80,6 +80,9 @@ expect_offence(lab/verify.hpp "#include \"pageblock/io/text/report.hpp\""
 expect_offence(pageblock.hpp "#include \"pageblock/io/text/report.hpp\""
                "pageblock.hpp:2: umbrella must not include")
 
+# Without the version.
+expect_offence(base/pfn.hpp "#include <vector>" "base/pfn.hpp:1: include base/version.hpp")
+
 # In a circle.
 expect_offence(mm/zone.hpp "#include \"pageblock/mm/page_alloc.hpp\""
                "mm/page_alloc.hpp:2: includes go in a circle: mm/zone.hpp -> mm/page_alloc.hpp -> mm/zone.hpp")

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "pageblock/base/version.hpp"
+
 namespace pageblock {
 
 /// A kernel's version, as far as it decides what its texts mean.

@@ -3,4 +3,4 @@
 #include <fmt/format.h>
 #include <pageblock/pageblock.hpp>
 
-int main() { fmt::print("{}\n", pageblock::Pfn{42}); }
+int main() { fmt::print("{} {}\n", pageblock::library_version, pageblock::Pfn{42}); }

@@ -1,0 +1,66 @@
+# Does what vcpkg does with the overlay port: reads its manifest, then runs portfile.cmake with these functions in the
+# place of vcpkg's own, into ${prefix}.
+set(CURRENT_PORT_DIR ${PAGEBLOCK_SOURCE}/cmake/packaging/vcpkg/pageblock)
+set(CURRENT_PACKAGES_DIR ${prefix})
+set(PORT pageblock)
+
+file(READ ${CURRENT_PORT_DIR}/vcpkg.json manifest)
+foreach(pair name:pageblock version-semver:${version} license:MIT)
+  string(REGEX MATCH "(.*):(.*)" pair ${pair})
+  string(JSON value GET "${manifest}" ${CMAKE_MATCH_1})
+  if(NOT value STREQUAL CMAKE_MATCH_2)
+    message(FATAL_ERROR "vcpkg.json: ${CMAKE_MATCH_1} is ${value}, not ${CMAKE_MATCH_2}")
+  endif()
+endforeach()
+string(JSON last LENGTH "${manifest}" dependencies)
+math(EXPR last "${last} - 1")
+foreach(i RANGE ${last})
+  string(JSON name GET "${manifest}" dependencies ${i} name)
+  list(APPEND dependencies ${name})
+endforeach()
+if(NOT dependencies STREQUAL "fmt;ms-gsl;vcpkg-cmake;vcpkg-cmake-config")
+  message(FATAL_ERROR "vcpkg.json: the dependencies are ${dependencies}")
+endif()
+
+function(vcpkg_cmake_configure)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "SOURCE_PATH" "OPTIONS")
+  if(arg_UNPARSED_ARGUMENTS OR NOT IS_DIRECTORY "${arg_SOURCE_PATH}")
+    message(FATAL_ERROR "vcpkg_cmake_configure: ${ARGV}")
+  endif()
+  run(${CMAKE_COMMAND} -S ${arg_SOURCE_PATH} -B ${WORK}/pageblock ${compiler} "-DCMAKE_PREFIX_PATH=${PREFIX_PATH}"
+      -DCMAKE_INSTALL_PREFIX=${CURRENT_PACKAGES_DIR} ${arg_OPTIONS})
+endfunction()
+
+function(vcpkg_cmake_install)
+  run(${CMAKE_COMMAND} --build ${WORK}/pageblock --target install)
+endfunction()
+
+function(vcpkg_cmake_config_fixup)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "CONFIG_PATH" "")
+  file(COPY ${CURRENT_PACKAGES_DIR}/${arg_CONFIG_PATH}/ DESTINATION ${CURRENT_PACKAGES_DIR}/share/pageblock)
+  file(REMOVE_RECURSE ${CURRENT_PACKAGES_DIR}/${arg_CONFIG_PATH})
+  # The targets file finds its prefix by its own place, which is one folder less deep now.
+  set(targets ${CURRENT_PACKAGES_DIR}/share/pageblock/pageblock-targets.cmake)
+  file(READ ${targets} text)
+  set(up "get_filename_component(_IMPORT_PREFIX \"\${_IMPORT_PREFIX}\" PATH)\n")
+  string(REPLACE "${up}${up}${up}" "${up}${up}" text "${text}")
+  file(WRITE ${targets} "${text}")
+endfunction()
+
+function(vcpkg_fixup_pkgconfig)
+  if(NOT EXISTS ${CURRENT_PACKAGES_DIR}/share/pkgconfig/pageblock.pc)
+    message(FATAL_ERROR "there is no file for pkg-config")
+  endif()
+endfunction()
+
+function(vcpkg_install_copyright)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "FILE_LIST")
+  configure_file(${arg_FILE_LIST} ${CURRENT_PACKAGES_DIR}/share/pageblock/copyright COPYONLY)
+endfunction()
+
+include(${CURRENT_PORT_DIR}/portfile.cmake)
+
+file(GLOB left RELATIVE ${prefix} ${prefix}/* ${prefix}/share/*)
+if(NOT left STREQUAL "include;share;share/pageblock;share/pkgconfig")
+  message(FATAL_ERROR "the port installs ${left}")
+endif()
