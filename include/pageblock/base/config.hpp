@@ -48,21 +48,61 @@ struct DefaultConfig {
   using Tracer = trace::NullTracer;
 };
 
-/// A type with the members of DefaultConfig.
+/// What each member of a config must be. A compiler that refuses a config names the one that is
+/// missing or wrong, so each name says all of it.
+namespace config {
+
 template <typename C>
-concept ZoneConfig = requires {
+concept MaxOrderIs2To20 = requires {
   { C::max_order } -> std::convertible_to<unsigned>;
-  { C::pageblock_order } -> std::convertible_to<unsigned>;
-  { C::nr_cpus } -> std::convertible_to<unsigned>;
-  { C::semantics } -> std::convertible_to<Semantics>;
-  { C::debug_vm } -> std::convertible_to<bool>;
-  { C::checks_free_order } -> std::convertible_to<bool>;
-  requires Lockable<typename C::Lock>;
-  requires Tracer<typename C::Tracer>;
   requires C::max_order >= 2 && C::max_order <= 20;
+};
+
+template <typename C>
+concept PageblockOrderIs1ToBelowMaxOrder = requires {
+  { C::pageblock_order } -> std::convertible_to<unsigned>;
   requires C::pageblock_order >= 1 && C::pageblock_order < C::max_order;
+};
+
+template <typename C>
+concept NrCpusIsAtLeast1 = requires {
+  { C::nr_cpus } -> std::convertible_to<unsigned>;
   requires C::nr_cpus >= 1;
 };
+
+template <typename C>
+concept SemanticsIsAKernel = requires {
+  { C::semantics } -> std::convertible_to<Semantics>;
+};
+
+template <typename C>
+concept DebugVmIsBool = requires {
+  { C::debug_vm } -> std::convertible_to<bool>;
+};
+
+template <typename C>
+concept ChecksFreeOrderIsBool = requires {
+  { C::checks_free_order } -> std::convertible_to<bool>;
+};
+
+template <typename C>
+concept LockIsLockable = requires {
+  requires Lockable<typename C::Lock>;
+};
+
+template <typename C>
+concept TracerTakesEveryEvent = requires {
+  requires Tracer<typename C::Tracer>;
+};
+
+}  // namespace config
+
+/// A type with the members of DefaultConfig.
+template <typename C>
+concept ZoneConfig = config::MaxOrderIs2To20<C> && config::PageblockOrderIs1ToBelowMaxOrder<C> &&
+    config::NrCpusIsAtLeast1<C> && config::SemanticsIsAKernel<C> && config::DebugVmIsBool<C> &&
+    config::ChecksFreeOrderIsBool<C> && config::LockIsLockable<C> &&
+    config::TracerTakesEveryEvent<C>;
 
 /// What follows from a config's two orders.
 template <ZoneConfig Config>

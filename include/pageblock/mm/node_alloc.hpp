@@ -63,9 +63,9 @@ struct NodeAllocation {
 /// the gfp flags, it makes memory free, as reclaim and compaction do, and returns whether to ask the
 /// zones again. It is called as long as it says so and they refuse.
 template <typename F, typename Config>
-concept SlowPath = std::predicate < F&,
-        Node<Config>
-&, Order, const Gfp& > ;
+concept SlowPath = requires(F& makes_free, Node<Config>& node, Order order, const Gfp& gfp) {
+  { makes_free(node, order, gfp) } -> std::convertible_to<bool>;
+};
 
 /// Makes no memory free.
 struct NoReclaim {

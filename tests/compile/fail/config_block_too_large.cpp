@@ -1,4 +1,4 @@
-// expect: C::pageblock_order < C::max_order
+// expect: PageblockOrderIs1ToBelowMaxOrder
 // SPDX-License-Identifier: MIT
 #include "pageblock/mm/zone.hpp"
 

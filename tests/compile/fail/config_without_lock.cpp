@@ -1,4 +1,4 @@
-// expect: Lockable
+// expect: LockIsLockable
 // SPDX-License-Identifier: MIT
 #include <mutex>
 
