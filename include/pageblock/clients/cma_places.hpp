@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Where a CMA area has room, by the map that the kernel prints when an allocation fails.
 ///
 /// Layer:  clients.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// How fragmented free memory is, as the kernel puts it in numbers.
 ///
 /// Layer:  mm.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "pageblock/clients/cma_places.hpp"
 
 #include <vector>

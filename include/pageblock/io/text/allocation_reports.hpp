@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Finds the reports of failed allocations and of the OOM killer in a log.
 ///
 /// Layer:  io.
@@ -53,7 +54,7 @@ class AllocationReportReader {
     Stream& stream = streams_[line.caller];
     if (auto request = parse_failed_request(line.text))
       return begin(stream, line, std::move(request));
-    if (line.text.starts_with("Mem-Info:")) {
+    if (line.text.starts_with("Mem-Info:") || line.text.starts_with("Mem-info:")) {
       if (!open_of(stream) || !open_of(stream)->reader.empty()) begin(stream, line, std::nullopt);
       return true;
     }
@@ -61,7 +62,7 @@ class AllocationReportReader {
     return open_of(stream) != nullptr && take_rest(*open_of(stream), line);
   }
 
-  /// Returns the reports in the order of their first lines. Throws ParseError.
+  /// Returns the reports in the order of their first lines.
   [[nodiscard]] std::vector<AllocationReport> finish() {
     std::vector<AllocationReport> reports;
     for (Open& open : open_) {

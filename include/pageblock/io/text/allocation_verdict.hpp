@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Why a request got no memory, by what the kernel reported of its zones.
 ///
 /// Layer:  io.
@@ -48,11 +49,22 @@ struct ZoneVerdict {
   bool is_absent = false;
 
   [[nodiscard]] ZoneAnswer answer() const { return forecast.answer; }
-  /// Enough would be free if nothing were kept for others.
+  /// Enough would be free if nothing were kept from requests for higher zones, or if the request
+  /// could use CMA blocks and those of urgent requests.
+  [[nodiscard]] bool is_kept_by_reserve() const {
+    return is_kept() && exceeds(0, forecast.demand.unusable);
+  }
+  [[nodiscard]] bool is_kept_by_type() const {
+    return is_kept() && exceeds(forecast.demand.reserve, 0);
+  }
+
+ private:
   [[nodiscard]] bool is_kept() const {
+    return answer() == ZoneAnswer::watermark && !forecast.lacks_large;
+  }
+  [[nodiscard]] bool exceeds(std::int64_t reserve, std::int64_t unusable) const {
     const auto free = static_cast<std::int64_t>(zone.counts.free);
-    return answer() == ZoneAnswer::watermark && !forecast.lacks_large &&
-           free > forecast.demand.mark + forecast.demand.request;
+    return free - unusable > forecast.demand.mark + forecast.demand.request + reserve;
   }
 };
 
@@ -62,6 +74,8 @@ struct AllocationVerdict {
   FailureCause cause = FailureCause::shortage;
   /// The largest order that would be served, with all below, and the zone that would do it.
   std::optional<std::pair<Order, std::size_t>> largest_served;
+  /// Zones above the highest that the request may use, as HighMem and Movable often are.
+  std::vector<NodeZone> not_asked;
   /// Nodes that have memory, but may not be used.
   std::vector<unsigned> forbidden_nodes;
 };
@@ -74,10 +88,11 @@ struct AllocationVerdict {
 namespace detail {
 
 template <ZoneConfig Config>
-[[nodiscard]] AllocationVerdict judge_allocation(const MemInfo& info,
+[[nodiscard]] AllocationVerdict judge_allocation(const KernelZones& names,
                                                  std::span<const NodeZone> zones, Order order,
-                                                 GfpFlags flags, unsigned preferred_node) {
-  const std::size_t highest = info.classzone_idx(flags);
+                                                 GfpFlags flags) {
+  const std::size_t highest = names.classzone_idx(flags);
+  const unsigned preferred_node = zones.empty() ? 0 : zones.front().node;
   const Gfp gfp = flags.gfp();
   const auto list = zonelist(zones, highest, preferred_node);
   AllocationVerdict verdict;
@@ -85,7 +100,10 @@ template <ZoneConfig Config>
     return forecast_zone(ZoneCounters<Config>{zone.counts}, of, gfp, highest);
   };
   for (const NodeZone* zone : list) verdict.zones.push_back({*zone, ask(*zone, order), false});
-  const auto normal = info.number_of("Normal");
+  for (const NodeZone& zone : zones) {
+    if (zone.number > highest && zone.counts.managed != 0) verdict.not_asked.push_back(zone);
+  }
+  const auto normal = names.number_of("Normal");
   const auto is_normal = [](const ZoneVerdict& of) { return of.zone.name == "Normal"; };
   if (normal && *normal <= highest && !zones.empty() &&
       std::ranges::none_of(verdict.zones, is_normal)) {
@@ -97,13 +115,17 @@ template <ZoneConfig Config>
   const auto answers = [](ZoneAnswer answer) {
     return [answer](const ZoneVerdict& zone) { return zone.answer() == answer; };
   };
-  verdict.cause = any(answers(ZoneAnswer::served))     ? FailureCause::none
-                  : any(answers(ZoneAnswer::no_chunk)) ? FailureCause::fragmentation
-                  : any([](const ZoneVerdict& zone) { return zone.forecast.lacks_large; })
-                      ? FailureCause::fragmentation
-                  : any([](const ZoneVerdict& zone) { return zone.is_kept(); })
-                      ? FailureCause::reserves
-                      : FailureCause::shortage;
+  verdict.cause =
+      any(answers(ZoneAnswer::served))     ? FailureCause::none
+      : any(answers(ZoneAnswer::no_chunk)) ? FailureCause::fragmentation
+      : any([](const ZoneVerdict& zone) { return zone.forecast.lacks_large; })
+          ? FailureCause::fragmentation
+      : any([&](const ZoneVerdict& zone) {
+          // Lower zones always keep some; after reclaim that is not what is missing.
+          return zone.is_kept_by_type() || (!gfp.direct_reclaim && zone.is_kept_by_reserve());
+        })
+          ? FailureCause::reserves
+          : FailureCause::shortage;
   std::size_t nr_orders = 1;
   for (const NodeZone* zone : list) nr_orders = std::max(nr_orders, zone->counts.chunks.size());
   for (Order of{0}; of.value() < nr_orders; ++of) {
@@ -119,9 +141,21 @@ template <ZoneConfig Config>
 
 }  // namespace detail
 
-/// Returns what the zones of @p info answer to a request for 2^order pages, and why it fails. The
-/// request may use the nodes in @p allowed, all without it.
+/// Returns what @p zones of a machine answer to a request for 2^order pages, and why it fails if it
+/// does. The nearest node is taken to be the first.
 /// Requires: order <= 19.
+[[nodiscard]] inline AllocationVerdict judge_allocation(const KernelZones& names,
+                                                        std::span<const NodeZone> zones,
+                                                        Order order, GfpFlags flags,
+                                                        const Semantics& rules) {
+  using V3_6 = CountersConfig<kernel::v3_6>;
+  using V6_1 = CountersConfig<kernel::v6_1>;
+  return rules.watermark_rule == WatermarkRule::by_order
+             ? detail::judge_allocation<V3_6>(names, zones, order, flags)
+             : detail::judge_allocation<V6_1>(names, zones, order, flags);
+}
+
+/// The same of a report's zones. The request may use the nodes in @p allowed, all without it.
 [[nodiscard]] inline AllocationVerdict judge_allocation(const MemInfo& info, Order order,
                                                         GfpFlags flags, const Semantics& rules,
                                                         const std::optional<NodeList>& allowed) {
@@ -134,13 +168,7 @@ template <ZoneConfig Config>
       forbidden.push_back(zone.node);
     }
   }
-  const unsigned preferred = zones.empty() ? 0 : zones.front().node;
-  using V3_6 = CountersConfig<kernel::v3_6>;
-  using V6_1 = CountersConfig<kernel::v6_1>;
-  AllocationVerdict verdict =
-      rules.watermark_rule == WatermarkRule::by_order
-          ? detail::judge_allocation<V3_6>(info, zones, order, flags, preferred)
-          : detail::judge_allocation<V6_1>(info, zones, order, flags, preferred);
+  AllocationVerdict verdict = judge_allocation(info.kernel, zones, order, flags, rules);
   verdict.forbidden_nodes = std::move(forbidden);
   return verdict;
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads what the kernel's log says of contiguous allocations that fail.
 ///
 /// Layer:  io.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads what was asked for when an allocation failed: the first line of the kernel's report, and what
 /// it says of the OOM killer.
 ///

@@ -24,7 +24,8 @@ namespace pageblock {
 class LineReader {
  public:
   /// Throws ParseError if the file is empty, since the kernel prints no empty files.
-  explicit LineReader(const InputFile& file) : file_{file}, unread_{file.content} {
+  explicit LineReader(const InputFile& file)
+      : file_{file}, unread_{file.content}, number_{file.first_line - 1} {
     if (unread_.empty()) throw file.error("the file is empty");
   }
 
@@ -39,7 +40,7 @@ class LineReader {
     return true;
   }
 
-  /// Returns the number of this line, counted from 1; 0 before the first.
+  /// Returns the number of this line, counted from the file's first; one less before the first.
   [[nodiscard]] std::size_t number() const { return number_; }
 
   /// Returns this line, and what is left of it behind the words taken.
@@ -91,7 +92,7 @@ class LineReader {
   std::string_view unread_;
   std::string_view line_;
   std::string_view rest_;
-  std::size_t number_ = 0;
+  std::size_t number_;
 };
 
 /// A zone as the kernel's tables name it.

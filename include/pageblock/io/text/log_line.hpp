@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// The lines of a kernel's log, without what dmesg, journals, syslog, terminals and mail put in front
 /// of them.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// What the kernel says of all zones when it reports a failed allocation ("Mem-Info:").
 ///
 /// Layer:  io.
@@ -56,41 +57,43 @@ struct MemInfoZone {
   std::optional<std::uint64_t> listed{};
 };
 
+/// The zones that a kernel has, by its numbers, lowest first; some may have no memory.
+struct KernelZones {
+  std::vector<std::string> names;
+
+  /// Returns the number of the zone with this name, if the kernel has it.
+  [[nodiscard]] std::optional<std::size_t> number_of(std::string_view name) const {
+    const auto found = std::ranges::find(names, name);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<std::size_t>(found - names.begin());
+  }
+
+  /// Returns the number of the highest zone that a request with these flags may use.
+  /// Kernel: gfp_zone().
+  [[nodiscard]] std::size_t classzone_idx(GfpFlags flags) const {
+    using namespace gfp_bit;
+    std::optional<std::size_t> found;
+    if (flags.has(dma)) {
+      found = number_of("DMA");
+    } else if (flags.has(dma32)) {
+      found = number_of("DMA32");
+    } else if (flags.has(highmem | movable)) {
+      found = number_of("Movable");
+    } else if (flags.has(highmem)) {
+      found = number_of("HighMem");
+    }
+    if (!found) found = number_of("Normal");
+    return found.value_or(names.empty() ? 0 : names.size() - 1);
+  }
+};
+
 /// The zones of a report, lowest first, node by node.
 struct MemInfo {
   std::vector<MemInfoZone> zones;
   /// The size of a page in kB, and whether the text shows it.
   std::uint64_t page_kbytes = 4;
   bool is_page_size_known = false;
-  /// The names of the zones that the kernel has, by its numbers; some may have no memory.
-  std::vector<std::string> zone_names;
-
-  /// Returns the kernel's number of the highest zone that a request with these flags may use.
-  /// Kernel: gfp_zone().
-  [[nodiscard]] std::size_t classzone_idx(GfpFlags flags) const {
-    using namespace gfp_bit;
-    const auto number = [this](std::string_view name) { return number_of(name); };
-    const auto normal = number("Normal");
-    std::optional<std::size_t> found;
-    if (flags.has(dma)) {
-      found = number("DMA");
-    } else if (flags.has(dma32)) {
-      found = number("DMA32");
-    } else if (flags.has(highmem | movable)) {
-      found = number("Movable");
-    } else if (flags.has(highmem)) {
-      found = number("HighMem");
-    }
-    if (found) return *found;
-    return normal ? *normal : zone_names.empty() ? 0 : zone_names.size() - 1;
-  }
-
-  /// Returns the number of the zone with this name, if the kernel has it.
-  [[nodiscard]] std::optional<std::size_t> number_of(std::string_view name) const {
-    const auto found = std::ranges::find(zone_names, name);
-    if (found == zone_names.end()) return std::nullopt;
-    return static_cast<std::size_t>(found - zone_names.begin());
-  }
+  KernelZones kernel;
 
   /// Returns a zone with its counters in pages.
   [[nodiscard]] NodeZone counted(const MemInfoZone& zone) const {
@@ -111,16 +114,15 @@ struct MemInfo {
     for (const MemInfoZone::Chunks& chunks : zone.chunks) {
       counts.chunks.push_back({chunks.count, chunks.types});
     }
-    return {zone.node, number_of(zone.name).value_or(0), zone.name, std::move(counts)};
+    return {zone.node, kernel.number_of(zone.name).value_or(0), zone.name, std::move(counts)};
   }
 };
 
-/// Returns the names of the zones that a kernel has, by its numbers. Reports leave out those without
+/// Returns the zones that a kernel has. Reports leave out those without
 /// memory; but the lengths of the reserves count them, and a zone's first reserve that is not 0
 /// stands at the number of the next zone with memory. Where that leaves a choice, a kernel for
 /// 64 bits with device memory is taken.
-[[nodiscard]] inline std::vector<std::string> guess_zone_names(
-    const std::vector<MemInfoZone>& zones) {
+[[nodiscard]] inline KernelZones guess_kernel_zones(const std::vector<MemInfoZone>& zones) {
   constexpr std::array<std::string_view, 6> in_order{"DMA",     "DMA32",   "Normal",
                                                      "HighMem", "Movable", "Device"};
   constexpr unsigned everywhere = 0b010100;  // Normal, Movable
@@ -136,7 +138,7 @@ struct MemInfo {
     nr_reserves = std::max(nr_reserves, zone.lowmem_reserve.size());
   }
   // How many of the reserves contradict the kernel that has these zones.
-  const auto contradictions = [&](unsigned kernel) {
+  const auto contradictions = [&](unsigned set) {
     unsigned count = 0;
     for (const MemInfoZone& zone : zones) {
       const unsigned own = bit_of(zone.name);
@@ -144,27 +146,27 @@ struct MemInfo {
       const auto first = std::ranges::find_if(zone.lowmem_reserve, [](auto n) { return n != 0; });
       if (own == 0 || above == 0 || first == zone.lowmem_reserve.end()) continue;
       const unsigned next = above & (~above + 1);
-      const auto number = std::popcount(kernel & (next - 1));
+      const auto number = std::popcount(set & (next - 1));
       if (number != first - zone.lowmem_reserve.begin()) ++count;
     }
     return count;
   };
   unsigned best = 0;
   unsigned least = ~0U;
-  for (unsigned kernel = (1U << in_order.size()) - 1; kernel != 0; --kernel) {
-    if ((kernel & (seen | everywhere)) != (seen | everywhere)) continue;
-    const auto size = static_cast<std::size_t>(std::popcount(kernel));
+  for (unsigned set = (1U << in_order.size()) - 1; set != 0; --set) {
+    if ((set & (seen | everywhere)) != (seen | everywhere)) continue;
+    const auto size = static_cast<std::size_t>(std::popcount(set));
     const std::size_t off = size > nr_reserves ? size - nr_reserves : nr_reserves - size;
     const unsigned cost = static_cast<unsigned>(std::min<std::size_t>(off, 99)) * 100 +
-                          contradictions(kernel) * 10 + ((kernel & ~seen & highmem) != 0 ? 1 : 0);
-    if (cost < least) best = kernel;
+                          contradictions(set) * 10 + ((set & ~seen & highmem) != 0 ? 1 : 0);
+    if (cost < least) best = set;
     least = std::min(least, cost);
   }
-  std::vector<std::string> names;
+  KernelZones kernel;
   for (std::size_t i = 0; i < in_order.size(); ++i) {
-    if ((best >> i & 1U) != 0) names.emplace_back(in_order[i]);
+    if ((best >> i & 1U) != 0) kernel.names.emplace_back(in_order[i]);
   }
-  return names;
+  return kernel;
 }
 
 }  // namespace pageblock

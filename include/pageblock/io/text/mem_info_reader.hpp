@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads the zones of "Mem-Info:" out of a log, word by word: where a line ends has no meaning, since
 /// consoles and mail break lines and logs keep the parts of one as lines of their own.
 ///
@@ -75,21 +76,16 @@ class MemInfoReader {
     });
   }
 
-  /// Returns the zones, with what follows from all of them together. Throws ParseError.
+  /// Returns the zones, with what follows from all of them together.
   [[nodiscard]] MemInfo finish() const {
     MemInfo info;
     info.zones = zones_;
-    info.zone_names = guess_zone_names(zones_);
+    info.kernel = guess_kernel_zones(zones_);
     std::uint64_t sum = 0;
     for (const MemInfoZone& zone : zones_) {
       sum += zone.free;
       if (zone.chunks.empty()) continue;
-      const std::uint64_t size = zone.chunks.front().kbytes;
-      if (info.is_page_size_known && size != info.page_kbytes) {
-        throw file_->error_at_line(
-            zone.list_line, fmt::format("pages of {} kB and of {} kB", size, info.page_kbytes));
-      }
-      info.page_kbytes = size;
+      info.page_kbytes = zone.chunks.front().kbytes;
       info.is_page_size_known = true;
     }
     if (!info.is_page_size_known && free_pages_.value_or(0) != 0) {
@@ -116,8 +112,8 @@ class MemInfoReader {
     if (text.starts_with("Node ") || text.starts_with("lowmem_reserve[")) return true;
     const std::string_view word = text.substr(0, text.find_first_of(" :"));
     if (is_zone_name(word)) return true;
-    if (text.find("kB") != text.npos) return section_ != Section::none;
     if (text.starts_with("free:") || text.find(" free:") != text.npos) return true;
+    if (text.find("kB") != text.npos) return section_ != Section::none;
     const auto only = [text](std::string_view set) {
       return text.find_first_not_of(set) == text.npos;
     };
@@ -136,7 +132,10 @@ class MemInfoReader {
       }
     }
     if (word == "Node") return is_node_next_ = true;
-    if (word == "per-cpu:") name_ = {};
+    if (word == "per-cpu:") {
+      name_ = {};
+      return true;
+    }
     if (is_zone_name(word)) {
       name_ = word;
       return false;  // unless more follows
@@ -287,6 +286,11 @@ class MemInfoReader {
       fail(is_first ? fmt::format("the smallest chunks have {} kB, as no kernel's pages do", kbytes)
                     : fmt::format("chunks of {} kB behind those of {} kB", kbytes,
                                   zone.chunks.back().kbytes));
+    }
+    for (const MemInfoZone& other : zones_) {
+      if (!is_first || other.chunks.empty() || other.chunks.front().kbytes == kbytes) continue;
+      fail(fmt::format("pages of {} kB, but of {} kB in line {}", kbytes,
+                       other.chunks.front().kbytes, other.list_line));
     }
     if (zone.chunks.size() == most_orders) fail("more orders than any kernel has");
     if (count > most_kbytes / kbytes) fail("more chunks than any machine has");

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads the pages that the kernel's log shows because they stood in the way.
 ///
 /// Layer:  io.

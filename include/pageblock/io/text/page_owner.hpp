@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Reads /sys/kernel/debug/page_owner: who allocated each page, added up by stack.
 ///
 /// Layer:  io.
@@ -18,6 +19,7 @@
 
 #include <fmt/format.h>
 
+#include "pageblock/base/sort_stably.hpp"
 #include "pageblock/io/text/log_line.hpp"
 #include "pageblock/io/text/parse_error.hpp"
 
@@ -95,7 +97,7 @@ class PageOwnerReader {
       groups.push_back(std::move(group));
     }
     groups_.clear();
-    std::ranges::stable_sort(groups, std::ranges::greater{}, &PageOwnerGroup::nr_pages);
+    detail::sort_stably(groups, [](const PageOwnerGroup& group) { return ~group.nr_pages; });
     return groups;
   }
 

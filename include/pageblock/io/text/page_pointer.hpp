@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 /// Which page a pointer to a page descriptor stands for.
 ///
 /// Layer:  io.

@@ -51,6 +51,8 @@ struct InputFile {
   /// How the user knows it; it stands in front of every complaint.
   std::string name;
   std::string content;
+  /// The number of the first line, where this is only a part of a file.
+  std::size_t first_line = 1;
 
   /// Returns the name without the folders.
   [[nodiscard]] std::string base_name() const { return name.substr(name.find_last_of('/') + 1); }
