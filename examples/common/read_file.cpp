@@ -1,38 +1,55 @@
 // SPDX-License-Identifier: MIT
 #include "common/read_file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
-#include <cstdint>
-#include <new>
 #include <span>
-#include <string_view>
+#include <string>
 #include <system_error>
 
 #include <fcntl.h>
-#include <lzma.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
+#include "common/decoders.hpp"
+
 namespace example {
 namespace {
 
 using pageblock::InputFile;
+using Take = std::function<void(std::string_view)>;
 
 // A multiple of 8, which is what /proc/kpageflags and /proc/kpagecount demand of every read.
 constexpr std::size_t chunk_size = std::size_t{1} << 16;
 
+// What the kernel makes up as it is read.
+bool is_of_kernel(const InputFile& file) {
+  return (file.name.starts_with("/proc/") && !file.name.starts_with("/proc/self/")) ||
+         file.name.starts_with("/sys/");
+}
+
 /// An open file that is read from its start to its end.
 class Descriptor {
  public:
-  explicit Descriptor(const InputFile& file)
-      : file_{file}, fd_{open(file.name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)} {
+  Descriptor(const InputFile& file, const std::filesystem::path& path,
+             const FileReader::Progress& progress)
+      : file_{file},
+        progress_{progress},
+        fd_{path == "-" ? dup(STDIN_FILENO)
+                        : open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)} {
     if (fd_ < 0) fail();
-    // A FIFO would be waited for, a device never ends.
     struct stat status {};
-    if (fstat(fd_, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+    if (fstat(fd_, &status) != 0) return;
+    if (S_ISREG(status.st_mode)) size_ = static_cast<std::uint64_t>(status.st_size);
+    // A FIFO in a folder would be waited for, a device never ends. "<(dmesg)" is meant.
+    const bool is_meant =
+        path == "-" || file.name.starts_with("/dev/fd/") || file.name.starts_with("/proc/self/fd/");
+    if (is_meant) {
+      fcntl(fd_, F_SETFL, fcntl(fd_, F_GETFL) & ~O_NONBLOCK);
+    } else if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
       close(fd_);
       throw file.error("this is no regular file");
     }
@@ -45,7 +62,11 @@ class Descriptor {
   std::size_t read_some(std::span<char> buffer) {
     for (;;) {
       const ssize_t got = read(fd_, buffer.data(), buffer.size());
-      if (got >= 0) return static_cast<std::size_t>(got);
+      if (got >= 0) {
+        at_ += static_cast<std::uint64_t>(got);
+        if (progress_) progress_(file_.name, at_, size_);
+        return static_cast<std::size_t>(got);
+      }
       if (errno != EINTR) fail();
     }
   }
@@ -53,88 +74,127 @@ class Descriptor {
  private:
   [[noreturn]] void fail() const {
     const int error = errno;
-    const bool is_kernels = file_.name.starts_with("/proc/") || file_.name.starts_with("/sys/");
+    const bool needs_root = error == EACCES && is_of_kernel(file_);
     throw file_.error(std::generic_category().message(error) +
-                      (error == EACCES && is_kernels ? ": only root may read it" : ""));
+                      (needs_root ? ": only root may read it" : ""));
   }
 
   const InputFile& file_;
+  const FileReader::Progress& progress_;
   int fd_;
+  std::uint64_t at_ = 0;
+  std::uint64_t size_ = 0;
 };
 
-void read_plain(InputFile& file) {
-  Descriptor input{file};
-  for (std::size_t end = 0;;) {
-    file.content.resize(end + chunk_size);
-    const std::size_t got = input.read_some(std::span{file.content}.subspan(end));
-    end += got;
-    file.content.resize(end);
-    if (got == 0) return;
+/// What is being read: @p first holds what was looked at already.
+struct Source {
+  const InputFile& file;
+  Descriptor& input;
+  std::string& first;
+};
+
+void take_plain(const Source& from, const Take& take) {
+  take(from.first);
+  std::string& buffer = from.first;
+  buffer.resize(chunk_size);
+  while (const std::size_t got = from.input.read_some(buffer)) {
+    take(std::string_view{buffer}.substr(0, got));
   }
 }
 
-std::string_view meaning_of(lzma_ret code) {
-  switch (code) {
-    case LZMA_FORMAT_ERROR:
-      return "this is no xz file";
-    case LZMA_OPTIONS_ERROR:
-      return "the xz file uses what this liblzma does not know";
-    case LZMA_DATA_ERROR:
-      return "the xz file is damaged";
-    case LZMA_BUF_ERROR:
-      return "the xz file ends here, so it was cut off";
-    case LZMA_MEMLIMIT_ERROR:
-      return "the xz file needs too much memory";
-    default:
-      return "liblzma cannot read the file";
-  }
-}
-
-void read_xz(InputFile& file) {
-  constexpr std::uint64_t most_memory = std::uint64_t{512} << 20;
-  Descriptor input{file};
-  lzma_stream stream = LZMA_STREAM_INIT;
-  struct End {
-    lzma_stream& stream;
-    ~End() { lzma_end(&stream); }
-  } const end{stream};
-  if (lzma_stream_decoder(&stream, most_memory, LZMA_CONCATENATED) != LZMA_OK) {
-    throw std::bad_alloc{};
-  }
-
-  std::string compressed(chunk_size, '\0');
+template <typename Decoder>
+void take_decoded(const Source& from, const Take& take) {
+  Decoder decoder;
   std::string plain(chunk_size, '\0');
-  const auto bytes_of = [](std::string& text) {
-    return reinterpret_cast<std::uint8_t*>(text.data());  // liblzma's bytes are unsigned
-  };
-  for (lzma_action action = LZMA_RUN;;) {
-    if (stream.avail_in == 0 && action == LZMA_RUN) {
-      stream.next_in = bytes_of(compressed);
-      stream.avail_in = input.read_some(compressed);
-      if (stream.avail_in == 0) action = LZMA_FINISH;
+  std::string compressed(chunk_size, '\0');
+  std::span<char> in{from.first};
+  std::uint64_t offset = 0;
+  for (bool is_last = false;;) {
+    if (in.empty() && !is_last) {
+      in = std::span{compressed}.first(from.input.read_some(compressed));
+      is_last = in.empty();
     }
-    stream.next_out = bytes_of(plain);
-    stream.avail_out = plain.size();
-    const lzma_ret code = lzma_code(&stream, action);
-    file.content.append(plain, 0, plain.size() - stream.avail_out);
-    if (code == LZMA_STREAM_END) return;
-    if (code == LZMA_MEM_ERROR) throw std::bad_alloc{};
-    if (code != LZMA_OK) {
-      throw file.error(fmt::format("compressed byte {}: {}", stream.total_in, meaning_of(code)));
+    const DecoderStep step = decoder.step(in, plain, is_last);
+    offset += step.consumed;
+    in = in.subspan(step.consumed);
+    take(std::string_view{plain}.substr(0, step.produced));
+    const bool is_stuck = is_last && step.consumed == 0 && step.produced == 0 && !step.ended;
+    if (!step.fault.empty() || is_stuck) {
+      const std::string fault =
+          is_stuck ? fmt::format("the {} file ends here, so it was cut off", Decoder::name)
+                   : std::string{step.fault};
+      throw from.file.error(fmt::format("compressed byte {}: {}", offset, fault));
     }
+    if (step.ended && is_last) return;
   }
+}
+
+/// A way to compress, and how it is known.
+struct Format {
+  std::string_view name;
+  std::string_view ending;
+  std::string_view magic;
+  void (*take)(const Source&, const Take&);
+};
+constexpr Format formats[]{
+    {"gzip", ".gz", "\x1f\x8b", &take_decoded<GzDecoder>},
+    {"xz", ".xz", std::string_view{"\xfd\x37zXZ\0", 6}, &take_decoded<XzDecoder>},
+    {"zstd", ".zst", "\x28\xb5\x2f\xfd", &take_decoded<ZstdDecoder>},
+};
+
+std::string size_text(std::uint64_t bytes) {
+  return bytes % (1 << 20) == 0 ? fmt::format("{} MiB", bytes >> 20)
+                                : fmt::format("{} bytes", bytes);
+}
+
+void take_all(const InputFile& file, const std::filesystem::path& path,
+              const FileReader::Progress& progress, const Take& take) {
+  Descriptor input{file, path, progress};
+  std::string first(chunk_size, '\0');
+  first.resize(input.read_some(first));
+  const Source source{file, input, first};
+  for (const Format& format : formats) {
+    if (std::string_view{first}.starts_with(format.magic)) return format.take(source, take);
+  }
+  for (const Format& format : formats) {  // it says that it is, and is not
+    if (path.extension() != format.ending) continue;
+    throw file.error(first.empty()
+                         ? fmt::format("compressed byte 0: the {} file ends here, so it "
+                                       "was cut off",
+                                       format.name)
+                         : fmt::format("compressed byte 0: this is no {} file", format.name));
+  }
+  take_plain(source, take);
+}
+
+InputFile named(const std::filesystem::path& path) {
+  return {path == "-" ? "standard input" : path.string(), {}};
 }
 
 }  // namespace
 
-InputFile read_file(const std::filesystem::path& path) {
-  InputFile file{path.string(), {}};
-  if (path.extension() == ".xz") {
-    read_xz(file);
-  } else {
-    read_plain(file);
-  }
+InputFile FileReader::operator()(const std::filesystem::path& path) const {
+  InputFile file = named(path);
+  const bool is_limited = !is_of_kernel(file);
+  take_all(file, path, progress_, [&](std::string_view piece) {
+    std::string& content = file.content;
+    if (is_limited && content.size() + piece.size() > limit_) {
+      throw file.error(
+          fmt::format("it becomes more than {}; --input-limit allows more", size_text(limit_)));
+    }
+    if (is_limited && content.capacity() - content.size() < piece.size()) {
+      // Grown by doubling, but never beyond what is allowed.
+      content.reserve(std::min<std::size_t>(
+          std::max(2 * content.capacity(), content.size() + piece.size()), limit_));
+    }
+    content += piece;
+  });
   return file;
+}
+
+void FileReader::stream(const std::filesystem::path& path, const Take& take) const {
+  const InputFile file = named(path);
+  take_all(file, path, progress_, take);
 }
 
 }  // namespace example

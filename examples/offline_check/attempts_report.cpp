@@ -76,34 +76,26 @@ std::string as_text(const AgreementCounts& counts) {
   return text;
 }
 
-void write(JsonWriter& json, const std::vector<OfflineAttempt>& attempts) {
-  const auto write_page = [&](std::string_view key, const std::optional<Pfn>& page) {
-    json.key(key);
-    if (page) {
-      json.value(page->value());
-    } else {
-      json.null();
-    }
+Json attempts_json(const std::vector<OfflineAttempt>& attempts) {
+  const auto pfn = [](const std::optional<Pfn>& page) {
+    return page ? Json(page->value()) : Json(nullptr);
   };
-  json.key("attempts").begin_array();
+  Json array = Json::array();
   for (const OfflineAttempt& attempt : attempts) {
-    json.begin_object().member("block", attempt.block);
-    json.member("verdict", to_string(attempt.verdict));
-    write_page("pfn", attempt.judged_page);
-    json.member("kernel_result", attempt.result);
-    write_page("kernel_pfn", attempt.page);
-    json.member("agreement", agreement_words[static_cast<std::size_t>(attempt.agreement)]);
-    json.end();
+    array.push_back({{"block", attempt.block},
+                     {"verdict", to_string(attempt.verdict)},
+                     {"pfn", pfn(attempt.judged_page)},
+                     {"kernel_result", attempt.result},
+                     {"kernel_pfn", pfn(attempt.page)},
+                     {"agreement", agreement_words[static_cast<std::size_t>(attempt.agreement)]}});
   }
-  json.end();
+  return array;
 }
 
-void write(JsonWriter& json, const AgreementCounts& counts) {
-  json.key("agreement").begin_object();
-  json.member("attempts", counts.nr_attempts).member("agree", counts.nr_agree);
-  json.member("differ", counts.nr_differ).member("arose_later", counts.nr_arose_later);
-  json.member("kernel_names_page", counts.nr_pages).member("same_page", counts.nr_same_page);
-  json.end();
+Json agreement_json(const AgreementCounts& counts) {
+  return {{"attempts", counts.nr_attempts},       {"agree", counts.nr_agree},
+          {"differ", counts.nr_differ},           {"arose_later", counts.nr_arose_later},
+          {"kernel_names_page", counts.nr_pages}, {"same_page", counts.nr_same_page}};
 }
 
 }  // namespace example

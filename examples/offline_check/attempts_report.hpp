@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "pageblock/io/recording/offline_attempts.hpp"
-#include "pageblock/io/text/json.hpp"
+
+#include "common/json.hpp"
 
 namespace example {
 
@@ -15,7 +16,7 @@ namespace example {
 /// Returns, for example, "8 of 8 attempts (100.0 %) agree with the kernel."
 [[nodiscard]] std::string as_text(const pageblock::AgreementCounts& counts);
 
-void write(pageblock::JsonWriter& json, const std::vector<pageblock::OfflineAttempt>& attempts);
-void write(pageblock::JsonWriter& json, const pageblock::AgreementCounts& counts);
+[[nodiscard]] Json attempts_json(const std::vector<pageblock::OfflineAttempt>& attempts);
+[[nodiscard]] Json agreement_json(const pageblock::AgreementCounts& counts);
 
 }  // namespace example

@@ -3,11 +3,11 @@
 
 #include <sys/utsname.h>
 
-#include "pageblock/io/recording/recording.hpp"
 #include "pageblock/io/recording/recording_files.hpp"
 #include "pageblock/io/text/parse_error.hpp"
 
 #include "common/read_file.hpp"
+#include "common/recording_meta.hpp"
 
 namespace example {
 

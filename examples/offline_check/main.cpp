@@ -6,256 +6,173 @@
 // isolate and empty every memory block on a copy of them.
 #include <algorithm>
 #include <array>
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <unistd.h>
-
 #include <fmt/format.h>
 #include <pageblock/io/recording/offline_attempts.hpp>
-#include <pageblock/io/recording/recording.hpp>
-#include <pageblock/io/recording/recording_files.hpp>
-#include <pageblock/io/snapshot/kernel_release.hpp>
-#include <pageblock/io/snapshot/offline_judge.hpp>
-#include <pageblock/io/snapshot/snapshot_folder.hpp>
-#include <pageblock/io/snapshot/snapshot_reader.hpp>
-#include <pageblock/io/text/input_folder.hpp>
-#include <pageblock/io/text/json.hpp>
-#include <pageblock/io/text/kernel_log.hpp>
-#include <pageblock/pageblock.hpp>
 
-#include "common/command_line.hpp"
-#include "common/live_snapshot.hpp"
+#include "common/json.hpp"
+#include "common/program.hpp"
+#include "common/progress.hpp"
 #include "common/read_file.hpp"
 #include "offline_check/attempts_report.hpp"
-#include "offline_check/kernel_release.hpp"
+#include "offline_check/check.hpp"
 #include "offline_check/report.hpp"
 
 namespace {
 
-using namespace pageblock;
+using pageblock::Verdict;
 
-constexpr std::string_view usage =
-    R"(Usage: offline_check DIR [--json] [--kernel VERSION] [--color WHEN]
-       offline_check --live [--json] [--kernel VERSION] [--color WHEN]
-       offline_check --compare RECORDING... [--json] [--kernel VERSION]
-       offline_check --help
-
-Says for each memory block of a machine whether it could be taken offline, and
-if not which page is in the way, what it is, and whether waiting could help.
-
-DIR holds what the machine reports: kpageflags, kpagecount, zoneinfo, and where
-present buddyinfo, pagetypeinfo, memory_blocks and iomem. Texts may end in .txt,
-and every file may be compressed with xz (kpageflags.xz, zoneinfo.txt.xz). Of a
-recording (a folder with meta.json and before/) it is before/, and what the
-kernel answered to attempts to take blocks offline is shown beside.
-
-  --live            look at this machine, in /proc and /sys; needs root
-  --json            one JSON document instead of text
-  --kernel VERSION  judge by the rules of this kernel: v3.6 or v6.1. Without it,
-                    v6.1 from Linux 4.15 on: by "version" (of /proc) in DIR,
-                    meta.json, the kernel that runs, or the look of pagetypeinfo
-  --compare         only what the kernel answered, for each recording and in all
-  --color WHEN      auto (the default: on a terminal), always, never
-
-Exit status: 0 if the check ran, 1 if a file is missing, damaged or contradicts
-another, 2 if the arguments are wrong.
-)";
-
-/// A zone of one thread, with a kernel's rules.
-template <const Semantics& rules>
-struct Judge : DefaultConfig {
-  static constexpr unsigned nr_cpus = 1;
-  static constexpr Semantics semantics = rules;
-  using Lock = NullLock;
-};
-
-/// The kernels whose rules can be asked for, oldest first. A further version is a further line.
-struct KernelRules {
-  std::string_view name;
-  /// The first version that is judged by these rules if no others are asked for.
-  KernelVersion since;
-  Judgement (*judge)(Snapshot&, const SnapshotFiles&);
-};
-// Since v4.15 isolation looks at every page, as it does in v6.1.
-constexpr std::array kernels{
-    KernelRules{"v3.6", {0, 0}, &pageblock::judge<Judge<kernel::v3_6>>},
-    KernelRules{"v6.1", {4, 15}, &pageblock::judge<Judge<kernel::v6_1>>},
-};
+constexpr std::array verdicts{Verdict::can_go, Verdict::refused, Verdict::invalid,
+                              Verdict::not_online};
 
 struct Options {
-  std::vector<std::string> folders;
+  std::vector<std::string> folders{};
   bool live = false;
   bool compare = false;
   bool json = false;
-  bool help = false;
-  std::string_view color = "auto";
-  const KernelRules* kernel = nullptr;  // that of the files
+  bool summary = false;
+  bool times = false;
+  std::string only{};
+  std::string color = "auto";
+  std::string kernel{};
+  std::optional<std::uint64_t> input_limit{};
 };
 
-Options parse(example::Arguments arguments) {
-  Options options;
-  while (arguments.next()) {
-    if (arguments.is("--help") || arguments.is("-h")) {
-      options.help = true;
-    } else if (arguments.is("--live")) {
-      options.live = true;
-    } else if (arguments.is("--json")) {
-      options.json = true;
-    } else if (arguments.is("--compare")) {
-      options.compare = true;
-    } else if (const auto version = arguments.value_of("--kernel")) {
-      const auto* found = std::ranges::find(kernels, *version, &KernelRules::name);
-      if (found == kernels.end()) {
-        std::string known;
-        for (const KernelRules& rules : kernels) known += fmt::format(" {}", rules.name);
-        throw example::UsageError{fmt::format("unknown kernel '{}'; known:{}", *version, known)};
-      }
-      options.kernel = found;
-    } else if (const auto when = arguments.value_of("--color")) {
-      if (*when != "auto" && *when != "always" && *when != "never") {
-        throw example::UsageError{fmt::format("--color is auto, always or never, not '{}'", *when)};
-      }
-      options.color = *when;
-    } else {
-      options.folders.emplace_back(arguments.operand());
-    }
-  }
-  if (options.help) return options;
-  if (options.folders.empty() != options.live) {
-    throw example::UsageError{options.live ? "either a folder or --live"
-                                           : "a folder or --live is needed"};
-  }
-  if (options.folders.size() > 1 && !options.compare) {
-    throw example::UsageError{
-        fmt::format("one folder at a time, not '{}' as well", options.folders[1])};
-  }
-  if (options.live && options.compare) throw example::UsageError{"--compare needs recordings"};
-  return options;
+void declare(example::Program& program, Options& options) {
+  std::vector<std::string> kernels;
+  for (const auto& rules : example::known_kernels()) kernels.emplace_back(rules.name);
+  std::vector<std::string> words;
+  for (const Verdict verdict : verdicts) words.emplace_back(to_string(verdict));
+
+  program.operands(options.folders);
+  program.flag("--live", options.live, "look at this machine, in /proc and /sys; needs root");
+  program.flag("--compare", options.compare,
+               "only what the kernel answered, for each recording and in all");
+  program.flag("--summary", options.summary, "only what is true of all blocks together");
+  program.choice("--only", words, options.only, "list only these blocks");
+  program.choice("--kernel", kernels, options.kernel,
+                 "judge by the rules of this kernel. Without it, by those nearest to the files' "
+                 "own: by \"version\" (of /proc) in DIR, meta.json, the kernel that runs, or the "
+                 "look of pagetypeinfo");
+  program.flag("--json", options.json, "one JSON document instead of text");
+  program.flag("--times", options.times, "say how long it took");
+  program.choice("--color", {"auto", "always", "never"}, options.color,
+                 "auto is: on a terminal, unless NO_COLOR is set");
+  program.size("--input-limit", options.input_limit,
+               "what a file may become when it is decompressed; 512M without it, which is "
+               "/proc/kpageflags of 256 GiB");
 }
 
-bool wants_color(std::string_view when) {
-  if (when != "auto") return when == "always";
-  const char* no_color = std::getenv("NO_COLOR");
-  const char* term = std::getenv("TERM");
-  return isatty(STDOUT_FILENO) == 1 && (no_color == nullptr || *no_color == '\0') &&
-         term != nullptr && std::string_view{term} != "dumb";
-}
-
-/// Rules, and why they are followed; nothing if they were asked for.
-struct ChosenRules {
-  const KernelRules* rules = nullptr;
-  std::string because{};
-  /// Whether they are those of the kernel that the files are of.
-  bool are_its_own = true;
-};
-
-ChosenRules choose_rules(const Options& options, std::optional<KernelRelease> release,
-                         const Snapshot& snapshot) {
-  if (!release) release = guess_release(snapshot);
-  const KernelRules* own = &kernels.back();
-  while (release && release->version < own->since) --own;
-  if (options.kernel != nullptr) return {options.kernel, {}, options.kernel == own};
-  return {own, release ? release->evidence : "nothing says which kernel it was"};
-}
-
-/// One folder or machine, read and judged.
-struct Check {
-  Check(const Options& options, const std::string& folder)
-      : Check{options,
-              options.live
-                  ? std::nullopt
-                  : std::optional{snapshot_folder_in(InputFolder{folder, example::read_file})}} {
-    if (options.live) return;
-    const auto recording = recording_behind(folder);
-    if (options.compare && !recording) {
-      throw ParseError{fmt::format("{}: this is no recording, or was taken behind it", folder)};
+void check_arguments(const Options& options) {
+  using example::UsageError;
+  if (options.compare) {
+    if (options.live) throw UsageError{"--compare needs recordings, not --live"};
+    if (options.folders.empty()) {
+      throw UsageError{
+          "--compare needs recordings: folders with meta.json and before/, one or more"};
     }
-    if (recording && (options.compare || rules.are_its_own)) {
-      const InputFolder recorded{*recording, example::read_file};
-      const auto log = recorded.find("dmesg");
-      attempts = compare_attempts(parse_recording_meta(recorded.demand("meta.json")),
-                                  log ? parse_dumped_pages(*log) : std::vector<DumpedPage>{},
-                                  snapshot, judgement);
-    }
+    return;
   }
-  Check(const Options& options, const std::optional<InputFolder>& folder)
-      : files{folder ? read_snapshot_files(*folder) : example::read_live()},
-        snapshot{read_snapshot(files)},
-        rules{choose_rules(
-            options, folder ? example::find_release(*folder) : example::live_release(), snapshot)},
-        read_at{Clock::now()},
-        judgement{rules.rules->judge(snapshot, files)} {}
+  if (options.folders.empty() && !options.live) {
+    throw UsageError{"a folder or --live is needed"};
+  }
+  if (!options.folders.empty() && options.live) throw UsageError{"either a folder or --live"};
+  if (options.folders.size() > 1) {
+    throw UsageError{fmt::format("one folder at a time, not '{}' as well", options.folders[1])};
+  }
+}
 
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point began_at = Clock::now();
-  SnapshotFiles files;
-  Snapshot snapshot;
-  ChosenRules rules;
-  Clock::time_point read_at;
-  Judgement judgement;
-  std::optional<std::vector<OfflineAttempt>> attempts{};
-};
+const example::KernelRules* rules_for(const std::string& kernel) {
+  if (kernel.empty()) return nullptr;
+  return &*std::ranges::find(example::known_kernels(), kernel, &example::KernelRules::name);
+}
 
-std::string check(const Options& options) {
-  const std::string source = options.live ? "this machine" : options.folders.front();
-  const Check check{options, source};
-  const auto judged_at = Check::Clock::now();
-  example::OfflineReport report{source, check.rules.rules->name, check.files, check.snapshot,
+std::string check(const Options& options, const example::CheckOptions& how) {
+  const example::Check check{options.live ? std::nullopt : std::optional{options.folders.front()},
+                             how};
+  example::OfflineReport report{check.source, check.rules->name, check.files, check.snapshot,
                                 check.judgement};
-  report.because = check.rules.because;
+  report.because = check.because;
+  report.warnings = check.warnings;
   report.attempts = check.attempts;
-  if (options.live) {  // what comes from a folder is the same each time, so it says no times
-    const auto seconds = [](Check::Clock::duration time) {
-      return std::chrono::duration<double>{time}.count();
-    };
-    report.reading = seconds(check.read_at - check.began_at);
-    report.judging = seconds(judged_at - check.read_at);
+  if (!options.only.empty()) {
+    report.only = *std::ranges::find(verdicts, options.only,
+                                     [](Verdict verdict) { return to_string(verdict); });
+  }
+  if (options.times) {
+    report.reading = check.reading;
+    report.judging = check.judging;
   }
   return options.json ? example::as_json(report)
-                      : example::as_text(report, wants_color(options.color));
+                      : example::as_text(report, {.color = example::wants_color(options.color),
+                                                  .summary = options.summary});
 }
 
-std::string compare(const Options& options) {
+std::string compare(const Options& options, const example::CheckOptions& how) {
   std::string text;
-  JsonWriter json;
-  json.begin_object().key("recordings").begin_array();
-  AgreementCounts counts;
+  example::Json json = example::json_document("offline_comparison", 1);
+  json["recordings"] = example::Json::array();
+  pageblock::AgreementCounts counts;
   for (const std::string& folder : options.folders) {
-    const Check check{options, folder};
-    const std::string because =
-        check.rules.because.empty() ? "" : fmt::format(" ({})", check.rules.because);
-    text += fmt::format("{}: judged by the rules of Linux {}{}\n", folder, check.rules.rules->name,
-                        because);
+    const example::Check check{folder, how};
+    const std::string because = check.because.empty() ? "" : fmt::format(" ({})", check.because);
+    text +=
+        fmt::format("{}: judged by the rules of Linux {}{}\n", folder, check.rules->name, because);
+    for (const std::string& warning : check.warnings) text += "Warning: " + warning + '\n';
     text += example::as_text(*check.attempts);
     text += example::as_text(counts_of(*check.attempts)) + "\n\n";
-    json.begin_object().member("source", folder).member("kernel", check.rules.rules->name);
-    example::write(json, *check.attempts);
-    json.end();
+    json["recordings"].push_back({{"source", folder},
+                                  {"kernel", check.rules->name},
+                                  {"warnings", check.warnings},
+                                  {"attempts", example::attempts_json(*check.attempts)}});
     counts.add(*check.attempts);
   }
-  example::write(json.end(), counts);
-  if (options.json) return json.end().finish();
+  json["agreement"] = example::agreement_json(counts);
+  if (options.json) return example::to_text(json);
   return text + fmt::format("All {} recordings: ", options.folders.size()) +
          example::as_text(counts) + '\n';
+}
+
+int run(const Options& options) {
+  check_arguments(options);
+  example::FileReader reader{options.input_limit.value_or(example::FileReader::default_limit)};
+  std::string text;
+  {
+    example::Progress progress{"reading"};
+    reader.set_progress([&](std::string_view name, std::uint64_t done, std::uint64_t total) {
+      progress.set_what(fmt::format("reading {}", name.substr(name.rfind('/') + 1)));
+      progress.update(done, total);
+    });
+    const example::CheckOptions how{reader, rules_for(options.kernel), options.compare};
+    text = options.compare ? compare(options, how) : check(options, how);
+  }
+  example::print_text(text);
+  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  return example::run_program("offline_check", usage, [&] {
-    const Options options = parse({argc, argv});
-    if (options.help) {
-      fmt::print("{}", usage);
-    } else {
-      const std::string text = options.compare ? compare(options) : check(options);
-      std::fwrite(text.data(), 1, text.size(), stdout);
-    }
-    return 0;
-  });
+  example::Program program{
+      {.name = "offline_check",
+       .usage = {"DIR [OPTION]...", "--live [OPTION]...", "--compare RECORDING... [OPTION]..."},
+       .about =
+           "Says for each memory block of a machine whether it could be taken offline, and if not "
+           "which page is in the way, what it is, and whether waiting could help.\n\n"
+           "DIR holds what the machine reports: kpageflags, kpagecount, zoneinfo, and where "
+           "present buddyinfo, pagetypeinfo, memory_blocks, iomem and version; collect.sh makes "
+           "such a folder. Texts may end in .txt, and every file may be compressed with gzip, xz "
+           "or zstd (kpageflags.xz, zoneinfo.txt.gz). Of a recording (a folder with meta.json and "
+           "before/) it is before/, and what the kernel answered to attempts to take blocks "
+           "offline is shown beside.",
+       .more = "Exit status: 0 if the check ran, 1 if a file is missing, damaged or contradicts "
+               "another, 2 if the arguments are wrong."}};
+  Options options;
+  declare(program, options);
+  return program.run(argc, argv, [&] { return run(options); });
 }

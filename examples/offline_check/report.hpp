@@ -21,16 +21,31 @@ struct OfflineReport {
   const pageblock::SnapshotFiles& files;
   const pageblock::Snapshot& snapshot;
   const pageblock::Judgement& judgement;
-  /// Seconds for reading and for judging, where the program says how long it took.
+  /// Seconds for reading and for judging, if they are wanted.
   std::optional<double> reading{};
   std::optional<double> judging{};
   /// Why these rules were followed; empty if they were asked for.
   std::string_view because{};
+  /// What makes the answer doubtful, such as rules that are another kernel's.
+  std::vector<std::string> warnings{};
   /// Of a recording: what the kernel answered.
   std::optional<std::vector<pageblock::OfflineAttempt>> attempts{};
+  /// The blocks that are listed; all of them without it.
+  std::optional<pageblock::Verdict> only{};
+
+  [[nodiscard]] bool lists(const pageblock::BlockJudgement& block) const {
+    return !only || block.verdict == *only;
+  }
 };
 
-[[nodiscard]] std::string as_text(const OfflineReport& report, bool color);
+struct TextOptions {
+  bool color = false;
+  /// Only what is true of all blocks together.
+  bool summary = false;
+};
+
+[[nodiscard]] std::string as_text(const OfflineReport& report, const TextOptions& options);
+/// A document by examples/schemas/offline_check.json.
 [[nodiscard]] std::string as_json(const OfflineReport& report);
 
 }  // namespace example

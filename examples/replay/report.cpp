@@ -12,8 +12,6 @@
 
 #include <fmt/format.h>
 
-#include "pageblock/io/text/json.hpp"
-
 namespace example {
 namespace {
 
@@ -65,7 +63,7 @@ class TextReport {
  public:
   explicit TextReport(const ReplayReport& report) : report_{report}, result_{report.result} {}
 
-  std::string write() {
+  std::string write(bool times) {
     line("replay: {}", report_.source);
     line("{}", report_.machine);
     if (report_.until) line("Up to line {} of the trace.", *report_.until);
@@ -82,9 +80,11 @@ class TextReport {
       write_open_zones();
     }
     line("");
-    line("{} operations in {:.3f} s, {:.2f} million a second; reading took {:.3f} s.",
-         result_.nr_operations, report_.replaying,
-         static_cast<double>(report_.operations_per_second()) / 1e6, report_.reading);
+    line("{} operations.", result_.nr_operations);
+    if (times) {
+      line("They took {:.3f} s, {:.2f} million a second; reading took {:.3f} s.", report_.replaying,
+           static_cast<double>(report_.operations_per_second()) / 1e6, report_.reading);
+    }
     if (!result_.plain) {
       line(report_.agrees() ? "All that was predicted came true."
                             : "Not all that was predicted came true.");
@@ -225,176 +225,10 @@ class TextReport {
   std::string text_;
 };
 
-void write_score(JsonWriter& json, std::string_view key, const ReplayScore& score) {
-  json.key(key).begin_object().member("right", score.right).member("total", score.total).end();
-}
-
-void write_pfn(JsonWriter& json, std::string_view key, const std::optional<Pfn>& pfn) {
-  json.key(key);
-  if (pfn) {
-    json.value(pfn->value());
-  } else {
-    json.null();
-  }
-}
-
-void write_types(JsonWriter& json, std::string_view key, const std::vector<MigrateType>& types) {
-  json.key(key).begin_object();
-  for (std::size_t i = 0; i < nr_migratetypes; ++i) {
-    const auto type = static_cast<MigrateType>(i);
-    const auto nr = static_cast<std::uint64_t>(std::ranges::count(types, type));
-    if (nr != 0) json.member(to_string(type), nr);
-  }
-  json.end();
-}
-
-void write_attempt(JsonWriter& json, const IsolationAttempt& attempt) {
-  json.begin_object().member("line", static_cast<std::uint64_t>(attempt.line));
-  json.member("what", std::string_view{attempt.what});
-  json.member("start_pfn", attempt.range.start.value());
-  json.member("end_pfn", attempt.range.end.value()).member("agrees", attempt.agrees());
-  json.key("ret");
-  if (attempt.ret) {
-    json.value(*attempt.ret);
-  } else {
-    json.null();
-  }
-  json.key("forecast_ret");
-  if (attempt.forecast) {
-    json.value(*attempt.forecast);
-  } else {
-    json.null();
-  }
-  json.key("predicted").begin_object().member("can_isolate", attempt.predicted);
-  json.member("isolated_blocks", attempt.predicted_blocks);
-  write_pfn(json, "refusing_pfn", attempt.predicted_page);
-  write_types(json, "types", attempt.predicted_types);
-  json.end();
-  json.key("kernel").begin_object().key("can_isolate");
-  if (attempt.isolate_ret) {
-    json.value(*attempt.isolate_ret == 0);
-  } else {
-    json.null();
-  }
-  json.member("isolated_blocks", attempt.blocks);
-  write_pfn(json, "refusing_pfn", attempt.page);
-  write_types(json, "types", attempt.types);
-  json.end().end();
-}
-
-void write_counts(JsonWriter& json, std::string_view key, const auto& counts) {
-  json.key(key).begin_object();
-  for (const auto& [name, count] : counts) json.member(fmt::format("{}", name), count);
-  json.end();
-}
-
-void write_plain(JsonWriter& json, const PlainResult& plain) {
-  json.key("plain").begin_object();
-  json.member("requests", plain.nr_requests).member("refused", plain.nr_refused);
-  json.member("frees", plain.nr_frees).member("unknown_frees", plain.nr_unknown_frees);
-  json.member("unseen_frees", plain.nr_unseen_frees);
-  json.member("steals", plain.nr_steals).member("claims", plain.nr_claims);
-  json.member("free_pages", plain.nr_free_pages).key("free_chunks").begin_array();
-  for (const std::uint64_t chunks : plain.free_chunks) json.value(chunks);
-  json.end();
-  write_counts(json, "pageblocks", plain.blocks);
-  json.end();
-}
-
-void write_first_zone(JsonWriter& json, const std::optional<ZoneMisprediction>& miss) {
-  json.key("first_mispredicted_zone");
-  if (!miss) {
-    json.null();
-    return;
-  }
-  json.begin_object().member("line", static_cast<std::uint64_t>(miss->line));
-  json.member("what", std::string_view{miss->what});
-  json.member("predicted", std::string_view{miss->predicted});
-  json.member("observed", std::string_view{miss->observed});
-  json.key("zones").begin_array();
-  for (const std::string& zone : miss->zones) json.value(std::string_view{zone});
-  json.end().end();
-}
-
-void write_predictions(JsonWriter& json, const ReplayResult& result) {
-  json.key("predicted").begin_object();
-  write_score(json, "allocations", result.allocations);
-  write_score(json, "zones", result.zones);
-  write_score(json, "refills", result.refills);
-  write_score(json, "drained", result.drained);
-  write_score(json, "claims", result.claims);
-  write_score(json, "isolated", result.isolated);
-  write_score(json, "tested", result.tested);
-  write_score(json, "block_types", result.block_types);
-  write_score(json, "counters", result.counters);
-  json.end();
-  json.key("first_misprediction");
-  if (result.first) {
-    json.begin_object().member("line", static_cast<std::uint64_t>(result.first->line));
-    json.member("what", std::string_view{result.first->what});
-    write_pfn(json, "predicted_pfn", result.first->predicted);
-    write_pfn(json, "observed_pfn", result.first->observed);
-    json.key("lists").begin_array();
-    for (const std::string& list : result.first->lists) json.value(std::string_view{list});
-    json.end().end();
-  } else {
-    json.null();
-  }
-  write_first_zone(json, result.first_zone);
-  json.key("differing_lists");
-  if (result.differences) {
-    json.begin_array();
-    for (const ListDifference& of : *result.differences) {
-      json.begin_object().member("zone", std::string_view{of.zone});
-      json.member("list", std::string_view{of.list});
-      json.member("position", static_cast<std::uint64_t>(of.position));
-      write_pfn(json, "expected_pfn", of.expected);
-      write_pfn(json, "actual_pfn", of.actual);
-      json.member("expected_size", static_cast<std::uint64_t>(of.expected_size));
-      json.member("actual_size", static_cast<std::uint64_t>(of.actual_size)).end();
-    }
-    json.end();
-  } else {
-    json.null();
-  }
-  json.key("attempts").begin_array();
-  for (const IsolationAttempt& attempt : result.attempts) write_attempt(json, attempt);
-  json.end();
-  write_counts(json, "taken_from_the_trace", result.taken);
-  write_counts(json, "zones_not_predicted", result.open_zones);
-}
-
 }  // namespace
 
-std::string as_text(const ReplayReport& report) { return TextReport{report}.write(); }
-
-std::string as_json(const ReplayReport& report) {
-  JsonWriter json;
-  json.begin_object().member("schema", std::string_view{"pageblock/replay"}).member("version", 1);
-  json.member("source", std::string_view{report.source});
-  json.member("machine", std::string_view{report.machine});
-  json.key("until_line");
-  if (report.until) {
-    json.value(static_cast<std::uint64_t>(*report.until));
-  } else {
-    json.null();
-  }
-  write_counts(json, "events", report.result.events);
-  json.member("operations", report.result.nr_operations);
-  if (report.result.plain) {
-    write_plain(json, *report.result.plain);
-  } else {
-    write_predictions(json, report.result);
-    json.member("judges_lists", report.judges_lists);
-    json.member("agrees", report.agrees());
-  }
-  const auto microseconds = [](double seconds) {
-    return static_cast<std::uint64_t>(seconds * 1e6);
-  };
-  json.member("reading_us", microseconds(report.reading));
-  json.member("replaying_us", microseconds(report.replaying));
-  json.member("operations_per_second", report.operations_per_second());
-  return json.end().finish();
+std::string as_text(const ReplayReport& report, bool times) {
+  return TextReport{report}.write(times);
 }
 
 }  // namespace example

@@ -8,7 +8,9 @@
 
 namespace example {
 
-[[nodiscard]] std::string as_text(const pageblock::ReplayReport& report);
-[[nodiscard]] std::string as_json(const pageblock::ReplayReport& report);
+/// @p times: whether to say how long it took, which is another time each time.
+[[nodiscard]] std::string as_text(const pageblock::ReplayReport& report, bool times = false);
+/// A document by examples/schemas/replay.json, or trace_replay.json of a plain trace.
+[[nodiscard]] std::string as_json(const pageblock::ReplayReport& report, bool times = false);
 
 }  // namespace example

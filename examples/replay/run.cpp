@@ -2,12 +2,11 @@
 #include "replay/run.hpp"
 
 #include "pageblock/base/semantics.hpp"
-#include "pageblock/io/recording/recording.hpp"
 #include "pageblock/io/recording/recording_files.hpp"
 #include "pageblock/io/recording/replay_tracer.hpp"
 #include "pageblock/io/text/input_folder.hpp"
 
-#include "common/read_file.hpp"
+#include "common/recording_meta.hpp"
 
 namespace example {
 namespace {
@@ -19,8 +18,9 @@ constexpr Semantics debian_v6_1 = kernel::without_cma(kernel::v6_1);
 
 }  // namespace
 
-ReplayReport replay_recording(const std::filesystem::path& folder, const ReplayOptions& options) {
-  const InputFolder files{folder, read_file};
+ReplayReport replay_recording(const std::filesystem::path& folder, const InputReader& read,
+                              const ReplayOptions& options) {
+  const InputFolder files{folder, read};
   const RecordingMeta meta = parse_recording_meta(files.demand("meta.json"));
   ReplayReport report = pageblock::replay_recording<ReplayConfig<debian_v6_1>>(
       read_recording_files(files), meta, options);

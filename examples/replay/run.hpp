@@ -6,12 +6,14 @@
 #include <filesystem>
 
 #include "pageblock/io/recording/replay.hpp"
+#include "pageblock/io/text/input_folder.hpp"
 #include "pageblock/io/text/parse_error.hpp"
 
 namespace example {
 
 /// Throws ParseError.
 [[nodiscard]] pageblock::ReplayReport replay_recording(const std::filesystem::path& folder,
+                                                       const pageblock::InputReader& read,
                                                        const pageblock::ReplayOptions& options);
 
 /// Serves the trace from @p nr_pages free pages. Throws ParseError.

@@ -9,8 +9,7 @@
 
 #include <fmt/format.h>
 
-#include "pageblock/io/text/json.hpp"
-
+#include "common/json.hpp"
 #include "this_build.hpp"
 
 namespace pageblock::benchmark {
@@ -46,6 +45,8 @@ std::string count(const Results& results, std::optional<bool> (Row::*reached)() 
   }
   return fmt::format("{} of {}", yes, all);
 }
+
+std::string json_quoted(std::string_view text) { return example::Json(text).dump(); }
 
 std::string json_number(std::optional<double> value) {
   return value ? fmt::format("{:.6g}", *value) : "null";

@@ -25,7 +25,6 @@
 #include "pageblock/io/text/buddyinfo_reader.hpp"
 #include "pageblock/io/text/input_folder.hpp"
 #include "pageblock/io/text/iomem.hpp"
-#include "pageblock/io/text/json.hpp"
 #include "pageblock/io/text/kpageflags.hpp"
 #include "pageblock/io/text/memory_blocks.hpp"
 #include "pageblock/io/text/pagetypeinfo.hpp"
@@ -34,6 +33,7 @@
 #include "pageblock/lab/verify.hpp"
 #include "pageblock/pageblock.hpp"
 
+#include "common/json.hpp"
 #include "common/read_file.hpp"
 #include "fuzz/json.hpp"
 #include "fuzz/machine.hpp"
@@ -126,8 +126,9 @@ void read_xz(const InputFile& file) {
   }
 }
 
+// What is no UTF-8 does not get into a document.
 void quote(const InputFile& file) {
-  require(test::is_json(json_quoted(file.content)), "no JSON string of", file.content);
+  require(test::is_json(example::to_text(file.content)), "no JSON string of", file.content);
 }
 
 template <const Semantics& rules>
@@ -173,7 +174,7 @@ void judge_by(const SnapshotFiles& files, std::string_view kernel) {
   example::OfflineReport report{"fuzz", kernel, files, snapshot, judgement};
   const auto release = guess_release(snapshot);
   if (release) report.because = release->evidence;
-  require(!example::as_text(report, true).empty(), "nothing to say");
+  require(!example::as_text(report, {.color = true}).empty(), "nothing to say");
   require(test::is_json(example::as_json(report)), "the report is no JSON");
 }
 void judge(const SnapshotFiles& files) {

@@ -12,6 +12,7 @@
 #include "pageblock/io/trace/ftrace_reader.hpp"
 #include "pageblock/io/trace/ftrace_writer.hpp"
 
+#include "common/recording_meta.hpp"
 #include "fuzz/json.hpp"
 #include "fuzz/target.hpp"
 #include "replay/report.hpp"
@@ -72,7 +73,7 @@ inline void read_pages(const InputFile& file) {
 }
 
 inline void read_meta(const InputFile& file) {
-  const RecordingMeta meta = parse_recording_meta(file);
+  const RecordingMeta meta = example::parse_recording_meta(file);
   require(meta.t0_entries.size() == meta.t1_entries.size(), "other CPUs");
 }
 

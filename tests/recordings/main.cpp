@@ -20,6 +20,7 @@
 #include "pageblock/io/trace/ftrace_writer.hpp"
 
 #include "common/read_file.hpp"
+#include "common/recording_meta.hpp"
 #include "recordings/ownership.hpp"
 
 namespace {
@@ -37,7 +38,7 @@ class Check {
  public:
   explicit Check(const std::filesystem::path& folder)
       : meta_file_{read_file(folder / "meta.json")},
-        meta_{parse_recording_meta(meta_file_)},
+        meta_{example::parse_recording_meta(meta_file_)},
         t0_{parse_exact_state(read_file(folder / "T0.state.xz"))},
         t1_{parse_exact_state(read_file(folder / "T1.state.xz"))},
         trace_{read_file(folder / "trace.txt.xz")} {

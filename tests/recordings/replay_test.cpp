@@ -20,9 +20,12 @@
 #include "support/fault.hpp"
 
 using namespace pageblock;
-using example::replay_recording;
 
 namespace {
+
+ReplayReport replay_recording(const std::filesystem::path& folder, const ReplayOptions& options) {
+  return example::replay_recording(folder, example::read_file, options);
+}
 
 namespace fs = std::filesystem;
 

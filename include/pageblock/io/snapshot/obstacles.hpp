@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/// What stands in the way of the memory blocks that were refused, by kind, and what helps.
+///
+/// Layer:  io.
+/// Kernel: none.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/io/snapshot/offline_judge.hpp"
+#include "pageblock/io/snapshot/snapshot.hpp"
+#include "pageblock/io/text/kpageflags.hpp"
+
+namespace pageblock {
+
+/// The pages of one kind that cannot move, or of which nobody knows.
+struct Obstacle {
+  PageKind kind = PageKind::unknown;
+  std::uint64_t nr_pages = 0;
+  /// The refused memory blocks that have such pages.
+  std::uint64_t nr_blocks = 0;
+};
+
+/// Returns the obstacles in the refused blocks, those in most blocks first.
+[[nodiscard]] inline std::vector<Obstacle> obstacles_of(const Snapshot& snapshot,
+                                                        const Judgement& judgement) {
+  constexpr std::size_t nr_kinds = static_cast<std::size_t>(PageKind::passed_over) + 1;
+  std::array<Obstacle, nr_kinds> by_kind{};
+  for (const BlockJudgement& block : judgement.blocks) {
+    if (block.verdict != Verdict::refused) continue;
+    std::array<std::uint64_t, nr_kinds> pages{};
+    const Pfn end = std::min(block.block.range.end, Pfn{snapshot.kinds.size()});
+    for (Pfn pfn = block.block.range.start; pfn < end; ++pfn) {
+      ++pages[static_cast<std::size_t>(snapshot.kind(pfn))];
+    }
+    for (std::size_t i = 0; i < nr_kinds; ++i) {
+      if (pages[i] == 0) continue;
+      by_kind[i].nr_pages += pages[i];
+      ++by_kind[i].nr_blocks;
+    }
+  }
+  std::vector<Obstacle> obstacles;
+  for (std::size_t i = 0; i < nr_kinds; ++i) {
+    by_kind[i].kind = static_cast<PageKind>(i);
+    const Movability can = movability(by_kind[i].kind);
+    const bool is_obstacle = can == Movability::unmovable || can == Movability::unknown;
+    if (is_obstacle && by_kind[i].nr_pages != 0) obstacles.push_back(by_kind[i]);
+  }
+  std::ranges::stable_sort(obstacles, [](const Obstacle& a, const Obstacle& b) {
+    return a.nr_blocks != b.nr_blocks ? a.nr_blocks > b.nr_blocks : a.nr_pages > b.nr_pages;
+  });
+  return obstacles;
+}
+
+/// Returns what can be done about pages of a kind.
+[[nodiscard]] constexpr std::string_view advice_for(PageKind kind) {
+  switch (kind) {
+    case PageKind::slab:
+      return "Kernel objects. Caches of files and folders among them go with 'echo 2 > "
+             "/proc/sys/vm/drop_caches'; the rest stays.";
+    case PageKind::page_table:
+      return "They go when the processes end whose memory they describe.";
+    case PageKind::reserved:
+      return "There since boot, and until the next one.";
+    case PageKind::hugetlb:
+      return "Make the pool of huge pages smaller (nr_hugepages), or end who uses them.";
+    case PageKind::offline:
+      return "A balloon or virtio-mem has them: ask it to give them back, or to take the block.";
+    case PageKind::poisoned:
+      return "Broken memory: nobody can take it away.";
+    case PageKind::zero_page:
+      return "The huge page of zeros goes when no process uses it any more.";
+    case PageKind::off_lru:
+      return "Kernel pages, or on their way to an LRU list: 'sync', wait a moment, try again.";
+    case PageKind::unknown:
+      return "Kernel memory without flags (stacks, drivers), or free on a per-CPU list, which "
+             "taking the block offline empties: try it.";
+    default:
+      return "The kernel or a driver has them. Memory that is to go later is better onlined as "
+             "movable ('online_movable'): the kernel keeps out of it.";
+  }
+}
+
+}  // namespace pageblock
