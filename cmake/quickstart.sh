@@ -20,7 +20,8 @@ needs='pageblock needs
   CMake              3.25 or later
   fmt                9 or later
   Microsoft GSL      4 or later
-  zlib, liblzma      for the examples
+  CLI11, nlohmann-json, zlib, liblzma, zstd
+                     for the examples and tests
   Catch2             2.13 or later, for the tests'
 
 say() { printf '== %s\n' "$*"; }
@@ -57,7 +58,8 @@ missing_packages() {
   has_cmake || echo cmake
   has ninja || echo ninja-build
   has_compiler || echo g++
-  for package in libfmt-dev libmsgsl-dev zlib1g-dev liblzma-dev ${tests:+catch2}; do
+  for package in libfmt-dev libmsgsl-dev libcli11-dev nlohmann-json3-dev zlib1g-dev liblzma-dev \
+    libzstd-dev ${tests:+catch2}; do
     has_package "$package" || echo "$package"
   done
 }
