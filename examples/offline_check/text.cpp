@@ -155,11 +155,11 @@ class TextWriter {
            zone.counts[Movability::movable], zone.counts[Movability::unmovable],
            zone.counts[Movability::unknown], zone.info.per_cpu_count());
     }
-    paragraph(
-        "", "",
-        fmt::format("per-CPU: pages that zoneinfo counts on per-CPU lists. They are free and "
-                    "have no flags, so {} they are among the unknown.",
-                    scans(report_.judgement) ? "where nothing speaks for a list" : "outside zone Movable"));
+    paragraph("", "",
+              fmt::format("per-CPU: pages that zoneinfo counts on per-CPU lists. They are free and "
+                          "have no flags, so {} they are among the unknown.",
+                          scans(report_.judgement) ? "where nothing speaks for a list"
+                                                   : "outside zone Movable"));
   }
 
   void write_blocks() {
