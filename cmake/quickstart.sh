@@ -30,9 +30,27 @@ fail() {
   exit 1
 }
 
-# Runs a command without a word unless it fails.
+# Runs a command and shows the last line that it wrote: at once on a terminal, every five seconds elsewhere. What it
+# wrote is shown in whole only if it fails.
 quietly() {
-  "$@" >"$log" 2>&1 </dev/null && return
+  : >"$log"
+  "$@" >"$log" 2>&1 </dev/null &
+  pid=$!
+  trap 'kill "$pid" 2>/dev/null; exit 130' INT TERM
+  seconds=0
+  while kill -0 "$pid" 2>/dev/null; do
+    last=$(tail -n 1 "$log" | cut -c 1-100)
+    if [ -t 1 ]; then
+      printf '\r   %.76s\033[K' "$last"
+    elif [ $((seconds % 5)) -eq 4 ] && [ -n "$last" ]; then
+      printf '   %s\n' "$last"
+    fi
+    seconds=$((seconds + 1))
+    sleep 1
+  done
+  trap - INT TERM
+  if [ -t 1 ]; then printf '\r\033[K'; fi
+  wait "$pid" && return
   cat "$log" >&2
   return 1
 }
@@ -76,6 +94,7 @@ install_missing() {
   install="apt-get install -y --no-install-recommends ${missing% }"
   if is_root; then
     say "Missing packages: ${missing% }"
+    say 'Reading the package lists'
     export DEBIAN_FRONTEND=noninteractive
     quietly apt-get update || fail 'apt-get update failed'
   fi
@@ -87,6 +106,7 @@ install_missing() {
       "$install" >&2
     exit 1
   fi
+  say 'Installing them'
   quietly $install || fail "could not install ${missing% }"
 }
 
@@ -124,7 +144,7 @@ generator=
 if has ninja; then generator=Ninja; fi
 jobs=$(nproc 2>/dev/null || echo 2)
 
-say 'Building the examples'
+say "Building the examples, $jobs files at a time"
 build OFF
 say 'offline_check examples/data/sample'
 "$build/examples/offline_check" examples/data/sample
