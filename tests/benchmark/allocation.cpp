@@ -13,7 +13,6 @@
 namespace pageblock::benchmark {
 namespace {
 
-constexpr Cpu cpu0{0};
 
 // Allocates and frees a chunk again and again. Returns the time of a pair.
 template <typename Zone>

@@ -11,7 +11,6 @@
 namespace pageblock::benchmark {
 namespace {
 
-constexpr Cpu cpu0{0};
 constexpr MigrateType movable = MigrateType::movable;
 
 // I1

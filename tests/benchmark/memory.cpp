@@ -8,7 +8,6 @@
 namespace pageblock::benchmark {
 namespace {
 
-constexpr Cpu cpu0{0};
 constexpr double mib = 1 << 20;
 
 // M1

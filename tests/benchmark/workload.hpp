@@ -69,6 +69,7 @@ void boot(Zone& zone) {
   }
 }
 
+inline constexpr Cpu cpu0{0};
 inline constexpr std::uint64_t pages_of_gib = std::uint64_t{1} << 18;
 inline constexpr std::uint64_t pages_of_tib = pages_of_gib << 10;
 

@@ -15,7 +15,7 @@ namespace pageblock::test {
 namespace {
 
 using enum MigrateType;
-using Config = Judged<TinyConfig>;
+using CourtConfig = Judged<TinyConfig>;
 using Rows = std::map<Why, std::uint64_t>;
 
 // A zone with its judge, and calls of thread 0 on CPU 0.
@@ -43,8 +43,8 @@ struct Court {
     zone.trace(trace::SetMigratetypeIsolate{pfn, ok});
   }
 
-  Zone<Config> zone;
-  HandOutJudge<Config> judge{zone};
+  Zone<CourtConfig> zone;
+  HandOutJudge<CourtConfig> judge{zone};
 };
 
 ZoneLayout all_in_use(std::uint64_t nr_pages) {

@@ -16,7 +16,10 @@ struct NaiveAllocator : NaiveBuddy {
   NaiveAllocator(ModelGeometry geometry, const ZoneLayout& layout) : NaiveBuddy{geometry, layout} {
     managed_pages = 0;  // which v3.6 does not use
     const Number batch = batch_of(present_pages, 128);
-    for (PcpImage& pcp : pcps) pcp.batch = std::max<Number>(batch, 1), pcp.high = 6 * batch;
+    for (PcpImage& pcp : pcps) {
+      pcp.batch = std::max<Number>(batch, 1);
+      pcp.high = 6 * batch;
+    }
   }
 
   static void check_type(MigrateType type) { bug_if(type > MigrateType::isolate); }

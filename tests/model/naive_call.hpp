@@ -69,7 +69,8 @@ inline std::int64_t call(NaiveV6Zone& zone, const Operation& op) {
     case Call::zone_pcp_enable:
       return zone.enable_pcps(), 0;
     case Call::set_reclaim_active:
-      return zone.reclaim_active = op.number != 0, 0;
+      zone.reclaim_active = op.number != 0;
+      return 0;
     case Call::reserve_highatomic_pageblock:
       return zone.reserve_highatomic(pfn) ? 1 : 0;
     case Call::unreserve_highatomic_pageblock:
@@ -118,7 +119,8 @@ inline std::int64_t call(NaiveV6Zone& zone, const Operation& op) {
       return 0;
     case Call::set_lowmem_reserve:
       zone.bug_if(op.classzone_idx >= max_nr_zones);
-      return zone.lowmem_reserve[op.classzone_idx] = op.number, 0;
+      zone.lowmem_reserve[op.classzone_idx] = op.number;
+      return 0;
     case Call::set_pageset:
       zone.bug_if(op.number == 0 || (op.high < op.number && (op.number != 1 || op.high != 0)));
       return zone.set_pageset(op.number, op.high), 0;

@@ -46,7 +46,10 @@ struct NaiveV6Lists : NaiveBuddy {
     set_limits(batch, high);
   }
   void set_limits(Number batch, Number high) {
-    for (PcpImage& pcp : pcps) pcp.batch = batch, pcp.high = high;
+    for (PcpImage& pcp : pcps) {
+      pcp.batch = batch;
+      pcp.high = high;
+    }
   }
 
   void check_type(MigrateType type) const { bug_if(number(type) >= rules.types.size()); }

@@ -253,13 +253,18 @@ inline std::int64_t call(NaiveZone& zone, const Operation& op) {
     case Call::offline_isolated_pages:
       return zone.offline(pfn, end), 0;
     case Call::set_watermarks:
-      return zone.low_watermark = op.number, 0;
+      zone.low_watermark = op.number;
+      return 0;
     case Call::set_lowmem_reserve:
       zone.bug_if(op.classzone_idx >= max_nr_zones);
-      return zone.lowmem_reserve[op.classzone_idx] = op.number, 0;
+      zone.lowmem_reserve[op.classzone_idx] = op.number;
+      return 0;
     case Call::set_pageset:
       zone.bug_if(op.number == 0 || (op.high < op.number && (op.number != 1 || op.high != 0)));
-      for (PcpImage& pcp : zone.pcps) pcp.batch = op.number, pcp.high = op.high;
+      for (PcpImage& pcp : zone.pcps) {
+        pcp.batch = op.number;
+        pcp.high = op.high;
+      }
       return 0;
     default:
       throw std::logic_error{"v3.6 has no such call"};

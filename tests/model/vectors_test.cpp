@@ -179,7 +179,10 @@ struct Replay {
     if (op == "drain") return z.drain_cpu(0), "ok";
     if (op == "drain_all") return z.drain_all(), "ok";
     if (op == "tick") return "0";
-    if (op == "set_managed") return z.managed_pages = line.number("pages"), "ok";
+    if (op == "set_managed") {
+      z.managed_pages = line.number("pages");
+      return "ok";
+    }
     if (op == "init_cma") return z.init_cma(pfn), "ok";
     if (op == "set_pcp") return z.set_pageset(line.number("batch"), line.number("high_min")), "ok";
     if (op == "pcp_disable") return z.disable_pcps(), "ok";
@@ -209,7 +212,10 @@ struct Replay {
     if (op == "free_contig") return z.free_contig(0, pfn, line.number("n")), "ok";
     if (op == "move_block") return std::to_string(z.move_block(pfn, type));
     if (op == "set_mt") return z.set_type(pfn, type), "ok";
-    if (op == "reserve_highatomic") return z.reserve_highatomic(pfn), "ok";
+    if (op == "reserve_highatomic") {
+      z.reserve_highatomic(pfn);
+      return "ok";
+    }
     if (op == "unreserve_highatomic")
       return z.unreserve_highatomic(type, line.number("force") != 0) ? "1" : "0";
     if (op == "isolate_free") {

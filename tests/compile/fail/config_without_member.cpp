@@ -1,4 +1,5 @@
 // expect: MaxOrderIs2To20
+// SPDX-License-Identifier: MIT
 // expect: MaxOrderIs2To20
 // expect: PageblockOrderIs1ToBelowMaxOrder
 // expect: NrCpusIsAtLeast1
