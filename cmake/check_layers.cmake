@@ -91,6 +91,8 @@ function(check_header header)
     elseif(line MATCHES "^[ \t]*#[ \t]*(if|ifdef|ifndef|define|undef)([^a-z]|$)"
            AND NOT header STREQUAL header_using_macros)
       offence(${header} ${number} "#${CMAKE_MATCH_1} belongs in ${header_using_macros} only")
+    elseif(line MATCHES "^[^/]*stable_sort *.")
+      offence(${header} ${number} "use detail::sort_stably: with GCC 12's library, Clang 19 warns of stable_sort")
     endif()
   endforeach()
   math(EXPR number "${number} - 1")  # the last newline ends a line and starts none

@@ -1,6 +1,6 @@
 # A file that must not compile proves something only if it would compile without the one wrong line, and if the compiler
 # refuses it for the reason we mean. So it is compiled as it is (fine), then with MUST_FAIL, which is 1, 2, 3, ... for
-# its first lines, "// expect: TEXT", one after the other (refused, with that text among the errors).
+# its lines "// expect: TEXT", one after the other (refused, with that text among the errors).
 cmake_minimum_required(VERSION 3.25)
 
 file(STRINGS ${SOURCE} expected REGEX "^// expect: [^\n]+$")

@@ -100,6 +100,9 @@ expect_offence(util/misc.hpp "" "util/misc.hpp:1: the architecture has no place"
 expect_offence(mm/detail/zone.hpp "" "mm/detail/zone.hpp:1: the architecture has no place")
 expect_offence(io/report.hpp "" "io/report.hpp:1: the architecture has no place")
 
+# What makes a compiler warn.
+expect_offence(mm/zone.hpp "  std::ranges::stable_sort(list)" "mm/zone.hpp:2: use detail::sort_stably")
+
 # The preprocessor, and length.
 foreach(directive if ifdef ifndef define undef)
   expect_offence(mm/zone.hpp "  # ${directive} X" "mm/zone.hpp:2: #${directive} belongs in")

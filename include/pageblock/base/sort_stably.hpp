@@ -16,7 +16,7 @@
 
 namespace pageblock::detail {
 
-/// Sorts @p values by @p key_of, those with the lowest key first.
+/// Sorts @p values by @p key_of, those with the lowest key first. A key is a value with an order.
 template <typename T, typename KeyOf>
 void sort_stably(std::vector<T>& values, KeyOf key_of) {
   std::vector<std::size_t> from(values.size());

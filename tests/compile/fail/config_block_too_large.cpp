@@ -1,5 +1,5 @@
-// expect: PageblockOrderIs1ToBelowMaxOrder
 // SPDX-License-Identifier: MIT
+// expect: PageblockOrderIs1ToBelowMaxOrder
 #include "pageblock/mm/zone.hpp"
 
 // A pageblock would be larger than the largest chunk.

@@ -1,5 +1,5 @@
-// expect: LockIsLockable
 // SPDX-License-Identifier: MIT
+// expect: LockIsLockable
 #include <mutex>
 
 #include "pageblock/mm/zone.hpp"

@@ -1,5 +1,5 @@
-// expect: MaxOrderIs2To20
 // SPDX-License-Identifier: MIT
+// expect: MaxOrderIs2To20
 // expect: MaxOrderIs2To20
 // expect: PageblockOrderIs1ToBelowMaxOrder
 // expect: NrCpusIsAtLeast1
@@ -8,7 +8,6 @@
 // expect: ChecksFreeOrderIsBool
 // expect: LockIsLockable
 // expect: TracerTakesEveryEvent
-// SPDX-License-Identifier: MIT
 #include "pageblock/mm/zone.hpp"
 
 #ifndef MUST_FAIL

@@ -1,5 +1,5 @@
-// expect: pageblock::Pfn
 // SPDX-License-Identifier: MIT
+// expect: pageblock::Pfn
 #include "pageblock/base/pfn.hpp"
 
 constexpr pageblock::Pfn start{8};

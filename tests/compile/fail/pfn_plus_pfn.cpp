@@ -1,5 +1,5 @@
-// expect: operator+
 // SPDX-License-Identifier: MIT
+// expect: operator+
 #include "pageblock/base/pfn.hpp"
 
 constexpr pageblock::Pfn a{8};

@@ -1,5 +1,5 @@
-// expect: ignoring return
 // SPDX-License-Identifier: MIT
+// expect: ignoring return
 #include "pageblock/base/status.hpp"
 
 #pragma GCC diagnostic error "-Wunused-result"

@@ -1,5 +1,5 @@
-// expect: pageblock::Status
 // SPDX-License-Identifier: MIT
+// expect: pageblock::Status
 #include "pageblock/base/status.hpp"
 
 constexpr pageblock::Status refused = -pageblock::Err::busy;

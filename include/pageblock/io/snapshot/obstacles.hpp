@@ -9,7 +9,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "pageblock/base/pfn.hpp"
@@ -52,8 +54,9 @@ struct Obstacle {
     const bool is_obstacle = can == Movability::unmovable || can == Movability::unknown;
     if (is_obstacle && by_kind[i].nr_pages != 0) obstacles.push_back(by_kind[i]);
   }
-  std::ranges::stable_sort(obstacles, [](const Obstacle& a, const Obstacle& b) {
-    return a.nr_blocks != b.nr_blocks ? a.nr_blocks > b.nr_blocks : a.nr_pages > b.nr_pages;
+  std::ranges::sort(obstacles, std::ranges::greater{}, [](const Obstacle& obstacle) {
+    return std::tuple{obstacle.nr_blocks, obstacle.nr_pages,
+                      nr_kinds - static_cast<std::size_t>(obstacle.kind)};
   });
   return obstacles;
 }
