@@ -13,7 +13,6 @@
 namespace pageblock::benchmark {
 namespace {
 
-
 // Allocates and frees a chunk again and again. Returns the time of a pair.
 template <typename Zone>
 double time_pairs(Zone& zone, Cpu cpu, Order order, std::uint64_t pairs, Digest& digest) {
