@@ -89,6 +89,11 @@ class NotifierChain {
     return ret;
   }
 
+  /// Returns whether any thread is inside a callback of this chain.
+  [[nodiscard]] bool is_running() const {
+    return runner_.load(std::memory_order_relaxed) != std::thread::id{};
+  }
+
   /// Returns whether the calling thread is inside a callback of this chain.
   [[nodiscard]] bool is_running_here() const {
     const auto runner = runner_.load(std::memory_order_relaxed);

@@ -40,9 +40,8 @@ class Spinlock {
  public:
   void lock() {
     const unsigned ticket = next_.fetch_add(1, std::memory_order_relaxed);
-    for (unsigned spins = 0; owner_.load(std::memory_order_acquire) != ticket; ++spins) {
-      if (spins >= 64) std::this_thread::yield();
-    }
+    if (owner_.load(std::memory_order_acquire) != ticket) [[unlikely]]
+      wait_for(ticket);
   }
   void unlock() {
     owner_.store(owner_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
@@ -52,6 +51,12 @@ class Spinlock {
   }
 
  private:
+  [[gnu::noinline]] void wait_for(unsigned ticket) const {
+    for (unsigned spins = 0; owner_.load(std::memory_order_acquire) != ticket; ++spins) {
+      if (spins >= 64) std::this_thread::yield();
+    }
+  }
+
   std::atomic<unsigned> next_{0};
   std::atomic<unsigned> owner_{0};
 };

@@ -194,26 +194,41 @@ TestResult test_blocks(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
   return {end_pfn, has_memory(zone, start_pfn, end_pfn)};
 }
 
-// The second pass, under zone.lock: every page must be free, on whichever list. v3.6 lets a page
-// pass that looks as if it were on a per-CPU list with the mark of an isolated block; v6.1, while
-// memory goes offline, one that a driver has taken and holds no more.
+// How far the second pass gets with the next page: 0 if that is in the way. v3.6 lets a page pass that
+// looks as if it were on a per-CPU list with the mark of an isolated block; v6.1, while memory goes
+// offline, one that a driver has taken and holds no more.
+template <ZoneConfig Config>
+struct PagesToPass {
+  unsigned flags;
+
+  [[nodiscard]] std::uint64_t operator()(PageBits bits) const {
+    if (is_one(bits)) return 1;
+    return bits.has(PageBits::buddy) ? bits.order().nr_pages() : 0;
+  }
+  // Without branches: it is asked of many pages at once.
+  [[nodiscard]] bool is_one(PageBits bits) const {
+    constexpr unsigned marked_isolate = number_of<Config>(MigrateType::isolate);
+    const unsigned is_single = bits.is_chunk(Order{0}) ? 1 : 0;
+    const unsigned is_hole = bits.has(PageBits::hole) ? 1 : 0;
+    const unsigned is_unused = bits.has(PageBits::buddy | PageBits::in_use) ? 0 : 1;
+    unsigned may_pass = 0;
+    if constexpr (Config::semantics.isolate_rule == IsolateRule::notifiers) {
+      may_pass = bits.unused_private() == marked_isolate ? 1 : 0;
+    } else if ((flags & isolate_flags::memory_offline) != 0) {
+      may_pass = bits.has(PageBits::offline) ? 1 : 0;
+    }
+    return (is_single | is_hole | (is_unused & may_pass)) != 0;
+  }
+};
+
+// The second pass, under zone.lock: every page must be free, on whichever list.
 // Kernel: __test_page_isolated_in_pageblock().
 template <ZoneConfig Config>
 TestResult test_pages(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, unsigned flags) {
   zone.assert_locked();
-  constexpr unsigned marked_isolate = number_of<Config>(MigrateType::isolate);
-  const bool passes_offline = (flags & isolate_flags::memory_offline) != 0;
-  const auto pages_to_skip = [passes_offline](PageBits bits) -> std::uint64_t {
-    if (bits.has(PageBits::buddy)) return bits.order().nr_pages();
-    if (!bits.is_valid()) return 1;
-    if (bits.has(PageBits::in_use)) return 0;
-    const bool passes = Config::semantics.isolate_rule == IsolateRule::notifiers
-                            ? bits.unused_private() == marked_isolate
-                            : passes_offline && bits.has(PageBits::offline);
-    return passes ? 1 : 0;
-  };
   const Pfn end = std::min(end_pfn, zone.end_pfn());
-  const Pfn fin = zone.memmap().walk(std::max(start_pfn, zone.start_pfn()), end, pages_to_skip);
+  const Pfn fin =
+      zone.memmap().walk(std::max(start_pfn, zone.start_pfn()), end, PagesToPass<Config>{flags});
   if (fin < end) return {fin, false};
   return {std::max(fin, end_pfn), true};  // beyond the end if the last chunk is
 }

@@ -12,9 +12,10 @@
 #include "pageblock/base/config.hpp"
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
-#include "pageblock/mm/free_list.hpp"
+#include "pageblock/mm/free_lists.hpp"
 #include "pageblock/mm/memmap.hpp"
 #include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/page_records.hpp"
 #include "pageblock/mm/pageblock_flags.hpp"
 
 namespace pageblock {
@@ -46,24 +47,28 @@ class FreeArea : public FreeLists<Config> {
                                                    Pfn pfn, Order order, MigrateType type,
                                                    ListEnd to = ListEnd::head) {
     Index page = map.index(pfn);
-    if (order < Blocks::pageblock_order) map.make_records(pfn);
-    PageBits last_buddy{PageBits::hole};
-    while (order < Blocks::top_order) {
+    if (order < Blocks::pageblock_order) {
+      map.prepare_to_add(pfn);
+      for (; order < Blocks::pageblock_order; ++order, page &= ~pages(order - 1)) {
+        const Index buddy = page ^ pages(order);
+        const PageBits bits = map.bits_of(in_pages, buddy);
+        if (!bits.is_chunk(order)) {
+          if (to == ListEnd::head) to = end_for(in_pages, map, page, order, bits);
+          return add(in_pages, map, page, order, type, to);
+        }
+        remove(in_pages, map, buddy, order, bits.list_type());
+      }
+    }
+    for (; order < Blocks::top_order; ++order, page &= ~pages(order - 1)) {
       const Index buddy = page ^ pages(order);
-      last_buddy = map.stored_bits_of(buddy);
-      if (!last_buddy.is_chunk(order)) break;
-      if (order >= Blocks::pageblock_order && !flags.may_merge(map.pfn(buddy), type)) break;
-      remove(map, map.head_slot(buddy), buddy, order, last_buddy.list_type());
-      page &= buddy;
-      ++order;
+      const PageBits bits = map.bits_of(in_blocks, buddy);
+      if (!bits.is_chunk(order) || !flags.may_merge(map.pfn(buddy), type)) {
+        if (to == ListEnd::head) to = end_for(in_blocks, map, page, order, bits);
+        break;
+      }
+      remove(in_blocks, map, buddy, order, bits.list_type());
     }
-    // v3.6 does not look further where there is no memory beside the chunk.
-    if (to == ListEnd::head && order + 1 < Blocks::top_order &&
-        (Config::semantics.merge_rule == MergeRule::ordinary || last_buddy.is_valid())) {
-      const Index above = (page ^ pages(order + 1)) & ~pages(order);
-      if (map.stored_bits_of(above).is_chunk(order + 1)) to = ListEnd::tail;
-    }
-    add(map, map.head_slot(page), page, order, type, to);
+    add(in_blocks, map, page, order, type, to);
   }
 
   /// Takes the smallest chunk of @p type that holds 2^order pages, from the head of its list, and
@@ -73,7 +78,7 @@ class FreeArea : public FreeLists<Config> {
     const Order found = smallest(order, type);
     if (found > Blocks::top_order) return {};
     const Index page = list_of(found, type).head;
-    pop_head(map, found, type);
+    in_tier_of<Config>(found, [&](auto tier) { this->pop_head(tier, map, found, type); });
     split(map, page, found, order, type);
     return map.pfn(page);
   }
@@ -91,16 +96,16 @@ class FreeArea : public FreeLists<Config> {
     const Order found = smallest(order, type);
     if (found > Blocks::top_order) return {};
     const Index page = list_of(found, type).head;
-    if (order < Blocks::pageblock_order) map.make_records(map.pfn(page));
-    pop_head(map, found, type, order);
+    const bool is_small = order < Blocks::pageblock_order;
+    in_tier_of<Config>(found, [&](auto tier) { this->pop_head(tier, map, found, type); });
+    if (is_small) map.prepare_to_add(map.pfn(page));
     const Index end = page + pages(found);
-    const Order reach =
-        order < Blocks::pageblock_order ? std::min(found, Blocks::pageblock_order) : found;
+    const Order reach = is_small ? std::min(found, Blocks::pageblock_order) : found;
     const Index in_reach = pages(reach) >> order.value();
     const Index kept_end = page + (std::min(most, in_reach) << order.value());
     for (Index rest = kept_end; rest != end;) {
       const Order of_rest{static_cast<unsigned>(std::countr_zero(rest))};
-      add(map, map.head_slot(rest), rest, of_rest, type);
+      in_tier_of<Config>(of_rest, [&](auto tier) { this->add(tier, map, rest, of_rest, type); });
       rest += pages(of_rest);
     }
     return {map.pfn(page), map.pfn(page) + (kept_end - page)};  // kept_end may be 2^32, that is 0
@@ -125,14 +130,37 @@ class FreeArea : public FreeLists<Config> {
     return least + static_cast<unsigned>(std::countr_zero(fitting));
   }
 
+  // The end of its list at which a chunk that did not merge further is put. buddy are the bits of
+  // its buddy's first page.
+  template <Tier t>
+  [[nodiscard, gnu::always_inline]] inline ListEnd end_for(InTier<t> tier, const Map& map,
+                                                           Index page, Order order,
+                                                           PageBits buddy) const {
+    if (order + 1 >= Blocks::top_order) return ListEnd::head;
+    // v3.6 does not look further where there is no memory beside the chunk.
+    if (Config::semantics.merge_rule == MergeRule::any) {
+      const bool is_memory =
+          tier == Tier::pages ? buddy.is_valid() : map.bits_of(page ^ pages(order)).is_valid();
+      if (!is_memory) return ListEnd::head;
+    }
+    const Index above = (page ^ pages(order + 1)) & ~pages(order);
+    const bool is_in_block = tier == Tier::pages && order + 1 < Blocks::pageblock_order;
+    const PageBits bits =
+        is_in_block ? map.bits_of(in_pages, above) : map.bits_of(in_blocks, above);
+    return bits.is_chunk(order + 1) ? ListEnd::tail : ListEnd::head;
+  }
+
   [[gnu::always_inline]] inline void split(Map& map, Index page, Order high, Order low,
                                            MigrateType type) {
-    // What is kept and the halves below a block are in the chunk's first block; larger halves begin
-    // a block.
-    if (low < high && low < Blocks::pageblock_order) map.make_records(map.pfn(page));
+    while (high > low && high > Blocks::pageblock_order) {
+      --high;
+      add(in_blocks, map, page + pages(high), high, type);
+    }
+    if (high == low) return;
+    map.prepare_to_add(map.pfn(page));
     while (high > low) {
       --high;
-      add(map, map.head_slot(page + pages(high)), page + pages(high), high, type);
+      add(in_pages, map, page + pages(high), high, type);
     }
   }
 };

@@ -6,26 +6,32 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
 #include "pageblock/base/config.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/page_lanes.hpp"
 #include "pageblock/mm/page_records.hpp"
 
 namespace pageblock {
 
 /// The pages of a zone, and questions about many of them. Takes whole blocks in one step where
-/// their pages are alike.
+/// their pages are alike, and else many pages at once.
 template <ZoneConfig Config>
 class Memmap : public PageRecords<Config> {
   using Base = PageRecords<Config>;
   using Meaning = typename Base::Meaning;
   using Base::bits_;
+  using Base::block_links_;
   using Base::block_of;
+  using Base::blocks_;
   using Base::cover_of;
-  using Base::first_tail;
+  using Base::covers_;
+  using Base::first_page;
   using Base::has_records;
   using Base::is_first;
   using Base::links_;
@@ -35,9 +41,6 @@ class Memmap : public PageRecords<Config> {
   using Base::populated;
   using Base::read;
   using Base::set_cover;
-  using Base::slot_of;
-  using Base::tail_pages;
-  using Base::tails_;
   using Base::write;
 
  public:
@@ -46,7 +49,6 @@ class Memmap : public PageRecords<Config> {
   using Slot = typename Base::Slot;
   using Base::Base;
   using Base::bits_of;
-  using Base::has_record;
   using Base::index;
   using Base::set_bits;
   using Base::slot;
@@ -59,34 +61,77 @@ class Memmap : public PageRecords<Config> {
       const PageBits from = this->bits(pfn);
       const PageBits to = change(from);
       if (to != from) set_bits(pfn, to);
-      const bool was_first = is_first(index(pfn));
+      const Index page = index(pfn);
       ++pfn;
-      if (was_first && !has_record(pfn) && end - pfn >= tail_pages) {
-        const Index b = block_of(index(pfn));
-        set_cover(b, change(cover_of(b)));
-        pfn += tail_pages;
+      if (is_first(page) && !has_records(block_of(page)) && end - pfn >= nr_tails) {
+        set_cover(block_of(page), change(cover_of(block_of(page))));
+        pfn += nr_tails;
       }
     }
   }
 
   /// Gives these bits to the pages of a range, or every @p step of them from the first. The range is
-  /// in one pageblock whose pages have records, or it is the first page alone.
+  /// in one pageblock whose pages have records.
   [[gnu::noinline]] void fill(PfnRange pages, PageBits bits, std::uint64_t step = 1) {
-    if (is_first(index(pages.start))) {
-      write(bits_[block_of(index(pages.start))], bits.raw());
-      pages.start += step;
-    }
-    const std::size_t end = tails_ + static_cast<std::size_t>(pages.end - this->base());
-    for (std::size_t i = tails_ + index(pages.start); i < end; i += step)
-      write(bits_[i], bits.raw());
+    std::uint16_t* const from = &bits_[index(pages.start)];
+    const std::size_t nr = pages.nr_pages();
+    for (std::size_t i = 0; i < nr; i += step) write(from[i], bits.raw());
   }
 
-  /// Gives the pages from @p lowest to @p highest that have the bits @p from the bits @p to. They are
-  /// in one pageblock, have records, and the first page is not among them. No thread reads them.
-  void replace(Index lowest, Index highest, PageBits from, PageBits to) {
-    std::uint16_t* const bits = &bits_[tails_];
-    for (std::size_t i = lowest; i <= highest; ++i) {
-      bits[i] = bits[i] == from.raw() ? to.raw() : bits[i];
+  /// Gives the pages from @p lowest to @p highest that have the bits @p from the bits @p to, and
+  /// returns how many. They are in one pageblock and have records.
+  Index replace(Index lowest, Index highest, PageBits from, PageBits to) {
+    std::uint16_t* const bits = &bits_[0];
+    Index nr = 0;
+    if constexpr (is_shared<Config>) {  // others may be writing other pages
+      const auto is_same = [from](PageBits other) { return other == from; };
+      for (Index first = lowest - lowest % group; first <= highest; first += group) {
+        std::uint64_t same = detail::mask_of(lanes_at<group>(first), is_same);
+        if (first < lowest) same &= ~std::uint64_t{0} << (lowest - first);
+        if (highest - first < 63) same &= (std::uint64_t{2} << (highest - first)) - 1;
+        nr += static_cast<Index>(std::popcount(same));
+        for (; same != 0; same &= same - 1) {
+          write(bits[first + static_cast<Index>(std::countr_zero(same))], to.raw());
+        }
+      }
+    } else {
+      for (std::size_t i = lowest; i <= highest; ++i) {  // many at once
+        const bool is_same = bits[i] == from.raw();
+        bits[i] = is_same ? to.raw() : bits[i];
+        nr += is_same ? 1 : 0;
+      }
+    }
+    return nr;
+  }
+
+  /// Gives the heads of the chunks that begin in the block at @p first, whose pages have records, the
+  /// list type @p type, and calls visit(bits, lowest, highest, nr) for each value of bits that they
+  /// had: where those heads are. The links are the caller's.
+  template <typename Visitor>
+  void retype_heads(Index first, MigrateType type, Visitor visit) {
+    const auto is_head = [](PageBits bits) { return bits.has(PageBits::buddy); };
+    const Index end = first + static_cast<Index>(Blocks::pageblock_nr_pages);
+    Index left = 0;
+    for (Index page = first; page != end; page += many) left += count_at<many>(page, is_head);
+    std::uint32_t seen = 0;  // orders
+    for (Index lowest = first; left != 0;) {
+      lowest = find_in_block(lowest, end, is_head);
+      const PageBits bits = bits_of(in_pages, lowest);
+      const Index pages = Index{1} << bits.order().value();
+      if ((seen >> bits.order().value() & 1U) == 0) {
+        seen |= 1U << bits.order().value();
+        const auto is_same = [bits](PageBits other) { return other == bits; };
+        Index highest = end;
+        do {
+          highest -= group;
+        } while (detail::mask_of(lanes_at<group>(highest), is_same) == 0);
+        highest += static_cast<Index>(
+            std::bit_width(detail::mask_of(lanes_at<group>(highest), is_same)) - 1);
+        const Index nr = replace(lowest, highest, bits, PageBits::chunk(bits.order(), type));
+        left -= nr;
+        visit(bits, lowest, highest, nr);
+      }
+      lowest += pages;
     }
   }
 
@@ -97,13 +142,9 @@ class Memmap : public PageRecords<Config> {
     const auto differs = [number](std::uint16_t bits) {
       return static_cast<std::uint16_t>(PageBits{bits}.unused_private() ^ number);
     };
-    std::uint16_t different = 0;
-    if (is_first(index(pages.start))) {
-      different = differs(read(bits_[block_of(index(pages.start))]));
-      pages.start += step;
-    }
-    const std::uint16_t* const from = &bits_[tails_ + index(pages.start)];
+    const std::uint16_t* const from = &bits_[index(pages.start)];
     const std::size_t nr = pages.nr_pages();
+    std::uint16_t different = 0;
     if (step == 1) {  // many at once
       for (std::size_t i = 0; i < nr; ++i) different |= differs(read(from[i]));
     } else {
@@ -117,32 +158,45 @@ class Memmap : public PageRecords<Config> {
   template <typename Predicate>
   [[nodiscard, gnu::noinline]] Pfn find_if(Pfn start, Pfn end, Predicate predicate) const {
     for (Pfn pfn = start; pfn < end;) {
-      if (predicate(this->bits(pfn))) return pfn;
       const Index page = index(pfn);
-      ++pfn;
-      if (is_first(page)) continue;
-      const Pfn stop = std::min(end, pfn.align_up(Blocks::pageblock_order));
-      pfn = has_records(block_of(page)) ? find_in_block(pfn, stop, predicate) : stop;
+      const Pfn stop = std::min(end, (pfn + 1).align_up(Blocks::pageblock_order));
+      if (has_records(block_of(page))) {
+        const auto nr = static_cast<Index>(stop - pfn);
+        const Index found = find_in_block(page, page + nr, predicate);
+        if (found != page + nr) return this->pfn(found);
+      } else {
+        if (predicate(this->bits(pfn))) return pfn;
+        if (is_first(page) && stop - pfn > 1 && predicate(cover_of(block_of(page)))) return pfn + 1;
+      }
+      pfn = stop;
     }
     return std::max(start, end);
   }
 
-  /// Goes through [start, end) from low to high: step(bits) says how many pages on the next one is,
-  /// 0 to stop. Returns where it ended, which may be behind @p end.
-  template <typename Step>
-  [[nodiscard]] Pfn walk(Pfn start, Pfn end, Step step) const {
+  /// Goes through [start, end) from low to high: @p rule says of the bits of the next page how many
+  /// pages it is on, 0 to stop. Returns where it ended, which may be behind @p end.
+  ///
+  /// rule.is_one(bits), without branches, says whether rule(bits) is 1: such pages are passed many
+  /// at a time. Where a chunk of the largest order is passed, so are those behind that look like it.
+  template <typename Rule>
+  [[nodiscard]] Pfn walk(Pfn start, Pfn end, Rule rule) const {
     Pfn pfn = start;
     while (pfn < end) {
-      const std::uint64_t pages = step(this->bits(pfn));
-      if (pages == 0) return pfn;
-      pfn += pages;
       const Index page = index(pfn);
-      if (is_first(page) || !has_records(block_of(page))) continue;
-      const Pfn block_end = pfn.align_up(Blocks::pageblock_order);
-      for (const Pfn stop = std::min(end, block_end); pfn < stop;) {
-        const std::uint64_t more = step(PageBits{read(bits_[tails_ + index(pfn)])});
-        if (more == 0) return pfn;
-        pfn += more;
+      if (has_records(block_of(page))) {
+        const Pfn stop = std::min(end, (pfn + 1).align_up(Blocks::pageblock_order));
+        const auto is_other = [rule](PageBits bits) { return !rule.is_one(bits); };
+        pfn += find_in_block(page, page + static_cast<Index>(stop - pfn), is_other) - page;
+        if (pfn == stop) continue;
+      }
+      const std::uint64_t pages = rule(this->bits(pfn));
+      if (pages == 0) return pfn;
+      if (pages == Blocks::max_order_nr_pages) {
+        pfn = pass_largest_chunks(pfn, end);
+      } else if (pages == 1 && !is_first(page) && !has_records(block_of(page))) {
+        pfn = std::min(end, pfn.align_up(Blocks::pageblock_order));  // all are alike
+      } else {
+        pfn += pages;
       }
     }
     return pfn;
@@ -164,18 +218,17 @@ class Memmap : public PageRecords<Config> {
   /// Returns the references to the page: 0 unless it is in use.
   [[nodiscard]] std::uint32_t count(Pfn pfn) const {
     const PageBits now = this->bits(pfn);
-    if (now.has(PageBits::shared)) return slot_of(index(pfn)).count();
+    if (now.has(PageBits::shared)) return read(links_[index(pfn)].next);
     return now.has(PageBits::in_use) ? 1 : 0;
   }
 
   /// Sets the references to the page, which is on no list.
   void set_count(Pfn pfn, std::uint32_t count) {
-    Slot page = slot(index(pfn));
-    const PageBits now = page.bits();
+    const PageBits now = this->bits(pfn);
     const PageBits kept = count == 0 ? now.released() : now.without(PageBits::shared);
-    page.set_count(count);
-    page.set_bits(
-        kept.with((count > 0 ? PageBits::in_use : 0U) | (count > 1 ? PageBits::shared : 0U)));
+    if (count > 1) slot(index(pfn)).set_count(count);
+    set_bits(pfn,
+             kept.with((count > 0 ? PageBits::in_use : 0U) | (count > 1 ? PageBits::shared : 0U)));
   }
 
   /// Returns the head of the free chunk that holds @p pfn, if there is one and its order is not
@@ -215,6 +268,23 @@ class Memmap : public PageRecords<Config> {
   }
 
  private:
+  static constexpr std::uint64_t nr_tails = Base::tail_pages;
+
+  // Pages that are looked at together: as a mask, or to see that none of many is what is sought. A
+  // block is a multiple of them.
+  static constexpr std::uint32_t group = std::min<std::uint32_t>(Blocks::pageblock_nr_pages, 64);
+  static constexpr std::uint32_t many = std::min<std::uint32_t>(Blocks::pageblock_nr_pages, 256);
+
+  template <std::size_t nr>
+  [[nodiscard, gnu::always_inline]] detail::PageLanes<nr> lanes_at(Index page) const {
+    return detail::read_lanes<is_shared<Config>, nr>(&bits_[page]);
+  }
+
+  template <std::size_t nr, typename Predicate>
+  [[nodiscard, gnu::always_inline]] Index count_at(Index page, Predicate predicate) const {
+    return detail::count_pages<is_shared<Config>, nr>(&bits_[page], predicate);
+  }
+
   // Of a page that is on no list, the links say nothing but how many share it.
   [[nodiscard]] Meaning meaning_of(Pfn pfn) const {
     const PageBits now = this->bits(pfn);
@@ -223,16 +293,19 @@ class Memmap : public PageRecords<Config> {
   }
 
   [[nodiscard]] static bool same_block(const Memmap& x, const Memmap& y, Index b) {
-    const bool same_first = x.bits_[b] == y.bits_[b] && x.links_[b] == y.links_[b];
-    const Pfn first = x.pfn_of(b);
-    if (!same_first && !(x.meaning_of(first) == y.meaning_of(first))) return false;
-    if (!x.has_records(b) && !y.has_records(b)) return x.cover_of(b) == y.cover_of(b);
-    const std::size_t tail = x.first_tail(b);
+    const bool has_tails = x.has_records(b) || y.has_records(b);
+    if (x.blocks_[b] != y.blocks_[b] || x.block_links_[b] != y.block_links_[b] || has_tails) {
+      if (!(x.meaning_of(x.pfn_of(b)) == y.meaning_of(x.pfn_of(b)))) return false;
+    }
+    if (!has_tails) return x.cover_of(b) == y.cover_of(b);
+    const std::size_t page = x.first_page(b);
     if (x.has_records(b) && y.has_records(b) &&
-        std::equal(&x.bits_[tail], &x.bits_[tail] + tail_pages, &y.bits_[tail]) &&
-        std::equal(&x.links_[tail], &x.links_[tail] + tail_pages, &y.links_[tail])) {
+        std::equal(&x.bits_[page], &x.bits_[page] + Blocks::pageblock_nr_pages, &y.bits_[page]) &&
+        std::equal(&x.links_[page], &x.links_[page] + Blocks::pageblock_nr_pages,
+                   &y.links_[page])) {
       return true;
     }
+    const Pfn first = x.pfn_of(b);
     for (Pfn pfn = first + 1; pfn < first + Blocks::pageblock_nr_pages; ++pfn) {
       if (!(x.meaning_of(pfn) == y.meaning_of(pfn))) return false;
     }
@@ -242,47 +315,60 @@ class Memmap : public PageRecords<Config> {
   // The bits that any page of the chunk has, but for its first. The chunk is in one block, whose
   // pages are written down.
   [[nodiscard, gnu::noinline]] PageBits any_of_tail(Index page, Order order) const {
+    // As many pages at a time as fit in one instruction; those around a small chunk do not count.
+    constexpr std::size_t step = std::min<std::uint64_t>(Blocks::pageblock_nr_pages, 32);
+    const auto offset = static_cast<std::uint16_t>(page & (step - 1U));
     const std::size_t nr = order.nr_pages();
-    const std::uint16_t* const chunk = &bits_[tails_ + page];
+    const auto nr_here = static_cast<std::uint16_t>(std::min<std::size_t>(nr, step) - 1);
+    const auto first = lanes_at<step>(page - offset);
     std::uint16_t any = 0;
-    if constexpr (is_shared<Config>) {
-      for (std::size_t i = 1; i < nr; ++i) any |= read(chunk[i]);
-    } else {
-      // As many pages at a time as fit in one instruction; those around a small chunk do not count.
-      constexpr std::uint16_t step = std::min<std::uint64_t>(Blocks::pageblock_nr_pages, 32);
-      const auto offset = static_cast<std::uint16_t>(page & (step - 1U));
-      const std::uint16_t* const from = chunk - offset;
-      const auto nr_here = static_cast<std::uint16_t>(std::min<std::size_t>(nr, step) - 1);
-      for (std::uint16_t i = 0; i < step; ++i) {
-        const bool is_in = static_cast<std::uint16_t>(i - offset - 1) < nr_here;
-        any |= static_cast<std::uint16_t>(from[i] & (is_in ? 0xffff : 0));
-      }
-      for (std::size_t i = step; i < nr; ++i) any |= from[i];
+    for (std::uint16_t i = 0; i < step; ++i) {
+      const bool is_in = static_cast<std::uint16_t>(i - offset - 1) < nr_here;
+      any |= static_cast<std::uint16_t>(first[i] & (is_in ? 0xffff : 0));
+    }
+    for (std::size_t behind = step; behind < nr; behind += step) {
+      const auto lanes = lanes_at<step>(page + static_cast<Index>(behind));
+      for (std::size_t i = 0; i < step; ++i) any |= lanes[i];
     }
     return PageBits{any};
   }
 
-  // As find_if(). The pages are in one block and written down, and the first page is not among them.
+  // As find_if(), for pages of one block that have records. Returns end if there is none.
   template <typename Predicate>
-  [[nodiscard]] Pfn find_in_block(Pfn start, Pfn end, Predicate predicate) const {
-    const std::uint16_t* const from = &bits_[tails_ + index(start)];
-    const std::size_t nr = end - start;
-    std::size_t i = 0;
-    if constexpr (!is_shared<Config>) {  // many pages in one instruction
-      constexpr std::size_t step = 256;
-      const auto has_none = [&](std::size_t first) {
-        std::uint16_t found = 0;
-        for (std::size_t k = first; k < first + step; ++k) {
-          found |= static_cast<std::uint16_t>(predicate(PageBits{from[k]}));
-        }
-        return found == 0;
-      };
-      while (i + step <= nr && has_none(i)) i += step;
-      // The last pages, some of them once more.
-      if (nr >= step && nr - i < step && has_none(nr - step)) return end;
+  [[nodiscard]] Index find_in_block(Index page, Index end, Predicate predicate) const {
+    while (page != end) {
+      if (page % many == 0 && end - page >= many &&
+          !detail::any_page<is_shared<Config>, many>(&bits_[page], predicate)) {
+        page += many;
+        continue;
+      }
+      const Index offset = page % group;
+      const Index nr = std::min<Index>(group - offset, end - page);
+      const std::uint64_t found = detail::mask_of(lanes_at<group>(page - offset), predicate);
+      const auto nr_others = static_cast<Index>(std::countr_zero(found >> offset));
+      if (nr_others < nr) return page + nr_others;
+      page += nr;
     }
-    while (i < nr && !predicate(PageBits{read(from[i])})) ++i;
-    return start + i;
+    return end;
+  }
+
+  // Returns the end of the largest chunk at pfn, or a pfn up to which others lie behind it that are
+  // on the same list; not behind end but for the first.
+  [[nodiscard]] Pfn pass_largest_chunks(Pfn pfn, Pfn end) const {
+    constexpr std::size_t each = Blocks::max_order_nr_pages >> Config::pageblock_order;
+    constexpr std::size_t at_once = std::max<std::size_t>(64, each);  // blocks
+    constexpr std::uint64_t pages = std::uint64_t{at_once} << Config::pageblock_order;
+    const std::uint16_t entry = read(blocks_[block_of(index(pfn))]);
+    pfn += Blocks::max_order_nr_pages;
+    for (; pfn < end && end - pfn >= pages; pfn += pages) {
+      const auto entries =
+          detail::read_lanes<is_shared<Config>, at_once>(&blocks_[block_of(index(pfn))]);
+      std::uint16_t difference = 0;
+      for (std::size_t i = 0; i < at_once; i += each)
+        difference |= static_cast<std::uint16_t>(entries[i] ^ entry);
+      if (difference != 0) break;
+    }
+    return pfn;
   }
 };
 

@@ -2,25 +2,29 @@
 /// What is stored of each page: the memory map's storage.
 ///
 /// Layer:  mm.
-/// Kernel: mem_map, struct page. The kernel has one record of 64 bytes for each page; here are two
-///         arrays, of bits and of links (or counts), 10 bytes a page. The first page of each
-///         pageblock is in front, so that work on whole blocks finds what it needs side by side:
+/// Kernel: mem_map, struct page. The kernel has one record of 64 bytes for each page; here is as
+///         little as the page needs, in two tiers:
 ///
-///     blocks        0   1   2   ...         0                     1                     2
-///               +---+---+---+-----+---+---------------------+---------------------+---------------
-///               | 0 | 4 | 8 | ... |   | - | 1 | 2 | 3 |   - | 5 | 6 | 7 |   - | 9 | ...
-///               +---+---+---+-----+---+---------------------+---------------------+---------------
-///               first pages of blocks   the other pages, here of blocks of four; - and the space
-///                                       between the parts are never used
+///     block           0      1      2      3      4      5      6      7
+///                 +------+------+------+------+------+------+------+------+
+///     blocks      | head |      | head | used | head |      |      |      |   12 bytes a block
+///                 +------+------+--|---+------+------+------+------+------+
+///     records?       no     no     |yes    no     no     no     no     no
+///     cover          0      0      |       0      0      0    hole   hole     of the other pages
+///                                  v
+///     pages                     | 8 | 9 |10 |11 |                             10 bytes a page
 ///
-/// The system hands out zeros when they are touched, and of most blocks little ever is. The other
-/// pages of a block, its tails, share one value, the cover (inner pages of a chunk: 0; reserved;
-/// hole; ...), until one of them differs; from then on each has a record, for good. (Two more arrays
-/// have an entry for each block: its cover, and whether its tails have records.) Links are stored as
-/// their difference from what population writes, which frees all memory when a zone is made: chunks
-/// of the largest order, each between its neighbours on the movable list. So these need not be
-/// touched. Chunks of a block or more have only first pages of blocks as heads, so a new zone and
-/// work on whole blocks touch no tails.
+/// Chunks of a block or more are linked through the block tier, smaller ones through the page tier:
+/// a list has chunks of one order, so it never changes tiers. As long as the pages of a block but for
+/// its first are all alike (inner pages of a chunk, in use, a hole ...), they need no records: the
+/// block's entry says what the first page is, and the cover what the others are. The first that
+/// differs gives all pages of the block records, for good. From then on these are what counts; the
+/// block's entry says only whether a chunk of a block or more begins there.
+///
+/// So a new zone, and work on whole blocks, touch no pages. The system hands out zeros when they are
+/// touched, and of most blocks little ever is: the block tier is stored as its difference from what
+/// population leaves (chunks of the largest order, each between its neighbours on the movable list),
+/// so that a new zone touches no blocks either.
 #pragma once
 
 #include <algorithm>
@@ -36,6 +40,33 @@
 #include "pageblock/mm/zeroed_array.hpp"
 
 namespace pageblock {
+
+namespace detail {
+
+// Population frees all memory when a zone is made. v3.6 adds each largest chunk at the head of its
+// list, so the next one is below; v6.1 at the tail, so it is above. This is how far.
+template <ZoneConfig Config>
+inline constexpr PageLinks::Index populated_next = [] {
+  constexpr auto step = static_cast<PageLinks::Index>(Geometry<Config>::max_order_nr_pages);
+  return Config::semantics.move_to == ListEnd::head ? 0 - step : step;
+}();
+
+}  // namespace detail
+
+/// Where the state of a chunk is stored: of one that is smaller than a block by page, else by block.
+enum class Tier { pages, blocks };
+
+/// Names a tier in a call, so that the compiler knows it.
+template <Tier tier>
+using InTier = std::integral_constant<Tier, tier>;
+inline constexpr InTier<Tier::pages> in_pages{};
+inline constexpr InTier<Tier::blocks> in_blocks{};
+
+/// Calls @p work with in_pages or in_blocks, whichever chunks of @p order are stored in.
+template <ZoneConfig Config, typename Work>
+[[gnu::always_inline]] inline decltype(auto) in_tier_of(Order order, Work work) {
+  return order < Geometry<Config>::pageblock_order ? work(in_pages) : work(in_blocks);
+}
 
 /// The records of the pages of a zone, and what may be done with each. A pfn given here lies in
 /// [base, end): the zone, widened to whole chunks of the largest order, so that a buddy needs no
@@ -73,14 +104,15 @@ class PageRecords {
                     (start_pfn + spanned_pages).align_up(Blocks::top_order)} {}
 
   PageRecords(const PageRecords& other) : PageRecords{other.base_, other.end()} {
-    covers_ = other.covers_;
-    has_records_ = other.has_records_;
-    for (Index b = 0; b < nr_blocks(); ++b) bits_[b] = other.bits_[b];
-    links_.copy(other.links_, 0, nr_blocks());
+    states_.copy(other.states_, 0, nr_blocks());
+    covers_.copy(other.covers_, 0, nr_blocks());
+    blocks_.copy(other.blocks_, 0, nr_blocks());
+    block_links_.copy(other.block_links_, 0, nr_blocks());
     for (Index b = 0; b < nr_blocks(); ++b) {
-      if (has_records_[b] == 0) continue;
-      std::copy_n(&other.bits_[first_tail(b)], tail_pages, &bits_[first_tail(b)]);
-      links_.copy(other.links_, first_tail(b), first_tail(b) + tail_pages);
+      if (states_[b] == unrecorded) continue;
+      const std::size_t page = first_page(b);
+      std::copy_n(&other.bits_[page], Blocks::pageblock_nr_pages, &bits_[page]);
+      links_.copy(other.links_, page, page + Blocks::pageblock_nr_pages);
     }
   }
   PageRecords(PageRecords&& other) noexcept { swap(other); }
@@ -100,65 +132,90 @@ class PageRecords {
 
   [[nodiscard, gnu::always_inline]] PageBits bits(Pfn pfn) const { return bits_of(index(pfn)); }
   [[nodiscard, gnu::always_inline]] PageBits bits_of(Index page) const {
-    if (!is_stored(page)) [[unlikely]]
-      return cover_of(block_of(page));
-    return stored_bits_of(page);
+    const Index b = block_of(page);
+    if (has_records(b)) return bits_of(in_pages, page);
+    return is_first(page) ? bits_of(in_blocks, page) : cover_of(b);
   }
 
-  /// The same of a page that is the first of its block or has a record.
-  [[nodiscard, gnu::always_inline]] PageBits stored_bits_of(Index page) const {
-    return PageBits{read(bits_[at(page)])};
+  void set_bits(Pfn pfn, PageBits bits) {
+    const Index page = index(pfn);
+    if (is_first(page)) return set_bits(in_blocks, page, bits);
+    make_records(pfn);
+    set_bits(in_pages, page, bits);
   }
 
-  using Slot = PageSlot<Config>;
+  // The same in one tier: of a page that has a record, or that is the first of its block.
 
-  /// Returns the slot of a page, or an empty one if its block has no records yet: slot() makes them,
-  /// under zone->lock.
-  [[nodiscard]] Slot find_slot(Index page) {
-    if (!is_stored(page)) [[unlikely]]
-      return {};
-    return head_slot(page);
+  template <Tier t>
+  [[nodiscard, gnu::always_inline]] PageBits bits_of(InTier<t> tier, Index page) const {
+    if constexpr (tier == Tier::pages) return PageBits{read(bits_[page])};
+    const auto raw = read(blocks_[block_of(page)]);
+    // Nothing was stored, and only every so many blocks does a largest chunk begin.
+    if (raw == 0 && (page & (Blocks::max_order_nr_pages - 1)) != 0) return {};
+    return PageBits{static_cast<std::uint16_t>(raw ^ populated_head.raw())};
+  }
+  template <Tier t>
+  [[gnu::always_inline]] void set_bits(InTier<t> tier, Index page, PageBits bits) {
+    if constexpr (tier == Tier::blocks) {
+      write(blocks_[block_of(page)], static_cast<std::uint16_t>(bits.raw() ^ populated_head.raw()));
+      if (!has_records(block_of(page))) return;
+    }
+    write(bits_[page], bits.raw());
   }
 
-  /// Returns the slot of a page. Locking: the caller holds zone->lock.
-  [[nodiscard]] Slot slot(Index page) {
-    if (!is_stored(page)) [[unlikely]]
-      make_records_of(block_of(page));
-    return head_slot(page);
+  // The neighbours of a chunk head on its list; at the ends, the chunk itself.
+
+  template <Tier t>
+  [[nodiscard, gnu::always_inline]] Index next(InTier<t> tier, Index page) const {
+    if constexpr (tier == Tier::pages) return links_[page].next;
+    return block_links_[block_of(page)].next + page + populated_next;
   }
-
-  /// The same for a page that is the first of its block or has a record, as every chunk head.
-  [[nodiscard, gnu::always_inline]] Slot head_slot(Index page) {
-    return {page, bits_[at(page)], links_[at(page)]};
+  template <Tier t>
+  [[nodiscard, gnu::always_inline]] Index prev(InTier<t> tier, Index page) const {
+    if constexpr (tier == Tier::pages) return links_[page].prev;
+    return block_links_[block_of(page)].prev + page - populated_next;
   }
-
-  /// The same for the head of a chunk of order @p least or above. From a block upward it begins a
-  /// block; that saves a question where the compiler knows @p least.
-  [[nodiscard, gnu::always_inline]] Slot head_slot(Index page, Order least) {
-    if (least < Blocks::pageblock_order) return head_slot(page);
-    return {page, bits_[block_of(page)], links_[block_of(page)]};
+  template <Tier t>
+  [[gnu::always_inline]] void set_next(InTier<t> tier, Index page, Index next) {
+    if constexpr (tier == Tier::pages) {
+      write(links_[page].next, next);  // elsewhere a count that is read without a lock
+    } else {
+      block_links_[block_of(page)].next = next - page - populated_next;
+    }
   }
-
-  /// The same for a page that has a record and is not the first of its block.
-  [[nodiscard, gnu::always_inline]] Slot tail_slot(Index page) {
-    return {page, bits_[tails_ + page], links_[tails_ + page]};
+  template <Tier t>
+  [[gnu::always_inline]] void set_prev(InTier<t> tier, Index page, Index prev) {
+    if constexpr (tier == Tier::pages) {
+      links_[page].prev = prev;
+    } else {
+      block_links_[block_of(page)].prev = prev - page + populated_next;
+    }
   }
-
-  /// Fetches what is stored of a page into the cache.
-  void prefetch(Index page) const {
-    __builtin_prefetch(&links_[at(page)]);
-    __builtin_prefetch(&bits_[at(page)]);
-  }
-
-  void set_bits(Pfn pfn, PageBits bits) { slot(index(pfn)).set_bits(bits); }
-
-  /// The neighbours of a chunk head on its list; at the ends, the chunk itself.
   [[nodiscard]] Pfn next(Pfn pfn) const { return base_ + links_of(index(pfn)).next; }
   [[nodiscard]] Pfn prev(Pfn pfn) const { return base_ + links_of(index(pfn)).prev; }
 
+  using Slot = PageSlot<Config>;
+
+  /// Returns whether the page has a record.
+  [[nodiscard]] bool is_recorded(Index page) const { return has_records(block_of(page)); }
+
+  /// Returns the record of a page; makes it if there is none. Locking: the caller holds zone->lock.
+  [[nodiscard]] Slot slot(Index page) {
+    make_records(pfn(page));
+    return {bits_[page], links_[page]};
+  }
+
+  /// Fetches the record of a page into the cache.
+  void prefetch(Index page) const {
+    __builtin_prefetch(&links_[page]);
+    __builtin_prefetch(&bits_[page]);
+  }
+
   /// Returns whether the page's state is stored for itself: in its own record, or as the first page
   /// of a block.
-  [[nodiscard]] bool has_record(Pfn pfn) const { return is_stored(index(pfn)); }
+  [[nodiscard]] bool has_record(Pfn pfn) const {
+    return is_first(index(pfn)) || is_recorded(index(pfn));
+  }
 
   /// Gives the pages of the block that holds @p pfn their own records.
   /// Locking: the caller holds zone->lock.
@@ -168,9 +225,26 @@ class PageRecords {
       make_records_of(b);
   }
 
+  /// The same before chunks smaller than a block are added to lists in it.
+  void prepare_to_add(Pfn pfn) {
+    const Index b = block_of(index(pfn));
+    if (read(states_[b]) == recorded) [[likely]]
+      return;
+    make_records(pfn);
+    set_state(b, recorded);
+  }
+
+  /// Returns whether the chunks of the block at @p pfn that are smaller than a block are all on lists
+  /// of one type, and on each side by side, in the order in which FreeLists::move() leaves them. Who
+  /// has moved a whole block says so; it holds until a chunk is added in the block, since chunks that
+  /// are taken away leave the others side by side, and others are added at the ends of lists only.
+  [[nodiscard]] bool is_run(Pfn pfn) const { return read(states_[block_of(index(pfn))]) == run; }
+  void set_run(Pfn pfn) { set_state(block_of(index(pfn)), run); }
+
   /// Returns the number of blocks that have records.
   [[nodiscard]] std::size_t nr_records() const {
-    return static_cast<std::size_t>(std::ranges::count(has_records_.span(), std::uint8_t{1}));
+    return states_.size() -
+           static_cast<std::size_t>(std::ranges::count(states_.span(), unrecorded));
   }
 
   /// Calls report(pfn, text) for each block, named by its first page, of which it is not clear what
@@ -181,7 +255,13 @@ class PageRecords {
       if (cover_of(b).has(PageBits::buddy)) {
         report(pfn_of(b), "the cover says that inner pages are chunk heads");
       }
-      if (has_records_[b] > 1) report(pfn_of(b), "it is not known whether its pages have records");
+      if (states_[b] > run) report(pfn_of(b), "it is not known whether its pages have records");
+      const PageBits first = bits_of(first_page(b));
+      const PageBits entry = bits_of(in_blocks, first_page(b));
+      if (is_block_chunk(first) != is_block_chunk(entry) ||
+          (is_block_chunk(first) && first != entry)) {
+        report(pfn_of(b), "its entry and the record of its first page name different chunks");
+      }
     }
   }
 
@@ -191,14 +271,21 @@ class PageRecords {
   /// What the first page of block @p b is after population: where a largest chunk begins, its head.
   /// (At the ends of the map there is no neighbour: add_populated() says so.)
   [[nodiscard]] static constexpr Meaning populated(Index b) {
-    constexpr Index step = detail::populated_next<Config>;
-    if (b % blocks_per_chunk != 0) return {};
-    const Index page = b << Config::pageblock_order;
-    return {populated_head.raw(), {page + step, page - step}};
+    const Index page = first_page(b);
+    if ((page & (Blocks::max_order_nr_pages - 1)) != 0) return {};
+    return {populated_head.raw(), {page + populated_next, page - populated_next}};
   }
   static constexpr auto populated_head = PageBits::chunk(Blocks::top_order, MigrateType::movable);
-  static constexpr auto blocks_per_chunk =
-      static_cast<Index>(Blocks::max_order_nr_pages >> Config::pageblock_order);
+  static constexpr Index populated_next = detail::populated_next<Config>;
+
+  // What states_ says of a block: whether its pages have records, and whether is_run().
+  static constexpr std::uint8_t unrecorded = 0;
+  static constexpr std::uint8_t recorded = 1;
+  static constexpr std::uint8_t run = 2;
+
+  [[nodiscard]] static constexpr bool is_block_chunk(PageBits bits) {
+    return bits.has(PageBits::buddy) && bits.order() >= Blocks::pageblock_order;
+  }
 
   template <typename T>
   [[nodiscard]] static T read(const T& from) {
@@ -209,36 +296,24 @@ class PageRecords {
     detail::write_once<is_shared<Config>>(to, value);
   }
 
-  [[nodiscard]] static constexpr bool is_first(Index page) { return offset_of(page) == 0; }
-  [[nodiscard]] static constexpr std::size_t offset_of(Index page) { return page & tail_pages; }
+  [[nodiscard]] static constexpr bool is_first(Index page) { return (page & tail_pages) == 0; }
   [[nodiscard]] static constexpr Index block_of(Index page) {
     return page >> Config::pageblock_order;
   }
+  [[nodiscard]] static constexpr Index first_page(Index b) { return b << Config::pageblock_order; }
   [[nodiscard]] Index nr_blocks() const {
     return static_cast<Index>(nr_pages_ >> Config::pageblock_order);
   }
-  [[nodiscard]] Pfn pfn_of(Index b) const {
-    return base_ + (std::uint64_t{b} << Config::pageblock_order);
-  }
-
-  // Where a page is in both arrays. Without a branch, since nothing tells whether the next chunk
-  // begins a block.
-  [[nodiscard]] std::size_t at(Index page) const {
-    const std::size_t as_first = block_of(page);
-    const std::size_t as_tail = tails_ + page;
-    return is_first(page) ? as_first : as_tail;
-  }
-  [[nodiscard]] std::size_t first_tail(Index b) const {
-    return tails_ + (std::size_t{b} << Config::pageblock_order) + 1;
-  }
-  [[nodiscard]] bool is_stored(Index page) const {
-    return is_first(page) || has_records(block_of(page));
-  }
+  [[nodiscard]] Pfn pfn_of(Index b) const { return base_ + first_page(b); }
 
   // Pairs with the publication in make_records_of(): a page may be read while its neighbour's first
   // difference makes their records.
   [[nodiscard]] bool has_records(Index b) const {
-    return detail::read_acquire<is_shared<Config>>(has_records_[b]) != 0;
+    return detail::read_acquire<is_shared<Config>>(states_[b]) != unrecorded;
+  }
+
+  void set_state(Index b, std::uint8_t state) {
+    detail::write_release<is_shared<Config>>(states_[b], state);
   }
 
   // What the other pages of a block are as long as they have no records.
@@ -246,51 +321,55 @@ class PageRecords {
   void set_cover(Index b, PageBits bits) { write(covers_[b], bits.raw()); }
 
   [[gnu::noinline, gnu::cold]] void make_records_of(Index b) {
+    const Index first = first_page(b);
+    write(bits_[first], bits_of(in_blocks, first).raw());
     if (const PageBits cover = cover_of(b); cover != PageBits{}) {
-      for (std::size_t i = 0; i < tail_pages; ++i) write(bits_[first_tail(b) + i], cover.raw());
+      for (Index i = 1; i <= tail_pages; ++i) write(bits_[first + i], cover.raw());
     }
-    detail::write_release<is_shared<Config>>(has_records_[b], 1);
+    set_state(b, recorded);
   }
 
-  // Of a page that is stored; the map is not changed.
-  [[nodiscard]] const Slot slot_of(Index page) const {
-    return const_cast<PageRecords*>(this)->head_slot(page);
-  }
+  // Of a chunk head.
   [[nodiscard]] Links links_of(Index page) const {
-    return {slot_of(page).next(), slot_of(page).prev()};
+    if (is_first(page) && is_block_chunk(bits_of(page))) {
+      return {next(in_blocks, page), prev(in_blocks, page)};
+    }
+    return links_[page];
   }
 
   void swap(PageRecords& other) noexcept {
     std::swap(base_, other.base_);
     std::swap(nr_pages_, other.nr_pages_);
-    std::swap(tails_, other.tails_);
+    std::swap(blocks_, other.blocks_);
+    std::swap(block_links_, other.block_links_);
+    std::swap(states_, other.states_);
+    std::swap(covers_, other.covers_);
     std::swap(bits_, other.bits_);
     std::swap(links_, other.links_);
-    std::swap(has_records_, other.has_records_);
-    std::swap(covers_, other.covers_);
   }
 
   Pfn base_{};
   std::uint64_t nr_pages_ = 0;
-  std::size_t tails_ = 0;  // where in the arrays the other pages begin
 
+  // Of each block.
+  detail::ZeroedArray<std::uint16_t> blocks_;  // its first page, as the difference from population
+  detail::ZeroedArray<Links> block_links_;     // the same
+  detail::ZeroedArray<std::uint8_t> states_;   // whether its pages have records
+  detail::ZeroedArray<std::uint16_t> covers_;  // its other pages, as long as they have none
+  // Of each page.
   detail::ZeroedArray<std::uint16_t> bits_;
   detail::ZeroedArray<Links> links_;
-  detail::ZeroedArray<std::uint8_t> has_records_;  // of each block, whether its other pages have
-  detail::ZeroedArray<std::uint16_t> covers_;      // of each block
 
  private:
   PageRecords(Pfn base, Pfn end)
       : base_{base},
         nr_pages_{end - base},
-        // The pages of a block lie as they would by themselves, for instructions on many at once.
-        tails_{(std::size_t{nr_blocks()} + 63) & ~std::size_t{63}},
-        bits_(nr_pages_ == 0 ? 0 : tails_ + nr_pages_),
-        links_(nr_pages_ == 0 ? 0 : tails_ + nr_pages_),
-        has_records_(nr_blocks()),
-        covers_(nr_blocks()) {
-    for (Index b = 0; b < nr_blocks(); b += blocks_per_chunk) bits_[b] = populated_head.raw();
-  }
+        blocks_(nr_blocks()),
+        block_links_(nr_blocks()),
+        states_(nr_blocks()),
+        covers_(nr_blocks()),
+        bits_(nr_pages_),
+        links_(nr_pages_) {}
 };
 
 }  // namespace pageblock

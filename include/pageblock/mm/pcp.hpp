@@ -10,12 +10,12 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "pageblock/base/config.hpp"
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
-#include "pageblock/mm/zeroed_array.hpp"
 
 namespace pageblock {
 
@@ -23,26 +23,45 @@ namespace pageblock {
 enum class Temperature { hot, cold };
 
 /// A list of chunks of one order that are added and taken at both ends: a ring. What decides where a
-/// chunk goes when it is drained stays in its first page (page_private). A list that was moved from can only be
-/// assigned to.
+/// chunk goes when it is drained stays in its first page (page_private). A list that was moved from
+/// can only be assigned to.
 class PcpList {
  public:
+  PcpList() = default;
+  PcpList(const PcpList& other) {
+    if (other.empty()) return;
+    reserve(other.size());
+    for (std::size_t i = 0; i < other.size(); ++i) push_tail(other[i]);
+  }
+  PcpList(PcpList&&) noexcept = default;
+  PcpList& operator=(PcpList other) noexcept {
+    std::swap(head_, other.head_);
+    std::swap(behind_, other.behind_);
+    std::swap(mask_, other.mask_);
+    ring_.swap(other.ring_);
+    return *this;
+  }
+  ~PcpList() = default;
+
   [[nodiscard]] std::size_t size() const { return behind_ - head_; }
   [[nodiscard]] bool empty() const { return behind_ == head_; }
 
   /// Returns the page at position @p i from the head, or from the tail.
-  [[nodiscard]] Pfn operator[](std::size_t i) const { return ring_[at(head_ + i)]; }
-  [[nodiscard]] Pfn from_tail(std::size_t i) const { return ring_[at(behind_ - 1 - i)]; }
+  [[nodiscard]] Pfn operator[](std::size_t i) const { return at(head_ + i); }
+  [[nodiscard]] Pfn from_tail(std::size_t i) const { return at(behind_ - 1 - i); }
+
+  /// Returns whether there is room for another page.
+  [[nodiscard]] bool has_room() const { return size() < capacity(); }
 
   /// Makes room for @p more pages. Throws std::bad_alloc.
   void reserve(std::size_t more) {
-    if (ring_.size() - size() < more) [[unlikely]]
+    if (capacity() - size() < more) [[unlikely]]
       grow(more);
   }
 
   /// Adds a page, or several. Requires: there is room.
-  void push_head(Pfn pfn) { ring_[at(--head_)] = pfn; }
-  void push_tail(Pfn pfn) { ring_[at(behind_++)] = pfn; }
+  void push_head(Pfn pfn) { at(--head_) = pfn; }
+  void push_tail(Pfn pfn) { at(behind_++) = pfn; }
   /// Adds the chunks of @p order that make up a range, one by one, from low to high.
   void push_head(const PfnRange& pages, Order order) {
     for (Pfn pfn = pages.start; pfn != pages.end; pfn += order.nr_pages()) push_head(pfn);
@@ -52,8 +71,8 @@ class PcpList {
   }
 
   /// Takes a page, or @p nr. Requires: the list has as many.
-  Pfn pop_head() { return ring_[at(head_++)]; }
-  Pfn pop_tail() { return ring_[at(--behind_)]; }
+  Pfn pop_head() { return at(head_++); }
+  Pfn pop_tail() { return at(--behind_); }
   void pop_tail(std::size_t nr) { behind_ -= nr; }
 
   friend bool operator==(const PcpList& a, const PcpList& b) {
@@ -65,21 +84,26 @@ class PcpList {
   }
 
  private:
-  [[nodiscard]] std::size_t at(std::size_t position) const { return position & (ring_.size() - 1); }
+  [[nodiscard]] Pfn& at(std::size_t position) const { return ring_[position & mask_]; }
+  [[nodiscard]] std::size_t capacity() const { return mask_ + 1; }
 
   [[gnu::noinline, gnu::cold]] void grow(std::size_t more) {
     const std::size_t nr = size();
-    detail::ZeroedArray<Pfn> wider(std::bit_ceil(std::max<std::size_t>(nr + more, 8)));
-    for (std::size_t i = 0; i < nr; ++i) wider[i] = (*this)[i];
-    ring_ = std::move(wider);
+    const std::size_t wider = std::bit_ceil(std::max<std::size_t>(nr + more, 8));
+    std::unique_ptr<Pfn[]> ring{new Pfn[wider]};
+    for (std::size_t i = 0; i < nr; ++i) ring[i] = (*this)[i];
+    ring_ = std::move(ring);
+    mask_ = wider - 1;
     head_ = 0;
     behind_ = nr;
   }
 
-  // The list is [head_, behind_), positions that wrap at 2^64 and, in the ring, at its size.
+  // The list is [head_, behind_), positions that wrap at 2^64 and, in the ring, at its size, which is
+  // 0 or a power of two.
   std::size_t head_ = 0;
   std::size_t behind_ = 0;
-  detail::ZeroedArray<Pfn> ring_;  // its size is a power of two, or 0
+  std::size_t mask_ = ~std::size_t{0};  // the size, less one
+  std::unique_ptr<Pfn[]> ring_;
 };
 
 /// The lists of one CPU. Changed under the CPU's lock. CPUs share no cache line.

@@ -46,7 +46,8 @@ template <ZoneConfig Config>
   Memmap<Config>& map = zone.memmap();
   if (order >= Zone<Config>::pageblock_order || pages.nr_pages() == order.nr_pages()) {
     for (Pfn head = pages.start; head != pages.end; head += order.nr_pages()) {
-      map.head_slot(map.index(head), order).set_bits(mark_at(head));
+      in_tier_of<Config>(order,
+                         [&](auto tier) { map.set_bits(tier, map.index(head), mark_at(head)); });
     }
     return;
   }

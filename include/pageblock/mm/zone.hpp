@@ -199,6 +199,13 @@ class Zone : public Geometry<Config_> {
     check_caller();
     return pcp_locks_[cpu.id()].lock;
   }
+  /// The same without the checks, for who has asked may_use().
+  [[nodiscard]] Lock& pcp_lock_of(Cpu cpu) const { return pcp_locks_[cpu.id()].lock; }
+  /// Returns whether @p cpu exists and the caller is no notifier of this zone.
+  [[nodiscard]] bool may_use(Cpu cpu) const {
+    const bool asks_notifiers = Config::semantics.isolate_rule == IsolateRule::notifiers;
+    return cpu.id() < state_.nr_cpus && !(asks_notifiers && isolate_notifiers_.is_running());
+  }
   /// Reports a notifier that calls what would take a lock of its zone. (v6.1 calls none.)
   void check_caller() const {
     if constexpr (Config::semantics.isolate_rule == IsolateRule::notifiers) {
@@ -222,6 +229,7 @@ class Zone : public Geometry<Config_> {
   [[nodiscard]] const PageblockFlags<Config>& pageblock_flags() const { return state_.flags; }
   [[nodiscard]] PerCpuPages<Config>& pcp(Cpu cpu) { return state_.pcps[checked(cpu)]; }
   [[nodiscard]] const PerCpuPages<Config>& pcp(Cpu cpu) const { return state_.pcps[checked(cpu)]; }
+  [[nodiscard]] PerCpuPages<Config>& pcp_of(Cpu cpu) { return state_.pcps[cpu.id()]; }
   [[nodiscard]] auto& isolate_notifiers() { return isolate_notifiers_; }
   [[nodiscard]] const auto& isolate_notifiers() const { return isolate_notifiers_; }
   [[nodiscard]] ZonePressure& pressure() { return state_.pressure; }

@@ -61,10 +61,9 @@ struct Private {
   friend auto& records_of(Map& map) { return map.*Records; }
   friend auto& orders_of(FreeArea<TinyConfig>& area) { return area.*Orders; }
 };
-template struct Private<&Map::covers_, &Map::has_records_, &FreeArea<TinyConfig>::orders_>;
+template struct Private<&Map::covers_, &Map::states_, &FreeArea<TinyConfig>::orders_>;
 
 // The zones begin at 0, so an index in the map is a pfn.
-auto slot(TinyZone& zone, std::uint32_t pfn) { return zone.memmap().slot(pfn); }
 
 }  // namespace
 
@@ -103,20 +102,21 @@ TEST_CASE("verify names a page on a free list that is no such chunk", "[verify]"
 }
 
 TEST_CASE("verify names broken links", "[verify]") {
-  CHECK(verified(scattered(), [](TinyZone& zone) { slot(zone, 2).set_prev(3); }) ==
+  CHECK(verified(scattered(), [](TinyZone& zone) { zone.memmap().set_prev(in_pages, 2, 3); }) ==
         Words{"order 0 Movable: chunk 2 does not link back to the one before"});
-  CHECK(verified(scattered(), [](TinyZone& zone) { slot(zone, 12).set_next(12); }) ==
+  CHECK(verified(scattered(), [](TinyZone& zone) { zone.memmap().set_next(in_pages, 12, 12); }) ==
         Words{"order 0 Movable: counts 2 chunks, but ends after 1",
               "order 0 Movable: the last chunk is 12, not 2",
               "NR_FREE_PAGES is 4, on the lists are 3 pages",
               "page 2 is a chunk head, but on no list"});
-  CHECK(verified(scattered(), [](TinyZone& zone) { slot(zone, 2).set_next(12); }) ==
+  CHECK(verified(scattered(), [](TinyZone& zone) { zone.memmap().set_next(in_pages, 2, 12); }) ==
         Words{"order 0 Movable: counts 2 chunks, but goes on after chunk 2"});
-  CHECK(verified(scattered(), [](TinyZone& zone) { slot(zone, 12).set_next(16); }) ==
+  CHECK(verified(scattered(), [](TinyZone& zone) { zone.memmap().set_next(in_pages, 12, 16); }) ==
         Words{"order 0 Movable: leads to 16, no chunk of the zone",
               "NR_FREE_PAGES is 4, on the lists are 3 pages",
               "page 2 is a chunk head, but on no list"});
-  CHECK(verified(TinyZone{pages(32)}, [](TinyZone& zone) { slot(zone, 16).set_next(20); }) ==
+  CHECK(verified(TinyZone{pages(32)},
+                 [](TinyZone& zone) { zone.memmap().set_next(in_blocks, 16, 20); }) ==
         Words{"order 4 Movable: leads to 20, no chunk of the zone",
               "NR_FREE_PAGES is 32, on the lists are 16 pages",
               "page 0 is a chunk head, but on no list"});
@@ -207,7 +207,7 @@ TEST_CASE("verify recounts the counters", "[verify]") {
 TEST_CASE("verify names pages whose state contradicts itself", "[verify]") {
   CHECK(verified(scattered(), [](TinyZone& zone) {
           zone.memmap().set_count(Pfn{1}, 2);
-          slot(zone, 1).set_count(0);
+          zone.memmap().slot(1).set_count(0);
         }) == Words{"page 1 is in use with count 0"});
   CHECK(verified(scattered(), [](TinyZone& zone) {
           zone.memmap().set_count(Pfn{1}, 0);
@@ -238,7 +238,7 @@ TEST_CASE("verify allows a count of isolated pageblocks that stealing left too h
 }
 
 TEST_CASE("verify names blocks of which it is not clear what their pages are", "[verify]") {
-  CHECK(verified(scattered(), [](TinyZone& zone) { records_of(zone.memmap())[0] = 2; }) ==
+  CHECK(verified(scattered(), [](TinyZone& zone) { records_of(zone.memmap())[0] = 3; }) ==
         Words{"block at 0: it is not known whether its pages have records"});
   CHECK(verified(TinyZone{pages(32)},
                  [](TinyZone& zone) {

@@ -148,29 +148,46 @@ TEST_CASE("Memmap means the same by a page that is shared no more", "[memmap]") 
   CHECK(same(map, before));
 }
 
-TEST_CASE("find_slot finds only what is stored", "[memmap]") {
+TEST_CASE("make_records gives records to all pages of a block", "[memmap]") {
   Map map{Pfn{0}, 32};
-  CHECK(!map.find_slot(9));
-  CHECK(map.find_slot(16));  // the first page of a block
-  CHECK(map.slot(16).next() == 0);
-  CHECK(map.find_slot(16).prev() == 32);
+  CHECK(!map.is_recorded(9));
+  CHECK(!map.is_recorded(16));  // the first page of a block
   map.make_records(Pfn{9});
-  CHECK(map.find_slot(15));
-  CHECK(!map.find_slot(17));
+  CHECK(map.is_recorded(8));
+  CHECK(map.is_recorded(15));
+  CHECK(!map.is_recorded(17));
   CHECK(same(map, Map{Pfn{0}, 32}));
 }
 
-TEST_CASE("a slot has the links and the count that it was given", "[memmap]") {
+TEST_CASE("pages and blocks have the links and the count that they were given", "[memmap]") {
   Map map{Pfn{64}, 64};
+  const auto check_links = [&map](auto tier, std::uint32_t page) {
+    map.set_next(tier, page, 5);
+    map.set_prev(tier, page, ~0U);
+    CHECK(map.next(tier, page) == 5);
+    CHECK(map.prev(tier, page) == ~0U);
+  };
+  for (const std::uint32_t page : {0U, 8U, 16U, 56U}) check_links(in_blocks, page);
   for (const std::uint32_t page : {0U, 13U, 16U, 63U}) {
-    auto slot = map.slot(page);
-    slot.set_next(5);
-    slot.set_prev(~0U);
-    CHECK(map.slot(page).next() == 5);
-    CHECK(map.slot(page).prev() == ~0U);
-    slot.set_count(7);
+    map.slot(page).set_count(7);
     CHECK(map.slot(page).count() == 7);
+    check_links(in_pages, page);
   }
+  for (const std::uint32_t page : {0U, 8U, 16U, 56U}) CHECK(map.next(in_blocks, page) == 5);
+}
+
+TEST_CASE("records of a block take over what its entry says, and then count alone", "[memmap]") {
+  //  block   |8|9 ... 15|   its entry says what 8 is, until there are records
+  Map map{Pfn{0}, 32};
+  map.set_bits(Pfn{8}, in_use);
+  map.make_records(Pfn{8});
+  CHECK(map.bits(Pfn{8}) == in_use);
+  map.set_bits(in_pages, 8, PageBits{});  // as a free of the page: its entry is not told
+  CHECK(map.bits(Pfn{8}) == PageBits{});
+  map.set_bits(in_blocks, 8, PageBits::chunk(Order{3}, MigrateType::movable));
+  CHECK(map.bits(Pfn{8}).is_chunk(Order{3}));
+  CHECK(map.bits_of(in_blocks, 8).is_chunk(Order{3}));
+  CHECK(map.bits_of(in_pages, 8).is_chunk(Order{3}));
 }
 
 TEST_CASE("an index counts from the map's base, above any start", "[memmap]") {
@@ -274,7 +291,7 @@ TEST_CASE("Memmap compares what pages mean, not whether they have records", "[me
   map.set_bits(Pfn{9}, in_use);
   CHECK(!same(map, untouched));
   map.set_bits(Pfn{9}, PageBits{});
-  map.slot(9).set_next(77);  // the dead link of a page that is on no list
+  map.set_next(in_pages, 9, 77);  // the dead link of a page that is on no list
   CHECK(same(map, untouched));
 
   map.set_bits(Pfn{9}, PageBits{}.with_private(5));  // a stale private matters
@@ -284,9 +301,9 @@ TEST_CASE("Memmap compares what pages mean, not whether they have records", "[me
 TEST_CASE("Memmap compares the links of heads and the counts of used pages", "[memmap]") {
   const Map untouched{Pfn{0}, 32};
   Map map{Pfn{0}, 32};
-  map.slot(16).set_next(16);
+  map.set_next(in_blocks, 16, 16);
   CHECK(!same(map, untouched));
-  map.slot(16).set_next(map.index(untouched.next(Pfn{16})));
+  map.set_next(in_blocks, 16, map.index(untouched.next(Pfn{16})));
   CHECK(same(map, untouched));
 
   Map one{Pfn{0}, 32};

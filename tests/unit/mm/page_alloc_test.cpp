@@ -163,8 +163,8 @@ TEST_CASE("alloc_pages and free_pages take the locks that they say", "[page_allo
   CHECK(taken_by([&] { give_back(zone, 16); }) == Pfns{1, 0});
   CHECK(taken_by([&] { give_back(zone, 24, 3); }) == Pfns{0, 1});
   CHECK(taken_by([&] { split_free_page(zone, Pfn{24}); }) == Pfns{0, 1});
-  CHECK(taken_by([&] { give_back(zone, 24); }) == Pfns{1, 0});  // the block's first page
-  CHECK(taken_by([&] { give_back(zone, 25); }) == Pfns{1, 1});  // makes its records
+  CHECK(taken_by([&] { give_back(zone, 24); }) == Pfns{1, 1});  // makes its block's records
+  CHECK(taken_by([&] { give_back(zone, 25); }) == Pfns{1, 0});
   CHECK(taken_by([&] { give_back(zone, 26); }) == Pfns{1, 1});  // reaches high: drains
   CHECK(verify(zone).empty());
 }

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: MIT
+/// Freeing pages.
+///
+/// Layer:  mm.
+/// Kernel: __free_pages(), free_hot_cold_page() (mm/page_alloc.c) of v3.6, free_unref_page() of v6.1.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <string_view>
+
+#include "pageblock/base/contract.hpp"
+#include "pageblock/base/cpu.hpp"
+#include "pageblock/base/format.hpp"
+#include "pageblock/base/migratetype.hpp"
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/base/spinlock.hpp"
+#include "pageblock/base/tracepoint.hpp"
+#include "pageblock/mm/drain.hpp"
+#include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/page_records.hpp"
+#include "pageblock/mm/pcp.hpp"
+#include "pageblock/mm/refill.hpp"
+#include "pageblock/mm/zone.hpp"
+
+namespace pageblock {
+
+/// What dropping a reference did.
+enum class Freed {
+  freed,  ///< It was the last; the pages are on a free list or a per-CPU list.
+  held,   ///< References remain.
+  bad,    ///< It was the last, but pages failed the check: nothing is free, the chunk is lost.
+};
+
+[[nodiscard]] constexpr std::string_view to_string(Freed freed) {
+  constexpr std::array<std::string_view, 3> names{"freed", "held", "bad"};
+  return names[static_cast<std::size_t>(freed)];
+}
+
+/// The outcome of free_pages().
+struct FreeResult {
+  Freed freed = Freed::freed;
+  /// Pages that failed the check: on an LRU list, reserved, referenced or on a free list.
+  std::uint64_t nr_bad = 0;
+  friend bool operator==(const FreeResult&, const FreeResult&) = default;
+};
+
+namespace detail {
+
+// What a page must not be when it is freed.
+inline constexpr unsigned bad_page =
+    PageBits::lru | PageBits::reserved | PageBits::in_use | PageBits::buddy;
+
+// Counts and reports the pages of a chunk that must not be freed. Kernel: free_pages_check().
+template <ZoneConfig Config>
+[[gnu::noinline]] std::uint64_t count_bad_pages(Zone<Config>& zone, Pfn pfn, Order order) {
+  const auto is_bad = [](PageBits bits) { return bits.has(bad_page); };
+  const Pfn end = pfn + order.nr_pages();
+  std::uint64_t nr_bad = 0;
+  for (Pfn page = pfn; (page = zone.memmap().find_if(page, end, is_bad)) < end; ++page) {
+    zone.trace(trace::BadPage{page});
+    ++nr_bad;
+  }
+  return nr_bad;
+}
+
+// Reports a chunk that cannot be one. Kernel: VM_BUG_ON, so only with Config::debug_vm, as below.
+template <ZoneConfig Config>
+void check_chunk(const Zone<Config>& zone, Pfn pfn, Order order) {
+  if constexpr (!Config::debug_vm) return;
+  bug_on(order > Zone<Config>::top_order, "order is above the largest");
+  bug_on(!pfn.is_aligned(order), "pfn is not a multiple of the chunk's size");
+  bug_on(!zone.spans(pfn) || !zone.spans(pfn + (order.nr_pages() - 1)),
+         "the chunk is not in the zone");
+}
+
+// Reports a chunk that nobody can hold, since some page of it is a hole.
+template <ZoneConfig Config>
+[[gnu::noinline]] void check_no_hole(const Zone<Config>& zone, Pfn pfn, Order order) {
+  if constexpr (!Config::debug_vm) return;
+  const auto is_hole = [](PageBits bits) { return !bits.is_valid(); };
+  const Pfn end = pfn + order.nr_pages();
+  bug_on(zone.memmap().find_if(pfn, end, is_hole) != end, "the chunk has a hole");
+}
+
+// Reports a chunk that is not in use, by what its first page says.
+template <ZoneConfig Config>
+void check_in_use(const Zone<Config>& zone, Pfn pfn, Order order, PageBits first) {
+  if constexpr (!Config::debug_vm) return;
+  if (first.has(PageBits::in_use)) [[likely]]
+    return;
+  bug_on(!zone.spans(pfn), "the chunk is not in the zone");
+  check_no_hole(zone, pfn, order);
+  bug_on(true, "nobody holds the page: it is free already, or a tail");
+}
+
+// Reports a chunk that was allocated with another order, if that is remembered of its first page.
+// Who has taken a reference need not know the order, and may free the first page alone.
+template <ZoneConfig Config>
+void check_order(PageBits first, Order order) {
+  if constexpr (!Config::checks_free_order) return;
+  if (!first.is_sized() || first.order() == order) [[likely]]
+    return;
+  if (first.has(PageBits::shared) && order == Order{0}) return;
+  bug_on(true, "the chunk was allocated with another order");
+}
+
+// Frees a page of an isolated block, which must not wait on a per-CPU list. Later kernels ask under
+// the lock whether the block still is isolated.
+template <ZoneConfig Config>
+[[gnu::noinline]] void free_isolated_page(Zone<Config>& zone, Pfn pfn, Order order) {
+  const std::lock_guard guard{zone.lock()};
+  const MigrateType type =
+      Config::semantics.drain_rereads_type ? zone.pageblock_flags().get(pfn) : MigrateType::isolate;
+  zone.mod_nr_free_pages(nr_counted<Config>(order.nr_pages(), type));
+  free_one_page(zone, pfn, order, type);
+  zone.trace(trace::MmPageFreeZoneLocked{pfn, order, type});
+}
+
+// Drops a reference to a chunk of an order that has per-CPU lists, under the CPU's lock.
+// Kernel: put_page_testzero() and free_hot_cold_page() of v3.6, free_unref_page() of v6.1.
+template <ZoneConfig Config>
+[[gnu::noinline]] FreeResult put_on_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order given_order,
+                                        Temperature temperature, unsigned flags_to_clear) {
+  const Order order = order_on_pcp<Config>(given_order);
+  Memmap<Config>& map = zone.memmap();
+  PerCpuPages<Config>& pcp = zone.pcp(cpu);
+  const auto index = map.index(pfn);
+  const bool is_small = order < Zone<Config>::pageblock_order;
+  if (is_small && !map.is_recorded(index)) [[unlikely]] {
+    const std::lock_guard zone_guard{zone.lock()};
+    map.make_records(pfn);
+  }
+  PageBits bits = is_small ? map.bits_of(in_pages, index) : map.bits_of(index);
+  const auto set_bits = [&](PageBits to) {
+    in_tier_of<Config>(order, [&](auto tier) { map.set_bits(tier, index, to); });
+  };
+  const bool has_odd_page = map.tail_has(index, order, bad_page | PageBits::hole);
+  const bool is_as_given = bits == PageBits::allocation(order) && !has_odd_page;
+  if (!is_as_given) [[unlikely]] {
+    check_in_use(zone, pfn, order, bits);
+    check_order<Config>(bits, order);
+    if (has_odd_page) check_no_hole(zone, pfn, order);
+  }
+  const MigrateType type = zone.pageblock_flags().get(pfn);
+  PcpList& list = pcp.list_to_free_to(type, order);
+  list.reserve(1);  // may throw, so before any change
+
+  PageBits unused;
+  if (!is_as_given) [[unlikely]] {
+    if (bits.has(PageBits::shared)) {
+      if (!map.slot(index).put_testzero()) return {Freed::held};
+      bits = map.bits_of(
+          index);  // who shared the page may have marked it before dropping its reference
+    }
+    unused = bits.released().without(flags_to_clear);
+  }
+  zone.trace(trace::MmPageFree{pfn, order, cpu});
+  if (!is_as_given && (has_odd_page || unused.has(bad_page))) [[unlikely]] {
+    set_bits(unused);
+    return {Freed::bad, count_bad_pages(zone, pfn, order)};
+  }
+  set_bits(unused.with_private(number_of<Config>(type)));
+  if (type == MigrateType::isolate) [[unlikely]] {
+    free_isolated_page(zone, pfn, order);
+    return {};
+  }
+  pcp.count += static_cast<std::uint32_t>(order.nr_pages());
+  const std::uint32_t nr = pcp.nr_to_drain(order, zone.pressure().reclaim_active);
+  if (nr != 0 && pcp.count == order.nr_pages()) {  // the only one: it need not be on the list first
+    pcp.count = 0;
+    const std::lock_guard zone_guard{zone.lock()};
+    free_from_pcp(zone, pfn, order, number_of<Config>(type));
+    return {};
+  }
+  if (temperature == Temperature::hot) {
+    list.push_head(pfn);
+  } else {
+    list.push_tail(pfn);
+  }
+  if (nr != 0) {
+    free_pcppages_bulk(zone, nr, pcp, static_cast<std::size_t>(&list - pcp.lists.data()));
+  }
+  return {};
+}
+
+template <ZoneConfig Config>
+[[gnu::noinline]] FreeResult free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order given_order,
+                                         Temperature temperature, unsigned flags_to_clear = 0) {
+  const Order order = order_on_pcp<Config>(given_order);
+  if (order != Order{0}) check_chunk(zone, pfn, order);
+  if constexpr (Config::debug_vm) {
+    bug_on(!zone.memmap().contains(pfn), "the chunk is not in the zone");
+  }
+  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
+  const IrqSaveGuard guard{zone.pcp_lock(cpu)};
+  return put_on_pcp(zone, cpu, pfn, order, temperature, flags_to_clear);
+}
+
+// Kernel: put_page_testzero() and __free_pages_ok(); in v6.1 also what an order of the per-CPU lists
+// takes when they are in use, and with the tail what brings memory online.
+template <ZoneConfig Config>
+FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
+                         ListEnd to = ListEnd::head) {
+  check_chunk(zone, pfn, order);
+  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
+  const IrqSaveGuard guard{zone.lock()};
+  Memmap<Config>& map = zone.memmap();
+  const auto index = map.index(pfn);
+  const PageBits first = map.bits_of(index);
+  const bool has_odd_page = map.tail_has(index, order, bad_page | PageBits::hole);
+  const bool is_as_given = first == PageBits::allocation(order) && !has_odd_page;
+  if (!is_as_given) [[unlikely]] {
+    check_in_use(zone, pfn, order, first);
+    check_order<Config>(first, order);
+    if (has_odd_page) check_no_hole(zone, pfn, order);
+  }
+
+  PageBits unused;
+  if (!is_as_given) [[unlikely]] {
+    if (first.has(PageBits::shared) && !map.slot(index).put_testzero()) return {Freed::held};
+    unused = first.released();
+  }
+  map.set_bits(pfn, unused);
+  zone.trace(trace::MmPageFree{pfn, order, cpu});
+  if (!is_as_given && (has_odd_page || unused.has(bad_page))) [[unlikely]] {
+    return {Freed::bad, count_bad_pages(zone, pfn, order)};
+  }
+  const MigrateType type = zone.pageblock_flags().get(pfn);
+  zone.mod_nr_free_pages(nr_counted<Config>(order.nr_pages(), type));
+  zone.free_area().free_one_page(map, zone.pageblock_flags(), pfn, order, type, to);
+  zone.trace(trace::MmPageFreeZoneLocked{pfn, order, type});
+  return {};
+}
+
+// The fast paths: alloc_pages() and free_pages() of single hot pages are short where nothing is
+// unusual. Each names its conditions, and hands everything else, unchanged, to the functions above: from
+// the start, or what is done under the CPU's lock, with that held. Who watches the events is told of
+// each step, by those; so the tests, which watch or do not, have both.
+template <ZoneConfig Config>
+inline constexpr bool has_fast_path = !is_watched<Config>;
+
+template <ZoneConfig Config>
+[[gnu::always_inline]] inline FreeResult free_hot_page(Zone<Config>& zone, Cpu cpu, Pfn pfn) {
+  Memmap<Config>& map = zone.memmap();
+  if (!has_fast_path<Config> || !map.contains(pfn) || !zone.may_use(cpu)) [[unlikely]] {
+    return free_to_pcp(zone, cpu, pfn, Order{0}, Temperature::hot);
+  }
+  const auto index = map.index(pfn);
+  PerCpuPages<Config>& pcp = zone.pcp_of(cpu);
+  const IrqSaveGuard guard{zone.pcp_lock_of(cpu)};
+  const bool drains =
+      pcp.count + 1 >= pcp.high || (Config::semantics.pcp_scales && zone.pressure().reclaim_active);
+  const auto is_put = [&](MigrateType type) {
+    PcpList& list = pcp.list(type);
+    if (map.bits_of(in_pages, index) != PageBits::allocation(Order{0}) || !list.has_room()) {
+      return false;
+    }
+    map.set_bits(in_pages, index, PageBits{}.with_private(number_of<Config>(type)));
+    list.push_head(pfn);
+    ++pcp.count;
+    return true;
+  };
+  if (!drains && map.is_recorded(index)) {
+    const MigrateType type = zone.pageblock_flags().get(pfn);
+    if (type == MigrateType::movable) [[likely]] {
+      if (is_put(MigrateType::movable)) return {};
+    } else if (is_pcp_type(type)) {
+      if (is_put(type)) return {};
+    }
+  }
+  return put_on_pcp(zone, cpu, pfn, Order{0}, Temperature::hot, 0);
+}
+
+}  // namespace detail
+
+/// Drops a reference to the chunk of @p order at @p pfn, and frees it if that was the last. Orders
+/// that per-CPU lists hold (0 in v3.6) go to the CPU's list, or directly to the buddy lists if the
+/// block is isolated; others go to the buddy lists, to the type of the block that holds the first
+/// page. @p temperature counts for the former only. Where a list must grow, std::bad_alloc may be
+/// thrown.
+/// Requires: the chunk is aligned, in the zone, without holes, and its first page in use; it was
+///           allocated with @p order (Config::checks_free_order; the first page of one that somebody
+///           else has a reference to may be freed alone, as in the kernel, which loses the others);
+///           order < max_order; cpu < zone.nr_cpus(). (That a page behind the first is on a per-CPU list is
+///           not noticed, as in v3.6.)
+/// Returns:  what happened; if pages fail the check, nothing is freed and the chunk is lost.
+/// Kernel:   __free_pages(), free_hot_cold_page() of v3.6; free_unref_page() of v6.1.
+/// Locking:  the former take the CPU's lock, and zone.lock inside it to drain, for a page of an
+///           isolated block, and for the first record of a block; others take zone.lock.
+template <ZoneConfig Config>
+inline FreeResult free_pages(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
+                             Temperature temperature = Temperature::hot) {
+  if (order == Order{0} && temperature == Temperature::hot) {
+    return detail::free_hot_page(zone, cpu, pfn);
+  }
+  return PerCpuPages<Config>::has_lists(order)
+             ? detail::free_to_pcp(zone, cpu, pfn, order, temperature)
+             : detail::free_to_buddy(zone, cpu, pfn, order);
+}
+
+}  // namespace pageblock
+
+template <>
+struct fmt::formatter<pageblock::Freed> : pageblock::detail::ToStringFormatter {};
