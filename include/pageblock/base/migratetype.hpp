@@ -27,11 +27,13 @@ enum class MigrateType : std::uint8_t {
   highatomic
 };
 
+/// How many migratetypes there are.
 inline constexpr std::size_t nr_migratetypes = 7;
 
 /// The types that requests have and that per-CPU lists exist for.
 inline constexpr std::array pcp_types{MigrateType::unmovable, MigrateType::reclaimable,
                                       MigrateType::movable};
+/// How many of them have per-CPU lists.
 inline constexpr std::size_t nr_pcp_types = pcp_types.size();
 
 /// Returns whether @p type is one of the enumerators, and not a number cast to one.

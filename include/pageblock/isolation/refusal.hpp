@@ -61,12 +61,14 @@ struct Refusal {
          refusal.reason == Reason::per_cpu_list || refusal.reason == Reason::block_isolated;
 }
 
+/// Returns the name of a stage.
 [[nodiscard]] constexpr std::string_view to_string(Stage stage) {
   constexpr std::array<std::string_view, 5> names{"notifier", "mark", "unmovable check", "test",
                                                   "range"};
   return names[static_cast<std::size_t>(stage)];
 }
 
+/// Returns the words for a reason.
 [[nodiscard]] constexpr std::string_view to_string(Reason reason) {
   constexpr std::array<std::string_view, 12> names{
       "a notifier objects",

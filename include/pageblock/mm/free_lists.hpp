@@ -119,6 +119,7 @@ class FreeLists {
   friend bool operator==(const FreeLists& a, const FreeLists& b) { return a.lists_ == b.lists_; }
 
  protected:
+  /// One list: its ends and its size.
   struct List {
     Index head = 0;
     Index tail = 0;
@@ -172,8 +173,8 @@ class FreeLists {
     unlink(tier, map, from, page, map.prev(tier, page), page, map.next(tier, page));
   }
 
-  // Chunks of a block that are side by side on a list, from the lowest page to the highest; with the
-  // bits that they have there and will have.
+  /// Chunks of a block that are side by side on a list, from the lowest page to the highest; with the
+  /// bits that they have there and will have.
   struct Chain {
     PageBits bits;
     PageBits moved_bits;

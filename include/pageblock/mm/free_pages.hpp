@@ -34,6 +34,7 @@ enum class Freed {
   bad,    ///< It was the last, but pages failed the check: nothing is free, the chunk is lost.
 };
 
+/// Returns the name of what became of freed pages.
 [[nodiscard]] constexpr std::string_view to_string(Freed freed) {
   constexpr std::array<std::string_view, 3> names{"freed", "held", "bad"};
   return names[static_cast<std::size_t>(freed)];

@@ -35,9 +35,13 @@ struct Gfp {
   friend bool operator==(const Gfp&, const Gfp&) = default;
 };
 
+/// GFP_KERNEL: unmovable memory, and the caller can wait.
 inline constexpr Gfp gfp_kernel{};
+/// GFP_NOWAIT: the caller cannot wait.
 inline constexpr Gfp gfp_nowait{.direct_reclaim = false};
+/// GFP_ATOMIC: the caller cannot wait and may use reserves.
 inline constexpr Gfp gfp_atomic{.high = true, .direct_reclaim = false};
+/// GFP_HIGHUSER_MOVABLE: a user's memory, which can be moved.
 inline constexpr Gfp gfp_highuser_movable{.migratetype = MigrateType::movable,
                                           .highest_zone = ZoneType::movable};
 

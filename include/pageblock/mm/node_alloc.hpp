@@ -40,6 +40,7 @@ enum class ZoneAnswer : std::uint8_t {
   served,
 };
 
+/// Returns the words for a zone's answer.
 [[nodiscard]] constexpr std::string_view to_string(ZoneAnswer answer) {
   constexpr std::array<std::string_view, 5> names{"not asked", "no memory", "below its watermark",
                                                   "no chunk of that order", "served"};

@@ -59,7 +59,9 @@ enum class Tier { pages, blocks };
 /// Names a tier in a call, so that the compiler knows it.
 template <Tier tier>
 using InTier = std::integral_constant<Tier, tier>;
+/// The tier of chunks smaller than a block.
 inline constexpr InTier<Tier::pages> in_pages{};
+/// The tier of blocks and larger chunks.
 inline constexpr InTier<Tier::blocks> in_blocks{};
 
 /// Calls @p work with in_pages or in_blocks, whichever chunks of @p order are stored in.
@@ -86,7 +88,7 @@ class PageRecords {
  protected:
   using Links = detail::PageLinks;
 
-  // What can be known of a page.
+  /// What can be known of a page.
   struct Meaning {
     std::uint16_t bits = 0;
     Links links;

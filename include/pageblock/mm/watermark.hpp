@@ -189,9 +189,11 @@ template <CountedZone Counted>
 [[nodiscard]] std::uint64_t min_wmark_pages(const CountedZone auto& zone) {
   return detail::boosted(zone, zone.watermarks().min);
 }
+/// Returns the low watermark with its boost: below it kswapd is woken.
 [[nodiscard]] std::uint64_t low_wmark_pages(const CountedZone auto& zone) {
   return detail::boosted(zone, zone.watermarks().low);
 }
+/// Returns the high watermark with its boost: at it kswapd goes to sleep.
 [[nodiscard]] std::uint64_t high_wmark_pages(const CountedZone auto& zone) {
   return detail::boosted(zone, zone.watermarks().high);
 }

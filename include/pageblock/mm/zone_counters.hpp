@@ -122,11 +122,13 @@ class ZoneCounters : public Geometry<Config_> {
   const ZoneCounts* counts_;
 };
 
+/// Returns the number of free pages in CMA blocks, 0 if it is not known.
 template <ZoneConfig Config>
 [[nodiscard]] std::int64_t nr_free_cma_pages(const ZoneCounters<Config>& zone) {
   return detail::marked_pages(zone.counts().free_cma);
 }
 
+/// Returns whether a chunk of this type and at least this order is free.
 template <ZoneConfig Config>
 [[nodiscard]] bool has_free_chunk(const ZoneCounters<Config>& zone, Order least, MigrateType type) {
   const auto& chunks = zone.counts().chunks;

@@ -21,6 +21,7 @@ namespace pageblock {
 /// What a zone is for. Isolation asks only whether it is ZONE_MOVABLE.
 enum class ZoneType { dma, dma32, normal, movable };
 
+/// How many types of zones there are.
 inline constexpr std::size_t max_nr_zones = 4;
 
 /// Pageblocks that are not movable from the start: every block that is reached by stepping from the

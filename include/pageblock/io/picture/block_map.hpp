@@ -34,6 +34,7 @@ enum class BlockLook : std::uint8_t {
   mostly_unmovable,
   hole,
 };
+/// How many looks there are.
 inline constexpr std::size_t nr_block_looks = 7;
 
 /// How a look is drawn: its character, its words in the legend and its colour on a terminal.
@@ -43,6 +44,7 @@ struct BlockStyle {
   std::string_view color;
 };
 
+/// Returns how a pageblock of this look is drawn.
 [[nodiscard]] constexpr BlockStyle style_of(BlockLook look) {
   constexpr std::array<BlockStyle, nr_block_looks> styles{{
       {'.', "free", "\x1b[32m"},

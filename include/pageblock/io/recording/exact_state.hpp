@@ -52,6 +52,7 @@ struct ExactPcpList {
   std::vector<ExactPcpPage> pages;
 };
 
+/// The per-CPU lists of one CPU in one zone.
 struct ExactPcp {
   Cpu cpu;
   std::size_t line = 0;
@@ -64,6 +65,7 @@ struct ExactPcp {
   std::vector<ExactPcpList> lists;  ///< those that are not empty
 };
 
+/// All that a recording says of a zone at one moment.
 struct ExactZone {
   ZoneType type = ZoneType::normal;
   std::string name;
@@ -122,6 +124,7 @@ struct ExactSection {
   std::vector<bool> skip;                  ///< compaction leaves the pageblock out
 };
 
+/// All that a recording says of a machine at one moment.
 struct ExactState {
   std::string label;  ///< "T0" or "T1"
   Pfn max_pfn;

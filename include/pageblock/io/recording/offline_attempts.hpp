@@ -71,6 +71,7 @@ struct AgreementCounts {
     }
   }
 };
+/// Counts how many of the attempts were judged as the kernel answered.
 [[nodiscard]] inline AgreementCounts counts_of(const std::vector<OfflineAttempt>& attempts) {
   AgreementCounts counts;
   counts.add(attempts);

@@ -21,6 +21,7 @@ struct RecordingStep {
   std::int64_t result = 0;
 };
 
+/// What meta.json says of a recording: the machine, and the steps that were taken.
 struct RecordingMeta {
   std::string dataset;
   std::string kernel;

@@ -48,6 +48,7 @@
 
 namespace pageblock {
 
+/// How far a recording is followed, and what of it is told.
 struct ReplayOptions {
   /// The last line of the trace that is replayed.
   std::optional<std::size_t> until{};

@@ -40,6 +40,7 @@ struct ReplaySettings {
   bool shows_reclaim = true;
 };
 
+/// What all parts of the engine share while they follow one recording.
 template <ReplayableConfig Config>
 struct ReplayContext {
   ReplayContext(ReplayMachine<Config>& recorded_machine, ReplayResult& found, ReplaySettings known)

@@ -34,6 +34,7 @@ namespace pageblock {
 template <ReplayableConfig Config>
 class ReplayMachine {
  public:
+  /// A zone of the machine, with the address that the kernel had it at.
   struct Part {
     std::uint64_t address = 0;
     Zone<Config>& zone;  // of the node

@@ -15,6 +15,7 @@
 
 namespace pageblock {
 
+/// The result of a replay, with the names of what was replayed.
 struct ReplayReport {
   std::string source;     ///< the folder or the file
   std::string machine{};  ///< what was recorded, in a line

@@ -94,6 +94,7 @@ struct PlainResult {
   std::map<MigrateType, std::uint64_t> blocks{};  ///< pageblocks of each type
 };
 
+/// What came of following a recording: how much came true, and what did not.
 struct ReplayResult {
   std::map<std::string, std::uint64_t, std::less<>> events;  ///< by kind
   std::uint64_t nr_operations = 0;

@@ -54,6 +54,7 @@ constexpr std::size_t number_of_zone(ZoneType type) { return static_cast<std::si
 template <ReplayableConfig Config>
 class ZoneForecaster {
  public:
+  /// What the trace shows, so that it need not be inferred.
   struct Shown {
     bool limits = true;   ///< of per-CPU lists, when they are set
     bool reclaim = true;  ///< when kswapd begins and ends to reclaim

@@ -36,6 +36,7 @@
 
 namespace pageblock {
 
+/// What would come of an attempt to take a memory block offline.
 enum class Verdict {
   can_go,      ///< Isolated, and empty once what moves had left.
   refused,     ///< A page in use cannot move: -EBUSY.
@@ -43,6 +44,7 @@ enum class Verdict {
   not_online,  ///< There is nothing to take offline.
 };
 
+/// Returns the name of a verdict, as documents and programs have it.
 [[nodiscard]] constexpr std::string_view to_string(Verdict verdict) {
   constexpr std::array<std::string_view, 4> names{"can_go", "refused", "invalid", "not_online"};
   return names[static_cast<std::size_t>(verdict)];

@@ -36,6 +36,7 @@ enum class FailureCause : std::uint8_t {
   shortage        ///< Too little is free.
 };
 
+/// Returns the name of a cause.
 [[nodiscard]] constexpr std::string_view to_string(FailureCause cause) {
   constexpr std::array<std::string_view, 4> names{"none", "fragmentation", "reserves", "shortage"};
   return names[static_cast<std::size_t>(cause)];

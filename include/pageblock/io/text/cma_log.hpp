@@ -34,6 +34,7 @@ struct CmaFailure {
   unsigned error = 0;
 };
 
+/// Reads a line of the kernel log; returns nothing if it tells no failure of CMA.
 [[nodiscard]] inline std::optional<CmaFailure> parse_cma_failure(std::string_view text) {
   constexpr std::string_view words = "alloc failed, req-size:";
   const std::size_t at = text.find(words);

@@ -168,6 +168,7 @@ struct CgroupUsage {
   std::uint64_t usage = 0;
   std::uint64_t limit = 0;
 };
+/// Reads a line of the kernel log; returns nothing if it tells no usage of a group.
 [[nodiscard]] inline std::optional<CgroupUsage> parse_cgroup_usage(std::string_view text) {
   if (!text.starts_with("memory: usage ")) return std::nullopt;
   const auto usage = detail::number_behind(text, "usage ");

@@ -122,8 +122,10 @@ enum class PageKind : std::uint8_t {
 
 /// Whether memory without the page can be had.
 enum class Movability : std::uint8_t { hole, free, movable, unmovable, unknown };
+/// How many of them there are.
 inline constexpr std::size_t nr_movabilities = 5;
 
+/// Returns the name of a kind of page.
 [[nodiscard]] constexpr std::string_view to_string(PageKind kind) {
   constexpr std::array<std::string_view, 19> names{"hole",
                                                    "free",
@@ -147,6 +149,7 @@ inline constexpr std::size_t nr_movabilities = 5;
   return names[static_cast<std::size_t>(kind)];
 }
 
+/// Returns whether memory without a page of this kind can be had.
 [[nodiscard]] constexpr Movability movability(PageKind kind) {
   switch (kind) {
     case PageKind::hole:

@@ -59,6 +59,7 @@ enum class PageStay : std::uint8_t {
   until_given_back  ///< A balloon or virtio-mem has it.
 };
 
+/// Returns whether a page of this kind stays, and why.
 [[nodiscard]] constexpr PageStay stay_of(PageKind kind) {
   switch (movability(kind)) {
     case Movability::free:
@@ -223,6 +224,7 @@ struct OfflineFailure {
   std::string reason;
 };
 
+/// Reads a line of the kernel log; returns nothing if it tells no failure to take memory offline.
 [[nodiscard]] inline std::optional<OfflineFailure> parse_offline_failure(std::string_view text) {
   constexpr std::string_view because = " failed due to ";
   const std::size_t at = text.find("memory offlining [mem 0x");

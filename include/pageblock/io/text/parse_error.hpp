@@ -21,7 +21,7 @@ namespace pageblock {
 class ParseError : public std::runtime_error {
  public:
   /// Bytes of the input that would not show, or would move a terminal's cursor, are written as
-  /// \xNN. Of a long text, as when a binary file is taken for a table, the middle is left out.
+  /// `\\xNN`. Of a long text, as when a binary file is taken for a table, the middle is left out.
   explicit ParseError(std::string_view what) : std::runtime_error{printable(shortened(what))} {}
 
  private:

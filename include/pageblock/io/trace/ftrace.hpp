@@ -36,6 +36,7 @@ struct MmPageAlloc {
   std::string_view gfp_flags;
 };
 
+/// mm_page_free: pages were given back.
 struct MmPageFree {
   std::string_view page;
   Pfn pfn;
@@ -49,6 +50,7 @@ struct MmPageFreeBatched {
   Pfn pfn;
 };
 
+/// mm_page_alloc_zone_locked: a chunk was taken off the buddy lists.
 struct MmPageAllocZoneLocked {
   std::string_view page;
   Pfn pfn;
@@ -57,6 +59,7 @@ struct MmPageAllocZoneLocked {
   bool percpu_refill = false;
 };
 
+/// mm_page_pcpu_drain: a chunk went from a per-CPU list to the buddy lists.
 struct MmPagePcpuDrain {
   std::string_view page;
   Pfn pfn;
@@ -64,6 +67,7 @@ struct MmPagePcpuDrain {
   unsigned migratetype = 0;
 };
 
+/// mm_page_alloc_extfrag: a request was served from blocks of another type.
 struct MmPageAllocExtfrag {
   std::string_view page;
   Pfn pfn;
@@ -76,6 +80,7 @@ struct MmPageAllocExtfrag {
   bool change_ownership = false;
 };
 
+/// test_pages_isolated: a range was tested, and up to where it was free.
 struct TestPagesIsolated {
   Pfn start_pfn;
   Pfn end_pfn;
@@ -179,6 +184,7 @@ struct Continuation {
   std::string_view text;
 };
 
+/// Any event that can be read.
 using Event = std::variant<MmPageAlloc, MmPageFree, MmPageFreeBatched, MmPageAllocZoneLocked,
                            MmPagePcpuDrain, MmPageAllocExtfrag, TestPagesIsolated, TracingMarkWrite,
                            Probe, UnknownEvent, LostEvents, EntryCounts, Comment, Continuation>;

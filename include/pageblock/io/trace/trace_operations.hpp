@@ -85,12 +85,14 @@ struct PcpDisable {
   bool drains = false;  ///< no probe shows the drains behind it
   std::vector<Pfn> drained{};
 };
+/// zone_pcp_enable() was called.
 struct PcpEnable {
   std::uint64_t zone = 0;
 };
 
 /// High and batch of all zones from now on.
 struct PcpSettings {
+  /// The limits of one zone.
   struct Pair {
     std::uint32_t high = 0;
     std::uint32_t batch = 0;
@@ -112,6 +114,7 @@ struct SetIsolate {
   PfnRange range{};
   std::int64_t ret = 0;
 };
+/// unset_migratetype_isolate() was called.
 struct UnsetIsolate {
   Pfn pfn{};
   unsigned migratetype = 0;
@@ -124,6 +127,7 @@ struct IsolateRange {
   std::uint32_t flags = 0;
   std::int64_t ret = 0;
 };
+/// test_pages_isolated() was called.
 struct TestIsolated {
   PfnRange range{};
   Pfn fin_pfn{};
@@ -149,11 +153,13 @@ struct IsolateFree {
   Order order{};
   std::uint64_t nr_pages = 0;
 };
+/// A chunk that had been taken out was put back on its list.
 struct PutBack {
   Pfn pfn{};
   Order order{};
   unsigned migratetype = 0;
 };
+/// split_page(): an allocated chunk became single pages.
 struct SplitPage {
   Pfn pfn{};
   Order order{};
@@ -169,19 +175,24 @@ struct Retype {
 };
 
 // Taking memory offline and online. What happens in between are further operations.
+/// offline_pages() began.
 struct OfflineBegin {
   PfnRange range{};
 };
+/// offline_pages() has isolated the range.
 struct OfflineIsolated {
   PfnRange range{};
 };
+/// offline_pages() returned.
 struct OfflineEnd {
   std::int64_t ret = 0;
 };
+/// online_pages() began.
 struct OnlineBegin {
   PfnRange range{};
   std::optional<std::uint64_t> zone{};
 };
+/// online_pages() returned.
 struct OnlineEnd {
   std::int64_t ret = 0;
 };
@@ -191,6 +202,7 @@ struct ContigBegin {
   PfnRange range{};
   unsigned migratetype = 0;
 };
+/// alloc_contig_range() returned.
 struct ContigEnd {
   std::int64_t ret = 0;
   std::string_view caller{};  ///< the kernel's function that asked
@@ -201,6 +213,7 @@ struct Mark {
   std::string_view text{};
 };
 
+/// One operation of a trace, and when it took effect.
 struct Operation {
   /// The line at which it took effect: the first that was written under the zone's lock.
   std::size_t line = 0;
