@@ -39,7 +39,8 @@ class ThrowOnViolation {
 
  private:
   static void raise(const pageblock::Violation& violation) {
-    throw Bug{concat(violation.file, ":", violation.line, ": ", violation.reason)};
+    if (violation.severity == pageblock::Severity::warning) return;  // a bad page, in the results
+    throw Bug{pageblock::to_string(violation)};
   }
   pageblock::ViolationHandler former_;
 };

@@ -20,12 +20,13 @@ class ReportedViolation : public std::runtime_error {
   Violation violation_;
 };
 
-/// While it lives, every violation, warnings too, throws a ReportedViolation.
+/// While it lives, every broken contract throws a ReportedViolation; warnings are passed over.
 class ThrowingHandler {
  public:
   ThrowingHandler()
-      : former_{set_violation_handler(
-            [](const Violation& violation) { throw ReportedViolation{violation}; })} {}
+      : former_{set_violation_handler([](const Violation& violation) {
+          if (violation.severity == Severity::bug) throw ReportedViolation{violation};
+        })} {}
   ~ThrowingHandler() { set_violation_handler(former_); }
   ThrowingHandler(const ThrowingHandler&) = delete;
   ThrowingHandler& operator=(const ThrowingHandler&) = delete;

@@ -6,34 +6,82 @@
 #pragma once
 
 #include <atomic>
+#include <concepts>
 #include <cstdio>
+#include <optional>
+#include <string>
 
 #include <gsl/assert>
 
-#include "pageblock/base/version.hpp"
+#include "pageblock/base/pfn.hpp"
 
 namespace pageblock {
+
+/// A place in a program. A function whose last parameter is `Place caller = Place::here()` knows
+/// where it was called; who calls it says nothing.
+struct Place {
+  const char* file = nullptr;
+  int line = 0;
+
+  [[nodiscard]] static constexpr Place here(const char* file = __builtin_FILE(),
+                                            int line = __builtin_LINE()) {
+    return {file, line};
+  }
+};
+
+/// A call of a function of the library, for reports: which, from where, and what of. It costs
+/// nothing until something is reported.
+struct Call {
+  const char* function = nullptr;
+  Place caller{};
+  OptionalPfn pfn{};
+  std::optional<Order> order{};
+};
 
 /// What a check found: a broken contract (`bug`) or a suspicious state (`warning`).
 enum class Severity { bug, warning };
 
-/// One report of bug_on() or warn_on(): which check of the library failed, and why.
+/// One report of bug_on() or warn_on(): what is wrong, with which call, and which check found it.
 struct Violation {
   Severity severity;
-  const char* file;
-  int line;
   const char* reason;
+  Place check;
+  Call call{};
+  /// Where @p reason speaks of another order: which.
+  std::optional<Order> other_order{};
 };
+
+/// Returns one line, with what is known:
+///
+///     main.cpp:12: BUG: free_pages(pfn 33, order 0): the chunk was allocated with another order: 3
+///     (page_alloc.hpp:109)
+[[nodiscard]] inline std::string to_string(const Violation& violation) {
+  // Not fmt: every user of a check would compile its formatting engine, seconds per file.
+  const Call& call = violation.call;
+  const Place& place = call.caller.file != nullptr ? call.caller : violation.check;
+  const auto place_of = [](const Place& of) { return of.file + (":" + std::to_string(of.line)); };
+  std::string text = place_of(place);
+  text += violation.severity == Severity::bug ? ": BUG: " : ": WARNING: ";
+  if (call.function != nullptr) {
+    text += call.function;
+    const char* before = "(";
+    if (call.pfn) text += before + ("pfn " + std::to_string((*call.pfn).value())), before = ", ";
+    if (call.order) text += before + ("order " + std::to_string(call.order->value()));
+    text += call.pfn || call.order ? "): " : ": ";
+  }
+  text += violation.reason;
+  if (violation.other_order) text += ": " + std::to_string(violation.other_order->value());
+  if (&place != &violation.check) text += " (" + place_of(violation.check) + ")";
+  return text;
+}
 
 /// Receives every violation. For Severity::bug it may throw or end the program; if it returns, the
 /// program ends. For Severity::warning it may return.
 using ViolationHandler = void (*)(const Violation&);
 
-/// The handler in force at the start: prints `file:line: severity: reason` to standard error.
+/// The handler in force at the start: prints to_string() and the end of the line to standard error.
 inline void print_violation(const Violation& violation) {
-  // Not fmt: every user of a check would compile its formatting engine, seconds per file.
-  std::fprintf(stderr, "%s:%d: %s: %s\n", violation.file, violation.line,
-               violation.severity == Severity::bug ? "BUG" : "WARNING", violation.reason);
+  std::fprintf(stderr, "%s\n", to_string(violation).c_str());
 }
 
 namespace detail {
@@ -47,14 +95,18 @@ inline ViolationHandler set_violation_handler(ViolationHandler handler) noexcept
 
 namespace detail {
 
-[[noreturn, gnu::cold, gnu::noinline]] inline void bug(const char* reason, const char* file,
-                                                       int line) {
-  violation_handler.load()(Violation{Severity::bug, file, line, reason});
+[[noreturn, gnu::cold, gnu::noinline]] inline void bug(const Violation& violation) {
+  violation_handler.load()(violation);
   Expects(false);  // a handler may throw or stop, never continue
 }
 
-[[gnu::cold, gnu::noinline]] inline void warn(const char* reason, const char* file, int line) {
-  violation_handler.load()(Violation{Severity::warning, file, line, reason});
+[[noreturn, gnu::cold, gnu::noinline]] inline void bug(const char* reason, const char* file,
+                                                       int line) {
+  bug({Severity::bug, reason, {file, line}});
+}
+
+[[gnu::cold, gnu::noinline]] inline void warn(const Violation& violation) {
+  violation_handler.load()(violation);
 }
 
 }  // namespace detail
@@ -63,19 +115,32 @@ namespace detail {
 /// Functions check before they change anything, so a throwing handler leaves the zone as it was.
 /// (Only giving back blocks that were typed isolate by hand can stop half-way.)
 /// Kernel: BUG_ON; VM_BUG_ON is the same call under `if constexpr (Config::debug_vm)`.
-inline void bug_on(bool condition, const char* reason, const char* file = __builtin_FILE(),
-                   int line = __builtin_LINE()) {
+inline void bug_on(bool condition, const char* reason, Place check = Place::here()) {
   if (condition) [[unlikely]] {
-    detail::bug(reason, file, line);
+    detail::bug(reason, check.file, check.line);
+  }
+}
+
+/// The same, of a call. @p call is the Call, or a function that puts it together once there is
+/// something to report: on paths where each instruction counts.
+template <typename CallOrMake>
+[[gnu::always_inline]] inline void bug_on(bool condition, const char* reason,
+                                          const CallOrMake& call, Place check = Place::here()) {
+  if (condition) [[unlikely]] {
+    if constexpr (std::invocable<CallOrMake>) {
+      detail::bug({Severity::bug, reason, check, call()});
+    } else {
+      detail::bug({Severity::bug, reason, check, call});
+    }
   }
 }
 
 /// Reports when @p condition is true, and returns @p condition.
 /// Kernel: WARN_ON.
-inline bool warn_on(bool condition, const char* reason, const char* file = __builtin_FILE(),
-                    int line = __builtin_LINE()) {
+inline bool warn_on(bool condition, const char* reason, const Call& call = {},
+                    Place check = Place::here()) {
   if (condition) [[unlikely]] {
-    detail::warn(reason, file, line);
+    detail::warn({Severity::warning, reason, check, call});
   }
   return condition;
 }

@@ -121,9 +121,8 @@ class [[nodiscard]] IrqSaveGuard {
 
 /// Reports a broken contract unless @p lock is held.
 template <Lockable L>
-void lockdep_assert_held(const L& lock, const char* file = __builtin_FILE(),
-                         int line = __builtin_LINE()) {
-  bug_on(!lock.is_held(), "the lock that this call needs is not held", file, line);
+void lockdep_assert_held(const L& lock, Place check = Place::here()) {
+  bug_on(!lock.is_held(), "the lock that this call needs is not held", check);
 }
 
 }  // namespace pageblock

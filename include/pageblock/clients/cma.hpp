@@ -25,16 +25,17 @@ namespace pageblock {
 /// Requires: @p pfn is the first page of a block that is reserved and in the zone as a whole.
 /// Locking:  takes zone.lock, and in v6.1 the lock of CPU 0.
 template <ZoneConfig Config>
-void init_cma_reserved_pageblock(Zone<Config>& zone, Pfn pfn) {
+void init_cma_reserved_pageblock(Zone<Config>& zone, Pfn pfn, Place caller = Place::here()) {
   constexpr Order order = Zone<Config>::pageblock_order;
-  detail::check_chunk(zone, pfn, order);
-  detail::check_no_hole(zone, pfn, order);
+  const Call call{"init_cma_reserved_pageblock", caller, pfn, order};
+  detail::check_chunk(zone, pfn, order, [&] { return call; });
+  detail::check_no_hole(zone, pfn, order, call);
   {
     const IrqSaveGuard guard{zone.lock()};
     Memmap<Config>& map = zone.memmap();
     const Pfn end = pfn + order.nr_pages();
     const auto is_managed = [](PageBits bits) { return !bits.has(PageBits::reserved); };
-    bug_on(map.find_if(pfn, end, is_managed) != end, "the block is not entirely reserved");
+    bug_on(map.find_if(pfn, end, is_managed) != end, "the block is not entirely reserved", call);
     map.transform(pfn, end, [](PageBits bits) {
       return bits.without(PageBits::reserved | PageBits::in_use | PageBits::shared);
     });

@@ -72,13 +72,17 @@ std::optional<Pfn> outer_start_of(const Zone<Config>& zone, Pfn start) {
 /// Requires: all these pages are valid and in use; cpu < zone.nr_cpus().
 /// Locking:  as free_pages().
 template <ZoneConfig Config>
-void free_contig_range(Zone<Config>& zone, Cpu cpu, Pfn pfn, std::uint64_t nr_pages) {
+void free_contig_range(Zone<Config>& zone, Cpu cpu, Pfn pfn, std::uint64_t nr_pages,
+                       Place caller = Place::here()) {
+  const Call call{"free_contig_range", caller, pfn};
   const Pfn end = pfn + nr_pages;
-  bug_on(end < pfn || pfn < zone.start_pfn() || end > zone.end_pfn(), "the range leaves the zone");
-  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
+  bug_on(end < pfn || pfn < zone.start_pfn() || end > zone.end_pfn(), "the range leaves the zone",
+         call);
+  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
   const auto is_unused = [](PageBits bits) { return !bits.has(PageBits::in_use); };
-  bug_on(zone.memmap().find_if(pfn, end, is_unused) != end, "a page of the range is not in use");
-  for (; pfn < end; ++pfn) free_pages(zone, cpu, pfn, Order{0});
+  bug_on(zone.memmap().find_if(pfn, end, is_unused) != end, "a page of the range is not in use",
+         call);
+  for (; pfn < end; ++pfn) free_pages(zone, cpu, pfn, Order{0}, Temperature::hot, caller);
 }
 
 /// Allocates exactly the pages of [start_pfn, end_pfn), each with count 1. Nothing is migrated: a
@@ -93,14 +97,15 @@ void free_contig_range(Zone<Config>& zone, Cpu cpu, Pfn pfn, std::uint64_t nr_pa
 /// Locking:  takes the locks of the functions it is made of, one after the other.
 template <ZoneConfig Config>
 [[nodiscard]] Status alloc_contig_range(Zone<Config>& zone, Cpu cpu, Pfn start_pfn, Pfn end_pfn,
-                                        MigrateType type) {
+                                        MigrateType type, Place caller = Place::here()) {
+  const Call call{"alloc_contig_range", caller, start_pfn};
   constexpr bool is_v3_6 = Config::semantics.isolate_rule == IsolateRule::notifiers;
   constexpr Order granule = is_v3_6
                                 ? std::max(Zone<Config>::top_order, Zone<Config>::pageblock_order)
                                 : Zone<Config>::pageblock_order;
-  bug_on(end_pfn <= start_pfn, "the range is empty");
-  bug_on(!zone.spans(start_pfn) || !zone.spans(end_pfn - 1), "the range leaves the zone");
-  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
+  bug_on(end_pfn <= start_pfn, "the range is empty", call);
+  bug_on(!zone.spans(start_pfn) || !zone.spans(end_pfn - 1), "the range leaves the zone", call);
+  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
 
   const auto grab = [&]() -> Status {
     // Kernel: __alloc_contig_migrate_range(), lru_add_drain_all(). v6.1 leaves what stays to the

@@ -54,9 +54,11 @@ namespace detail {
 inline constexpr unsigned bad_page =
     PageBits::lru | PageBits::reserved | PageBits::in_use | PageBits::buddy;
 
-// Counts and reports the pages of a chunk that must not be freed. Kernel: free_pages_check().
+// Counts and reports the pages of a chunk that must not be freed.
+// Kernel: free_pages_check(), bad_page().
 template <ZoneConfig Config>
-[[gnu::noinline]] std::uint64_t count_bad_pages(Zone<Config>& zone, Pfn pfn, Order order) {
+[[gnu::noinline]] std::uint64_t count_bad_pages(Zone<Config>& zone, Pfn pfn, Order order,
+                                                const Call& call) {
   const auto is_bad = [](PageBits bits) { return bits.has(bad_page); };
   const Pfn end = pfn + order.nr_pages();
   std::uint64_t nr_bad = 0;
@@ -64,48 +66,62 @@ template <ZoneConfig Config>
     zone.trace(trace::BadPage{page});
     ++nr_bad;
   }
+  warn_on(true, "a page is in use, free, reserved or on an LRU list: the chunk is lost", call);
   return nr_bad;
 }
 
 // Reports a chunk that cannot be one. Kernel: VM_BUG_ON, so only with Config::debug_vm, as below.
 template <ZoneConfig Config>
-void check_chunk(const Zone<Config>& zone, Pfn pfn, Order order) {
+[[gnu::always_inline]] inline void check_chunk(const Zone<Config>& zone, Pfn pfn, Order order,
+                                               const auto& call) {
   if constexpr (!Config::debug_vm) return;
-  bug_on(order > Zone<Config>::top_order, "order is above the largest");
-  bug_on(!pfn.is_aligned(order), "pfn is not a multiple of the chunk's size");
+  bug_on(order > Zone<Config>::top_order, "order is above the largest", call);
+  bug_on(!pfn.is_aligned(order), "pfn is not a multiple of the chunk's size", call);
   bug_on(!zone.spans(pfn) || !zone.spans(pfn + (order.nr_pages() - 1)),
-         "the chunk is not in the zone");
+         "the chunk is not in the zone", call);
 }
 
 // Reports a chunk that nobody can hold, since some page of it is a hole.
 template <ZoneConfig Config>
-[[gnu::noinline]] void check_no_hole(const Zone<Config>& zone, Pfn pfn, Order order) {
+[[gnu::noinline]] void check_no_hole(const Zone<Config>& zone, Pfn pfn, Order order,
+                                     const Call& call) {
   if constexpr (!Config::debug_vm) return;
   const auto is_hole = [](PageBits bits) { return !bits.is_valid(); };
   const Pfn end = pfn + order.nr_pages();
-  bug_on(zone.memmap().find_if(pfn, end, is_hole) != end, "the chunk has a hole");
+  bug_on(zone.memmap().find_if(pfn, end, is_hole) != end, "the chunk has a hole", call);
 }
 
 // Reports a chunk that is not in use, by what its first page says.
 template <ZoneConfig Config>
-void check_in_use(const Zone<Config>& zone, Pfn pfn, Order order, PageBits first) {
+void check_in_use(const Zone<Config>& zone, Pfn pfn, Order order, PageBits first,
+                  const Call& call) {
   if constexpr (!Config::debug_vm) return;
   if (first.has(PageBits::in_use)) [[likely]]
     return;
-  bug_on(!zone.spans(pfn), "the chunk is not in the zone");
-  check_no_hole(zone, pfn, order);
-  bug_on(true, "nobody holds the page: it is free already, or a tail");
+  bug_on(!zone.spans(pfn), "the chunk is not in the zone", call);
+  check_no_hole(zone, pfn, order, call);
+  bug_on(true, "nobody holds the page: it is free already, or a tail", call);
 }
 
 // Reports a chunk that was allocated with another order, if that is remembered of its first page.
 // Who has taken a reference need not know the order, and may free the first page alone.
 template <ZoneConfig Config>
-void check_order(PageBits first, Order order) {
+void check_order(PageBits first, Order order, const Call& call) {
   if constexpr (!Config::checks_free_order) return;
   if (!first.is_sized() || first.order() == order) [[likely]]
     return;
   if (first.has(PageBits::shared) && order == Order{0}) return;
-  bug_on(true, "the chunk was allocated with another order");
+  bug({Severity::bug, "the chunk was allocated with another order", Place::here(), call,
+       first.order()});
+}
+
+// Reports what a free must not be given, once it is not an allocation as it was handed out.
+template <ZoneConfig Config>
+[[gnu::noinline]] void check_free(const Zone<Config>& zone, Pfn pfn, Order order, PageBits first,
+                                  bool has_odd_page, const Call& call) {
+  check_in_use(zone, pfn, order, first, call);
+  check_order<Config>(first, order, call);
+  if (has_odd_page) check_no_hole(zone, pfn, order, call);
 }
 
 // Frees a page of an isolated block, which must not wait on a per-CPU list. Later kernels ask under
@@ -124,7 +140,8 @@ template <ZoneConfig Config>
 // Kernel: put_page_testzero() and free_hot_cold_page() of v3.6, free_unref_page() of v6.1.
 template <ZoneConfig Config>
 [[gnu::noinline]] FreeResult put_on_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order given_order,
-                                        Temperature temperature, unsigned flags_to_clear) {
+                                        Temperature temperature, unsigned flags_to_clear,
+                                        Place caller) {
   const Order order = order_on_pcp<Config>(given_order);
   Memmap<Config>& map = zone.memmap();
   PerCpuPages<Config>& pcp = zone.pcp(cpu);
@@ -140,11 +157,11 @@ template <ZoneConfig Config>
   };
   const bool has_odd_page = map.tail_has(index, order, bad_page | PageBits::hole);
   const bool is_as_given = bits == PageBits::allocation(order) && !has_odd_page;
-  if (!is_as_given) [[unlikely]] {
-    check_in_use(zone, pfn, order, bits);
-    check_order<Config>(bits, order);
-    if (has_odd_page) check_no_hole(zone, pfn, order);
-  }
+  const auto call = [&] {
+    return Call{flags_to_clear == 0 ? "free_pages" : "put_page", caller, pfn, order};
+  };
+  if (!is_as_given) [[unlikely]]
+    check_free(zone, pfn, order, bits, has_odd_page, call());
   const MigrateType type = zone.pageblock_flags().get(pfn);
   PcpList& list = pcp.list_to_free_to(type, order);
   list.reserve(1);  // may throw, so before any change
@@ -161,7 +178,7 @@ template <ZoneConfig Config>
   zone.trace(trace::MmPageFree{pfn, order, cpu});
   if (!is_as_given && (has_odd_page || unused.has(bad_page))) [[unlikely]] {
     set_bits(unused);
-    return {Freed::bad, count_bad_pages(zone, pfn, order)};
+    return {Freed::bad, count_bad_pages(zone, pfn, order, call())};
   }
   set_bits(unused.with_private(number_of<Config>(type)));
   if (type == MigrateType::isolate) [[unlikely]] {
@@ -189,35 +206,36 @@ template <ZoneConfig Config>
 
 template <ZoneConfig Config>
 [[gnu::noinline]] FreeResult free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order given_order,
-                                         Temperature temperature, unsigned flags_to_clear = 0) {
+                                         Temperature temperature, Place caller,
+                                         unsigned flags_to_clear = 0) {
   const Order order = order_on_pcp<Config>(given_order);
-  if (order != Order{0}) check_chunk(zone, pfn, order);
+  const auto call = [&] {
+    return Call{flags_to_clear == 0 ? "free_pages" : "put_page", caller, pfn, order};
+  };
+  if (order != Order{0}) check_chunk(zone, pfn, order, call);
   if constexpr (Config::debug_vm) {
-    bug_on(!zone.memmap().contains(pfn), "the chunk is not in the zone");
+    bug_on(!zone.memmap().contains(pfn), "the chunk is not in the zone", call);
   }
-  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
+  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
   const IrqSaveGuard guard{zone.pcp_lock(cpu)};
-  return put_on_pcp(zone, cpu, pfn, order, temperature, flags_to_clear);
+  return put_on_pcp(zone, cpu, pfn, order, temperature, flags_to_clear, caller);
 }
 
 // Kernel: put_page_testzero() and __free_pages_ok(); in v6.1 also what an order of the per-CPU lists
 // takes when they are in use, and with the tail what brings memory online.
-template <ZoneConfig Config>
-FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
-                         ListEnd to = ListEnd::head) {
-  check_chunk(zone, pfn, order);
-  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
+template <ListEnd to = ListEnd::head, ZoneConfig Config>
+FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order, Place caller) {
+  const auto call = [&] { return Call{"free_pages", caller, pfn, order}; };
+  check_chunk(zone, pfn, order, call);
+  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
   const IrqSaveGuard guard{zone.lock()};
   Memmap<Config>& map = zone.memmap();
   const auto index = map.index(pfn);
   const PageBits first = map.bits_of(index);
   const bool has_odd_page = map.tail_has(index, order, bad_page | PageBits::hole);
   const bool is_as_given = first == PageBits::allocation(order) && !has_odd_page;
-  if (!is_as_given) [[unlikely]] {
-    check_in_use(zone, pfn, order, first);
-    check_order<Config>(first, order);
-    if (has_odd_page) check_no_hole(zone, pfn, order);
-  }
+  if (!is_as_given) [[unlikely]]
+    check_free(zone, pfn, order, first, has_odd_page, call());
 
   PageBits unused;
   if (!is_as_given) [[unlikely]] {
@@ -227,7 +245,7 @@ FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
   map.set_bits(pfn, unused);
   zone.trace(trace::MmPageFree{pfn, order, cpu});
   if (!is_as_given && (has_odd_page || unused.has(bad_page))) [[unlikely]] {
-    return {Freed::bad, count_bad_pages(zone, pfn, order)};
+    return {Freed::bad, count_bad_pages(zone, pfn, order, call())};
   }
   const MigrateType type = zone.pageblock_flags().get(pfn);
   zone.mod_nr_free_pages(nr_counted<Config>(order.nr_pages(), type));
@@ -243,36 +261,42 @@ FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
 template <ZoneConfig Config>
 inline constexpr bool has_fast_path = !is_watched<Config>;
 
+// Puts a page that is as alloc_pages() gave it on the CPU's list of @p type, if there is room.
 template <ZoneConfig Config>
-[[gnu::always_inline]] inline FreeResult free_hot_page(Zone<Config>& zone, Cpu cpu, Pfn pfn) {
+[[gnu::always_inline]] inline bool put_hot_page(Memmap<Config>& map, PerCpuPages<Config>& pcp,
+                                                Pfn pfn, MigrateType type) {
+  const auto index = map.index(pfn);
+  PcpList& list = pcp.list(type);
+  if (map.bits_of(in_pages, index) != PageBits::allocation(Order{0}) || !list.has_room()) {
+    return false;
+  }
+  map.set_bits(in_pages, index, PageBits{}.with_private(number_of<Config>(type)));
+  list.push_head(pfn);
+  ++pcp.count;
+  return true;
+}
+
+template <ZoneConfig Config>
+[[gnu::always_inline]] inline FreeResult free_hot_page(Zone<Config>& zone, Cpu cpu, Pfn pfn,
+                                                       Place caller) {
   Memmap<Config>& map = zone.memmap();
   if (!has_fast_path<Config> || !map.contains(pfn) || !zone.may_use(cpu)) [[unlikely]] {
-    return free_to_pcp(zone, cpu, pfn, Order{0}, Temperature::hot);
+    return free_to_pcp(zone, cpu, pfn, Order{0}, Temperature::hot, caller);
   }
   const auto index = map.index(pfn);
   PerCpuPages<Config>& pcp = zone.pcp_of(cpu);
   const IrqSaveGuard guard{zone.pcp_lock_of(cpu)};
   const bool drains =
       pcp.count + 1 >= pcp.high || (Config::semantics.pcp_scales && zone.pressure().reclaim_active);
-  const auto is_put = [&](MigrateType type) {
-    PcpList& list = pcp.list(type);
-    if (map.bits_of(in_pages, index) != PageBits::allocation(Order{0}) || !list.has_room()) {
-      return false;
-    }
-    map.set_bits(in_pages, index, PageBits{}.with_private(number_of<Config>(type)));
-    list.push_head(pfn);
-    ++pcp.count;
-    return true;
-  };
   if (!drains && map.is_recorded(index)) {
     const MigrateType type = zone.pageblock_flags().get(pfn);
     if (type == MigrateType::movable) [[likely]] {
-      if (is_put(MigrateType::movable)) return {};
+      if (put_hot_page(map, pcp, pfn, MigrateType::movable)) return {};
     } else if (is_pcp_type(type)) {
-      if (is_put(type)) return {};
+      if (put_hot_page(map, pcp, pfn, type)) return {};
     }
   }
-  return put_on_pcp(zone, cpu, pfn, Order{0}, Temperature::hot, 0);
+  return put_on_pcp(zone, cpu, pfn, Order{0}, Temperature::hot, 0, caller);
 }
 
 }  // namespace detail
@@ -287,19 +311,21 @@ template <ZoneConfig Config>
 ///           else has a reference to may be freed alone, as in the kernel, which loses the others);
 ///           order < max_order; cpu < zone.nr_cpus(). (That a page behind the first is on a per-CPU list is
 ///           not noticed, as in v3.6.)
-/// Returns:  what happened; if pages fail the check, nothing is freed and the chunk is lost.
+/// Returns:  what happened; if pages fail the check, nothing is freed and the chunk is lost, of which
+///           warn_on() tells. (A handler that throws then leaves it lost.)
 /// Kernel:   __free_pages(), free_hot_cold_page() of v3.6; free_unref_page() of v6.1.
 /// Locking:  the former take the CPU's lock, and zone.lock inside it to drain, for a page of an
 ///           isolated block, and for the first record of a block; others take zone.lock.
 template <ZoneConfig Config>
 inline FreeResult free_pages(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
-                             Temperature temperature = Temperature::hot) {
+                             Temperature temperature = Temperature::hot,
+                             Place caller = Place::here()) {
   if (order == Order{0} && temperature == Temperature::hot) {
-    return detail::free_hot_page(zone, cpu, pfn);
+    return detail::free_hot_page(zone, cpu, pfn, caller);
   }
   return PerCpuPages<Config>::has_lists(order)
-             ? detail::free_to_pcp(zone, cpu, pfn, order, temperature)
-             : detail::free_to_buddy(zone, cpu, pfn, order);
+             ? detail::free_to_pcp(zone, cpu, pfn, order, temperature, caller)
+             : detail::free_to_buddy(zone, cpu, pfn, order, caller);
 }
 
 }  // namespace pageblock

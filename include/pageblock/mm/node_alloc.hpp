@@ -183,12 +183,14 @@ template <ZoneConfig Config>
 template <ZoneConfig Config>
 [[nodiscard]] NodeAllocation<Config> get_page_from_freelist(Node<Config>& node, Cpu cpu,
                                                             Order order, const Gfp& gfp,
-                                                            unsigned flags) {
+                                                            unsigned flags,
+                                                            Place caller = Place::here()) {
+  const Call call{"get_page_from_freelist", caller, {}, order};
   const auto highest = static_cast<std::size_t>(gfp.highest_zone);
-  bug_on(highest >= max_nr_zones, "no such zone index");
-  bug_on((flags & alloc_flags::wmark_mask) == alloc_flags::wmark_mask, "no such watermark");
-  bug_on(order > Zone<Config>::top_order, "order is above the largest");
-  bug_on(!is_pcp_type(gfp.migratetype), "requests are unmovable, reclaimable or movable");
+  bug_on(highest >= max_nr_zones, "no such zone index", call);
+  bug_on((flags & alloc_flags::wmark_mask) == alloc_flags::wmark_mask, "no such watermark", call);
+  bug_on(order > Zone<Config>::top_order, "order is above the largest", call);
+  bug_on(!is_pcp_type(gfp.migratetype), "requests are unmovable, reclaimable or movable", call);
   NodeAllocation<Config> result;
   for (std::size_t zone = 0; zone <= highest; ++zone) result.answers[zone] = ZoneAnswer::no_memory;
   for (Zone<Config>& zone : node.zonelist(gfp.highest_zone)) {
@@ -196,11 +198,12 @@ template <ZoneConfig Config>
     if (result.page) {
       if (zone.managed_pages() != 0) answer = ZoneAnswer::not_asked;
     } else {
+      bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
       answer = detail::ask_zone(zone, cpu, order, gfp, flags, result.page);
     }
   }
   if (result.page || (flags & alloc_flags::no_fragment) == 0) return result;
-  return get_page_from_freelist(node, cpu, order, gfp, flags & ~alloc_flags::no_fragment);
+  return get_page_from_freelist(node, cpu, order, gfp, flags & ~alloc_flags::no_fragment, caller);
 }
 
 /// Returns what @p zone would answer if get_page_from_freelist() asked it now, without a change, were
@@ -209,10 +212,12 @@ template <ZoneConfig Config>
 /// Locking:  none; the caller sees to it that nothing changes the zone's lists meanwhile.
 template <ZoneConfig Config>
 [[nodiscard]] ZoneAnswer forecast_answer(const Zone<Config>& zone, Cpu cpu, Order order,
-                                         const Gfp& gfp, unsigned flags, std::int64_t free_pages) {
-  bug_on(static_cast<std::size_t>(gfp.highest_zone) >= max_nr_zones, "no such zone index");
-  bug_on((flags & alloc_flags::wmark_mask) == alloc_flags::wmark_mask, "no such watermark");
-  bug_on(!is_pcp_type(gfp.migratetype), "requests are unmovable, reclaimable or movable");
+                                         const Gfp& gfp, unsigned flags, std::int64_t free_pages,
+                                         Place caller = Place::here()) {
+  const Call call{"forecast_answer", caller, {}, order};
+  bug_on(static_cast<std::size_t>(gfp.highest_zone) >= max_nr_zones, "no such zone index", call);
+  bug_on((flags & alloc_flags::wmark_mask) == alloc_flags::wmark_mask, "no such watermark", call);
+  bug_on(!is_pcp_type(gfp.migratetype), "requests are unmovable, reclaimable or movable", call);
   const auto classzone_idx = static_cast<std::size_t>(gfp.highest_zone);
   const ZoneAnswer answer =
       detail::answer_by_counters(zone, order, classzone_idx, flags, free_pages);
@@ -232,15 +237,16 @@ template <ZoneConfig Config>
 /// Kernel:   __alloc_pages(), where who asks makes no difference: no cpusets, no OOM victims.
 template <ZoneConfig Config, SlowPath<Config> Reclaim = NoReclaim>
 [[nodiscard]] NodeAllocation<Config> alloc_pages(Node<Config>& node, Cpu cpu, Order order,
-                                                 const Gfp& gfp, Reclaim&& slow_path = {}) {
+                                                 const Gfp& gfp, Reclaim&& slow_path = {},
+                                                 Place caller = Place::here()) {
   const unsigned slow = gfp_to_alloc_flags<Config>(gfp, order);
   constexpr unsigned always = alloc_flags::cma | alloc_flags::kswapd;
   const unsigned fast =
       (slow & always) | alloc_flags::wmark_low | detail::nofragment_flag(node, gfp.highest_zone);
-  auto result = get_page_from_freelist(node, cpu, order, gfp, fast);
-  if (!result.page) result = get_page_from_freelist(node, cpu, order, gfp, slow);
+  auto result = get_page_from_freelist(node, cpu, order, gfp, fast, caller);
+  if (!result.page) result = get_page_from_freelist(node, cpu, order, gfp, slow, caller);
   while (!result.page && gfp.direct_reclaim && slow_path(node, order, gfp)) {
-    result = get_page_from_freelist(node, cpu, order, gfp, slow);
+    result = get_page_from_freelist(node, cpu, order, gfp, slow, caller);
   }
   Zone<Config>* const zone =
       result.page ? node.find(result.page->zone().type()) : node.preferred_zone(gfp.highest_zone);
@@ -255,10 +261,11 @@ template <ZoneConfig Config, SlowPath<Config> Reclaim = NoReclaim>
 /// Requires: a zone of @p node has memory there; else as free_pages() of a zone.
 /// Returns, locks, throws: as free_pages() of a zone.
 template <ZoneConfig Config>
-FreeResult free_pages(Node<Config>& node, Cpu cpu, Pfn pfn, Order order) {
+FreeResult free_pages(Node<Config>& node, Cpu cpu, Pfn pfn, Order order,
+                      Place caller = Place::here()) {
   Zone<Config>* const zone = node.zone_of(pfn);
-  bug_on(zone == nullptr, "no zone has such a page");
-  return free_pages(*zone, cpu, pfn, order);
+  bug_on(zone == nullptr, "no zone has such a page", Call{"free_pages", caller, pfn, order});
+  return free_pages(*zone, cpu, pfn, order, Temperature::hot, caller);
 }
 
 /// Gives a reserved pageblock to requests like @p gfp: of the first zone that they may use and that

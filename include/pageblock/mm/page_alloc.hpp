@@ -121,14 +121,21 @@ template <ZoneConfig Config>
   if (read_once<is_shared<Config>>(boosted)) write_once<is_shared<Config>>(boosted, false);
 }
 
+// Reports a request that no zone can serve. It is asked where the call is made, and what the compiler
+// knows there costs nothing.
+template <ZoneConfig Config>
+[[gnu::always_inline]] inline void check_request(const Zone<Config>& zone, Cpu cpu, Order order,
+                                                 MigrateType type, const auto& call) {
+  bug_on(order > Zone<Config>::top_order, "order is above the largest", call);
+  bug_on(!is_pcp_type(type), "requests are unmovable, reclaimable or movable", call);
+  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
+}
+
 // Takes a chunk for a request from the lists that its order has; the caller writes MmPageAlloc.
 // Kernel: buffered_rmqueue() of v3.6, rmqueue() of v6.1.
 template <ZoneConfig Config>
 inline OptionalPfn serve(Zone<Config>& zone, Cpu cpu, Order order, MigrateType type,
                          Temperature temperature, unsigned flags) {
-  bug_on(order > Zone<Config>::top_order, "order is above the largest");
-  bug_on(!is_pcp_type(type), "requests are unmovable, reclaimable or movable");
-  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
   OptionalPfn pfn;
   const bool from_pcp = PerCpuPages<Config>::has_lists(order);
   if (from_pcp) pfn = alloc_from_pcp(zone, cpu, order, type, temperature, flags);
@@ -152,8 +159,9 @@ template <ZoneConfig Config>
 // The fast path of alloc_pages(); see free_hot_page().
 template <ZoneConfig Config>
 [[gnu::always_inline]] inline OptionalPfn alloc_hot_page(Zone<Config>& zone, Cpu cpu,
-                                                         MigrateType type) {
+                                                         MigrateType type, const auto& call) {
   if (!has_fast_path<Config> || !is_pcp_type(type) || !zone.may_use(cpu)) [[unlikely]] {
+    check_request(zone, cpu, Order{0}, type, call);
     return alloc(zone, cpu, Order{0}, type, Temperature::hot, 0);
   }
   OptionalPfn pfn;
@@ -191,17 +199,24 @@ template <ZoneConfig Config>
 template <ZoneConfig Config>
 [[nodiscard]] inline std::optional<Page<Config>> alloc_pages(
     Zone<Config>& zone, Cpu cpu, Order order, MigrateType type,
-    Temperature temperature = Temperature::hot) {
-  const bool is_hot_page = order == Order{0} && temperature == Temperature::hot;
-  return detail::page_at(zone, is_hot_page ? detail::alloc_hot_page(zone, cpu, type)
-                                           : detail::alloc(zone, cpu, order, type, temperature, 0));
+    Temperature temperature = Temperature::hot, Place caller = Place::here()) {
+  const auto call = [&] { return Call{"alloc_pages", caller, {}, order}; };
+  if (order == Order{0} && temperature == Temperature::hot) {
+    return detail::page_at(zone, detail::alloc_hot_page(zone, cpu, type, call));
+  }
+  detail::check_request(zone, cpu, order, type, call);
+  return detail::page_at(zone, detail::alloc(zone, cpu, order, type, temperature, 0));
 }
 
 /// The same with @p flags of alloc_flags: how the request may be met.
 template <ZoneConfig Config>
 [[nodiscard]] inline std::optional<Page<Config>> alloc_pages(
-    Zone<Config>& zone, Cpu cpu, Order order, MigrateType type,
-    unsigned flags) requires(Config::semantics.steal_rule == StealRule::claim_or_small) {
+    Zone<Config>& zone, Cpu cpu, Order order, MigrateType type, unsigned flags,
+    Place caller = Place::here()) requires(Config::semantics.steal_rule ==
+                                           StealRule::claim_or_small) {
+  detail::check_request(zone, cpu, order, type, [&] {
+    return Call{"alloc_pages", caller, {}, order};
+  });
   return detail::page_at(zone, detail::alloc(zone, cpu, order, type, Temperature::hot, flags));
 }
 
@@ -213,9 +228,10 @@ template <ZoneConfig Config>
 /// Kernel:   __alloc_pages_bulk() of v6.1, in one zone.
 template <ZoneConfig Config, typename Visitor>
 std::uint32_t alloc_pages_bulk(Zone<Config>& zone, Cpu cpu, MigrateType type, std::uint32_t nr,
-                               Visitor visit, unsigned flags = 0) {
-  bug_on(!is_pcp_type(type), "requests are unmovable, reclaimable or movable");
-  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
+                               Visitor visit, unsigned flags = 0, Place caller = Place::here()) {
+  const Call call{"alloc_pages_bulk", caller};
+  bug_on(!is_pcp_type(type), "requests are unmovable, reclaimable or movable", call);
+  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
   const IrqSaveGuard guard{zone.pcp_lock(cpu)};
   for (std::uint32_t taken = 0; taken < nr; ++taken) {
     const auto pfn =

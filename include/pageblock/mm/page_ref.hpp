@@ -22,11 +22,12 @@ namespace pageblock {
 /// Locking:  takes zone.lock.
 /// Kernel:   get_page().
 template <ZoneConfig Config>
-void get_page(Zone<Config>& zone, Pfn pfn) {
+void get_page(Zone<Config>& zone, Pfn pfn, Place caller = Place::here()) {
+  const Call call{"get_page", caller, pfn};
   const IrqSaveGuard guard{zone.lock()};
-  bug_on(!zone.is_valid(pfn), "the zone has no such page");
-  bug_on(zone.memmap().count(pfn) == 0, "nobody holds the page");
-  bug_on(zone.memmap().count(pfn) == ~std::uint32_t{0}, "the page has too many references");
+  bug_on(!zone.is_valid(pfn), "the zone has no such page", call);
+  bug_on(zone.memmap().count(pfn) == 0, "nobody holds the page", call);
+  bug_on(zone.memmap().count(pfn) == ~std::uint32_t{0}, "the page has too many references", call);
   zone.memmap().slot(zone.memmap().index(pfn)).get();
 }
 
@@ -36,11 +37,12 @@ void get_page(Zone<Config>& zone, Pfn pfn) {
 /// Locking:  takes zone.lock.
 /// Kernel:   SetPageLRU(), ClearPageLRU().
 template <ZoneConfig Config>
-void set_page_lru(Zone<Config>& zone, Pfn pfn, bool lru) {
+void set_page_lru(Zone<Config>& zone, Pfn pfn, bool lru, Place caller = Place::here()) {
+  const Call call{"set_page_lru", caller, pfn};
   const IrqSaveGuard guard{zone.lock()};
-  bug_on(!zone.is_valid(pfn), "the zone has no such page");
+  bug_on(!zone.is_valid(pfn), "the zone has no such page", call);
   const PageBits bits = zone.memmap().bits(pfn);
-  bug_on(zone.memmap().free_chunk_of(pfn).has_value(), "the page is free");
+  bug_on(zone.memmap().free_chunk_of(pfn).has_value(), "the page is free", call);
   zone.memmap().set_bits(pfn, lru ? bits.with(PageBits::lru) : bits.without(PageBits::lru));
 }
 
@@ -49,8 +51,8 @@ void set_page_lru(Zone<Config>& zone, Pfn pfn, bool lru) {
 /// Locking:  as free_pages() of order 0.
 /// Kernel:   put_page().
 template <ZoneConfig Config>
-FreeResult put_page(Zone<Config>& zone, Cpu cpu, Pfn pfn) {
-  return detail::free_to_pcp(zone, cpu, pfn, Order{0}, Temperature::hot, PageBits::lru);
+FreeResult put_page(Zone<Config>& zone, Cpu cpu, Pfn pfn, Place caller = Place::here()) {
+  return detail::free_to_pcp(zone, cpu, pfn, Order{0}, Temperature::hot, caller, PageBits::lru);
 }
 
 }  // namespace pageblock

@@ -28,16 +28,17 @@ namespace pageblock {
 /// Locking:  takes zone.lock (the kernel needs none, since the pages are the caller's).
 /// Kernel:   split_page().
 template <ZoneConfig Config>
-void split_page(Zone<Config>& zone, Pfn pfn, Order order) {
-  detail::check_chunk(zone, pfn, order);
+void split_page(Zone<Config>& zone, Pfn pfn, Order order, Place caller = Place::here()) {
+  const Call call{"split_page", caller, pfn, order};
+  detail::check_chunk(zone, pfn, order, [&] { return call; });
   const IrqSaveGuard guard{zone.lock()};
-  detail::check_no_hole(zone, pfn, order);
+  detail::check_no_hole(zone, pfn, order, call);
   Memmap<Config>& map = zone.memmap();
   const Pfn end = pfn + order.nr_pages();
-  bug_on(!map.bits(pfn).has(PageBits::in_use), "the chunk is not allocated");
-  detail::check_order<Config>(map.bits(pfn), order);
+  bug_on(!map.bits(pfn).has(PageBits::in_use), "the chunk is not allocated", call);
+  detail::check_order<Config>(map.bits(pfn), order, call);
   const auto is_taken = [](PageBits bits) { return bits.has(PageBits::in_use | PageBits::buddy); };
-  bug_on(map.find_if(pfn + 1, end, is_taken) != end, "the chunk is smaller than that");
+  bug_on(map.find_if(pfn + 1, end, is_taken) != end, "the chunk is smaller than that", call);
   map.transform(pfn, end, [](PageBits bits) { return bits.meaning().with(PageBits::in_use); });
 }
 
@@ -50,11 +51,11 @@ void split_page(Zone<Config>& zone, Pfn pfn, Order order) {
 /// Locking:  takes zone.lock (in the kernel the caller disables interrupts and takes it).
 /// Kernel:   split_free_page() of v3.6; __isolate_free_page() and split_map_pages() of v6.1.
 template <ZoneConfig Config>
-std::uint64_t split_free_page(Zone<Config>& zone, Pfn pfn) {
+std::uint64_t split_free_page(Zone<Config>& zone, Pfn pfn, Place caller = Place::here()) {
   const IrqSaveGuard guard{zone.lock()};
   Memmap<Config>& map = zone.memmap();
   bug_on(!zone.is_valid(pfn) || !map.bits(pfn).has(PageBits::buddy),
-         "pfn is not the head of a free chunk");
+         "pfn is not the head of a free chunk", Call{"split_free_page", caller, pfn});
   const Order order = map.bits(pfn).order();
   constexpr bool is_v3_6 = Config::semantics.isolate_rule == IsolateRule::notifiers;
   const MigrateType type = zone.pageblock_flags().get(pfn);

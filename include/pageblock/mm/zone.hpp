@@ -111,8 +111,8 @@ class Zone : public Geometry<Config_> {
 
   /// Returns a handle to a page of this zone.
   /// Requires: @p pfn is valid.
-  [[nodiscard]] Page<Config> page(Pfn pfn) const {
-    bug_on(!is_valid(pfn), "the zone has no such page");
+  [[nodiscard]] Page<Config> page(Pfn pfn, Place caller = Place::here()) const {
+    bug_on(!is_valid(pfn), "the zone has no such page", Call{"Zone::page", caller, pfn});
     return Page<Config>{*this, pfn};
   }
 
@@ -124,17 +124,19 @@ class Zone : public Geometry<Config_> {
 
   /// Returns the number of free chunks of @p order, of all types.
   /// Requires: order < max_order.
-  [[nodiscard]] std::uint64_t nr_free(Order order) const {
-    bug_on(order > Zone::top_order, "order is above the largest");
+  [[nodiscard]] std::uint64_t nr_free(Order order, Place caller = Place::here()) const {
+    bug_on(order > Zone::top_order, "order is above the largest",
+           Call{"Zone::nr_free", caller, {}, order});
     return free_area().nr_free(order);
   }
 
   /// Returns the first pfns of the free chunks of @p order on the list of @p type, head first.
   /// Requires: order < max_order.
   /// Locking:  the caller sees to it that nothing changes meanwhile.
-  [[nodiscard]] auto free_list(Order order, MigrateType type) const {
-    bug_on(order > Zone::top_order, "order is above the largest");
-    bug_on(!has_type<Config>(type), "no such migratetype");
+  [[nodiscard]] auto free_list(Order order, MigrateType type, Place caller = Place::here()) const {
+    const Call call{"Zone::free_list", caller, {}, order};
+    bug_on(order > Zone::top_order, "order is above the largest", call);
+    bug_on(!has_type<Config>(type), "no such migratetype", call);
     return free_area().list(memmap(), order, type);
   }
 
@@ -166,9 +168,10 @@ class Zone : public Geometry<Config_> {
 
   /// Sets batch and high of every CPU's lists. Pages on them stay.
   /// Requires: 1 <= batch; batch <= high, or the boot values batch 1, high 0.
-  void set_pageset(std::uint32_t batch, std::uint32_t high) {
-    bug_on(batch == 0, "the batch of a per-CPU list is at least 1");
-    bug_on(high < batch && !(batch == 1 && high == 0), "high is below batch");
+  void set_pageset(std::uint32_t batch, std::uint32_t high, Place caller = Place::here()) {
+    const Call call{"Zone::set_pageset", caller};
+    bug_on(batch == 0, "the batch of a per-CPU list is at least 1", call);
+    bug_on(high < batch && !(batch == 1 && high == 0), "high is below batch", call);
     state_.pageset = {.batch = batch, .high = high};
     set_pcp_limits(state_.pageset);
   }
@@ -212,9 +215,7 @@ class Zone : public Geometry<Config_> {
       bug_on(isolate_notifiers_.is_running_here(), "a notifier calls into the zone that asks it");
     }
   }
-  void assert_locked(const char* file = __builtin_FILE(), int line = __builtin_LINE()) const {
-    lockdep_assert_held(lock_, file, line);
-  }
+  void assert_locked(Place check = Place::here()) const { lockdep_assert_held(lock_, check); }
 
   [[nodiscard]] typename Config::Tracer& tracer() { return tracer_; }
   void trace(const auto& event) { tracer_(event); }

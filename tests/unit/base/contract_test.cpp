@@ -21,8 +21,8 @@ TEST_CASE("bug_on reports where it stands and why", "[contract]") {
     FAIL("bug_on returned");
   } catch (const ReportedViolation& reported) {
     CHECK(reported.violation().severity == Severity::bug);
-    CHECK(reported.violation().line == line);
-    CHECK(std::string_view{reported.violation().file} == __FILE__);
+    CHECK(reported.violation().check.line == line);
+    CHECK(std::string_view{reported.violation().check.file} == __FILE__);
     CHECK(std::string_view{reported.violation().reason} == "the reason");
   }
 }
@@ -55,7 +55,7 @@ TEST_CASE("set_violation_handler returns the former handler, and null means prin
 }
 
 TEST_CASE("bug_on prints file and line to standard error, and ends the program", "[contract]") {
-  const ChildEnd end = run_in_child([] { bug_on(true, "printed", "some/file.cpp", 12); });
+  const ChildEnd end = run_in_child([] { bug_on(true, "printed", Place{"some/file.cpp", 12}); });
   CHECK(end.exit_code == terminated);
   CHECK(end.errors == "some/file.cpp:12: BUG: printed\n");
 }
@@ -70,10 +70,29 @@ TEST_CASE("bug_on ends the program when the handler returns", "[contract]") {
 
 TEST_CASE("warn_on prints and lets the program go on", "[contract]") {
   const ChildEnd end = run_in_child([] {
-    if (!warn_on(true, "printed", "some/file.cpp", 12)) _exit(1);
+    if (!warn_on(true, "printed", {}, {"some/file.cpp", 12})) _exit(1);
   });
   CHECK(end.exit_code == 0);
   CHECK(end.errors == "some/file.cpp:12: WARNING: printed\n");
+}
+
+TEST_CASE("to_string of a violation says what is known of the call", "[contract]") {
+  Violation violation{Severity::bug, "the reason", {"check.hpp", 7}};
+  CHECK(to_string(violation) == "check.hpp:7: BUG: the reason");
+  violation.call.function = "a_function";
+  CHECK(to_string(violation) == "check.hpp:7: BUG: a_function: the reason");
+  violation.call.caller = {"main.cpp", 12};
+  CHECK(to_string(violation) == "main.cpp:12: BUG: a_function: the reason (check.hpp:7)");
+  violation.call.pfn = Pfn{33};
+  CHECK(to_string(violation) == "main.cpp:12: BUG: a_function(pfn 33): the reason (check.hpp:7)");
+  violation.call.order = Order{4};
+  violation.other_order = Order{2};
+  CHECK(to_string(violation) ==
+        "main.cpp:12: BUG: a_function(pfn 33, order 4): the reason: 2 (check.hpp:7)");
+  violation.call.pfn = {};
+  violation.severity = Severity::warning;
+  CHECK(to_string(violation) ==
+        "main.cpp:12: WARNING: a_function(order 4): the reason: 2 (check.hpp:7)");
 }
 
 }  // namespace

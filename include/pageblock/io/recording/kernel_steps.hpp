@@ -60,8 +60,10 @@ template <ZoneConfig Config>
 /// Frees a chunk. Kernel: free_unref_page(), __free_pages_ok(), free_one_page().
 template <ZoneConfig Config>
 void free(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order, bool past_pcp, ListEnd to) {
-  if (past_pcp || to == ListEnd::tail) {
-    static_cast<void>(detail::free_to_buddy(zone, cpu, pfn, order, to));
+  if (to == ListEnd::tail) {
+    static_cast<void>(detail::free_to_buddy<ListEnd::tail>(zone, cpu, pfn, order, Place::here()));
+  } else if (past_pcp) {
+    static_cast<void>(detail::free_to_buddy(zone, cpu, pfn, order, Place::here()));
   } else {
     static_cast<void>(free_pages(zone, cpu, pfn, order));
   }

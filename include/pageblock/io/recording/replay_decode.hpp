@@ -76,8 +76,9 @@ void apply_all(const InputFile& trace, const std::vector<recorded::Operation>& o
   struct Restore {
     ViolationHandler handler;
     ~Restore() { set_violation_handler(handler); }
-  } const restore{set_violation_handler(
-      [](const Violation& violation) { throw ParseError{violation.reason}; })};
+  } const restore{set_violation_handler([](const Violation& violation) {
+    if (violation.severity == Severity::bug) throw ParseError{violation.reason};
+  })};
   for (std::size_t i = 0; i < operations.size(); ++i) {
     if (progress && i % step == 0) progress(i, operations.size());
     try {
