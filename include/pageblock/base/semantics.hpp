@@ -110,6 +110,10 @@ struct Semantics {
   /// under zone->lock (v3.18).
   bool drain_rereads_type;
 
+  /// Whether the lists of another CPU are drained where it is asked for (v6.0), and not by an
+  /// interrupt to that CPU. Traces show it.
+  bool drains_remotely;
+
   MergeRule merge_rule;
   StealRule steal_rule;
 
@@ -170,6 +174,7 @@ inline constexpr Semantics v3_6{
     .drain_order = DrainOrder::in_turn,
     .refill_mark = RefillMark::request,
     .drain_rereads_type = false,
+    .drains_remotely = false,
     .merge_rule = MergeRule::any,
     .steal_rule = StealRule::largest,
     .move_to = ListEnd::head,
@@ -196,6 +201,7 @@ inline constexpr Semantics v6_1{
     .drain_order = DrainOrder::list_by_list,
     .refill_mark = RefillMark::free_list,
     .drain_rereads_type = true,
+    .drains_remotely = true,
     .merge_rule = MergeRule::ordinary,
     .steal_rule = StealRule::claim_or_small,
     .move_to = ListEnd::tail,

@@ -47,11 +47,13 @@ struct MmPageFreeZoneLocked {
   MigrateType migratetype;
 };
 
-/// A chunk went from a per-CPU list to the buddy list of @p migratetype.
+/// A chunk went from a list of @p cpu to the buddy list of @p migratetype. A drain of all CPUs runs
+/// on each of them, or on the one that asks (Semantics::drains_remotely).
 struct MmPagePcpuDrain {
   Pfn pfn;
   Order order;
   MigrateType migratetype;
+  Cpu cpu{};
 };
 
 /// A request took a chunk of another type.

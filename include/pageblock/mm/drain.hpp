@@ -40,15 +40,15 @@ template <ZoneConfig Config>
 // Frees a chunk that has left a per-CPU list: to the list that its private, this number, names; in
 // later kernels to that of its block while some block is isolated.
 template <ZoneConfig Config>
-[[gnu::always_inline]] inline void free_from_pcp(Zone<Config>& zone, Pfn pfn, Order order,
-                                                 unsigned number) {
+[[gnu::always_inline]] inline void free_from_pcp(Zone<Config>& zone, const PerCpuPages<Config>& pcp,
+                                                 Pfn pfn, Order order, unsigned number) {
   const bool rereads_type =
       Config::semantics.drain_rereads_type && zone.nr_pageblock_isolate() != 0;
   const MigrateType type =
       rereads_type ? zone.pageblock_flags().get(pfn) : Config::semantics.migratetypes[number];
   zone.free_area().free_one_page(zone.memmap(), zone.pageblock_flags(), pfn, order, type);
   zone.mod_nr_free_pages(nr_counted<Config>(order.nr_pages(), type));
-  zone.trace(trace::MmPagePcpuDrain{pfn, order, type});
+  zone.trace(trace::MmPagePcpuDrain{pfn, order, type, zone.cpu_of(pcp)});
 }
 
 // Frees chunks from the tail of a per-CPU list, @p most or fewer: as many at once as make up a larger
@@ -59,8 +59,8 @@ template <ZoneConfig Config>
 //
 // Locking: the caller holds the CPU's lock and zone.lock.
 template <ZoneConfig Config>
-inline std::size_t free_pcp_tail(Zone<Config>& zone, PcpList& list, std::size_t most,
-                                 Order order_of_list) {
+inline std::size_t free_pcp_tail(Zone<Config>& zone, const PerCpuPages<Config>& pcp, PcpList& list,
+                                 std::size_t most, Order order_of_list) {
   Memmap<Config>& map = zone.memmap();
   constexpr std::size_t ahead = 8;  // the records of pages that follow soon are fetched
   if (most > ahead) map.prefetch(map.index(list.from_tail(ahead)));
@@ -69,7 +69,7 @@ inline std::size_t free_pcp_tail(Zone<Config>& zone, PcpList& list, std::size_t 
   const unsigned number = map.bits(first).unused_private();
   if (PerCpuPages<Config>::are_huge(order_of_list)) {  // each is a block, with nothing to look for
     list.pop_tail(1);
-    free_from_pcp(zone, first, Zone<Config>::pageblock_order, number);
+    free_from_pcp(zone, pcp, first, Zone<Config>::pageblock_order, number);
     return 1;
   }
   const std::uint64_t each = order_of_list.nr_pages();
@@ -94,7 +94,8 @@ inline std::size_t free_pcp_tail(Zone<Config>& zone, PcpList& list, std::size_t 
   // its buddy later, but keeps it if it merges at once: odd ones if the order ascends, else the
   // lowest.
   if (nr > 1) map.fill({head + is_odd * each, end}, PageBits{}, (2 - is_odd) * each);
-  free_from_pcp(zone, head, order_of_list + static_cast<unsigned>(std::countr_zero(nr)), number);
+  free_from_pcp(zone, pcp, head, order_of_list + static_cast<unsigned>(std::countr_zero(nr)),
+                number);
   return nr;
 }
 
@@ -127,7 +128,7 @@ template <ZoneConfig Config>
         (std::min(to_free, batch_free) + order.nr_pages() - 1) >> order.value();
     const std::size_t nr_of_list = std::min(chunks, list->size());
     for (std::size_t left = nr_of_list; left != 0;) {
-      left -= free_pcp_tail(zone, *list, left, order);
+      left -= free_pcp_tail(zone, pcp, *list, left, order);
     }
     const std::size_t freed_now = nr_of_list << order.value();
     to_free -= std::min(to_free, freed_now);

@@ -190,7 +190,7 @@ template <ZoneConfig Config>
   if (nr != 0 && pcp.count == order.nr_pages()) {  // the only one: it need not be on the list first
     pcp.count = 0;
     const std::lock_guard zone_guard{zone.lock()};
-    free_from_pcp(zone, pfn, order, number_of<Config>(type));
+    free_from_pcp(zone, pcp, pfn, order, number_of<Config>(type));
     return {};
   }
   if (temperature == Temperature::hot) {

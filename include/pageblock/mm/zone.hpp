@@ -231,6 +231,10 @@ class Zone : public Geometry<Config_> {
   [[nodiscard]] PerCpuPages<Config>& pcp(Cpu cpu) { return state_.pcps[checked(cpu)]; }
   [[nodiscard]] const PerCpuPages<Config>& pcp(Cpu cpu) const { return state_.pcps[checked(cpu)]; }
   [[nodiscard]] PerCpuPages<Config>& pcp_of(Cpu cpu) { return state_.pcps[cpu.id()]; }
+  /// Returns whose lists these of the zone are.
+  [[nodiscard]] Cpu cpu_of(const PerCpuPages<Config>& pcp) const {
+    return Cpu{static_cast<unsigned>(&pcp - state_.pcps.data())};
+  }
   [[nodiscard]] auto& isolate_notifiers() { return isolate_notifiers_; }
   [[nodiscard]] const auto& isolate_notifiers() const { return isolate_notifiers_; }
   [[nodiscard]] ZonePressure& pressure() { return state_.pressure; }

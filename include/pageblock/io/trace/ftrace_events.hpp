@@ -59,7 +59,8 @@ class FtraceEvents {
   }
   template <Tracer T>
   bool give(const ftrace::MmPagePcpuDrain& event, const FtraceReader& reader, T& tracer) {
-    tracer(trace::MmPagePcpuDrain{event.pfn, event.order, type_of(event.migratetype, reader)});
+    tracer(trace::MmPagePcpuDrain{event.pfn, event.order, type_of(event.migratetype, reader),
+                                  reader.line().cpu});
     return true;
   }
   template <Tracer T>

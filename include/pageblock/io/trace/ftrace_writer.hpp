@@ -173,7 +173,9 @@ struct FtraceOptions {
 /// pointer is that of an x86-64 kernel, and the gfp flags are some that ask for the migratetype. The
 /// numbers of migratetypes, the base of pfns and the words for flags and for no page are those of the
 /// kernel whose events they are.
-/// An event that does not know its CPU is written with that of the last that did, or of set_cpu().
+/// An event that does not know its CPU is written with that of the last that did, or of set_cpu(). A
+/// drain has the CPU of the list in v3.6, where an interrupt makes each CPU drain its own, and later
+/// that of the one that asks.
 class FtraceWriter {
  public:
   /// The text must outlive the writer; the caller may empty it at any time.
@@ -215,10 +217,12 @@ class FtraceWriter {
                                         .percpu_refill = event.percpu_refill});
   }
   void operator()(const trace::MmPagePcpuDrain& event) {
+    const Cpu drainer = semantics_.drains_remotely ? cpu_ : event.cpu;
     write(ftrace::MmPagePcpuDrain{.page = page(event.pfn),
                                   .pfn = event.pfn,
                                   .order = event.order,
-                                  .migratetype = number(event.migratetype)});
+                                  .migratetype = number(event.migratetype)},
+          drainer);
   }
   void operator()(const trace::MmPageAllocExtfrag& event) {
     write(ftrace::MmPageAllocExtfrag{.page = page(event.pfn),
@@ -275,9 +279,10 @@ class FtraceWriter {
   void write_probe(std::string_view name, std::string_view location, const std::string& args) {
     write(ftrace::Probe{name, location, args});
   }
-  void write(const ftrace::Event& event) {
+  void write(const ftrace::Event& event) { write(event, cpu_); }
+  void write(const ftrace::Event& event, Cpu cpu) {
     const std::string prefix =
-        fmt::format("{:>16}-{:<7} [{:03}] {} {}: ", options_.comm, options_.pid, cpu_,
+        fmt::format("{:>16}-{:<7} [{:03}] {} {}: ", options_.comm, options_.pid, cpu,
                     options_.irq_info ? "....." : "", time());
     ftrace::Line line;
     line.prefix = prefix;

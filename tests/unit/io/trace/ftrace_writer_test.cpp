@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "pageblock/io/trace/ftrace_reader.hpp"
 #include "pageblock/pageblock.hpp"
@@ -199,6 +200,37 @@ TEST_CASE("FtraceWriter takes numbers, block order and spelling from the zone", 
   has(with_cma, "mm_page_alloc: page=0000000000000000 pfn=0x0 order=4 migratetype=1");
 
   has(trace_of_zone<v6_1_without_cma, 3>(), " order=2 mt=4\n");
+}
+
+// Two CPUs have a page each on a list, and CPU 1 has all drained: the CPUs of the lines.
+template <const Semantics& kernel>
+std::vector<std::string> cpus_of_drain() {
+  std::string text;
+  Zone<TracedBy<kernel, 3>> zone{ZoneLayout{.spanned_pages = 32, .nr_cpus = 2}};
+  zone.set_pageset(4, 24);
+  FtraceWriter writer{text, zone};
+  for (const unsigned id : {0U, 1U}) {
+    const auto page = alloc_pages(zone, Cpu{id}, Order{0}, MigrateType::movable);
+    REQUIRE(page);
+    static_cast<void>(free_pages(zone, Cpu{id}, *page, Order{0}));
+  }
+  zone.tracer().writer = &writer;
+  writer.set_cpu(Cpu{1});
+  drain_all_pages(zone);
+  writer.mark("drained");
+  std::vector<std::string> cpus;
+  for (std::size_t at = text.find('['); at != std::string::npos; at = text.find('[', at + 1)) {
+    const std::string cpu = text.substr(at, 5);
+    if (cpus.empty() || cpus.back() != cpu) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+TEST_CASE("FtraceWriter writes a drain with the CPU that drains", "[ftrace]") {
+  // Recorded of v6.1 with two CPUs: all lines have the CPU that takes memory offline.
+  CHECK(cpus_of_drain<kernel::v6_1>() == std::vector<std::string>{"[001]"});
+  // v3.6 interrupts each CPU; what follows is the caller's again.
+  CHECK(cpus_of_drain<kernel::v3_6>() == std::vector<std::string>{"[000]", "[001]"});
 }
 
 TEST_CASE("ftrace_header is the kernel's, with and without the column of flags", "[ftrace]") {
