@@ -12,6 +12,7 @@
 #include "pageblock/io/text/parse_error.hpp"
 
 #include "common/read_file.hpp"
+#include "common/read_page_words.hpp"
 
 namespace example {
 namespace {
@@ -50,16 +51,13 @@ std::optional<InputFile> read_if_there(const fs::path& path) {
 }  // namespace
 
 SnapshotFiles read_live() {
-  constexpr long page_size = 4096;
-  if (const long size = sysconf(_SC_PAGESIZE); size != page_size) {
-    throw ParseError{fmt::format("this machine has pages of {} bytes, not {}", size, page_size)};
-  }
-  // The counts of free pages come right behind the flags that they are compared with.
   SnapshotFiles files;
-  files.kpageflags = read_file("/proc/kpageflags");
+  files.page_size = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  // The counts of free pages come right behind the flags that they are compared with.
+  files.kpageflags = read_page_words(FileReader{}, "/proc/kpageflags");
   files.zoneinfo = read_file("/proc/zoneinfo");
   files.buddyinfo = read_if_there("/proc/buddyinfo");
-  files.kpagecount = read_file("/proc/kpagecount");
+  files.kpagecount = read_page_words(FileReader{}, "/proc/kpagecount");
   files.pagetypeinfo = read_if_there("/proc/pagetypeinfo");
   files.memory_blocks = read_live_memory_blocks();
   files.iomem = read_if_there("/proc/iomem");

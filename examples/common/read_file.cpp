@@ -173,14 +173,18 @@ InputFile named(const std::filesystem::path& path) {
 
 }  // namespace
 
+pageblock::ParseError FileReader::beyond_limit(const InputFile& file) const {
+  return file.error(
+      fmt::format("it becomes more than {}; --input-limit allows more", size_text(limit_)));
+}
+
 InputFile FileReader::operator()(const std::filesystem::path& path) const {
   InputFile file = named(path);
   const bool is_limited = !is_of_kernel(file);
   take_all(file, path, progress_, [&](std::string_view piece) {
     std::string& content = file.content;
     if (is_limited && content.size() + piece.size() > limit_) {
-      throw file.error(
-          fmt::format("it becomes more than {}; --input-limit allows more", size_text(limit_)));
+      throw beyond_limit(file);
     }
     if (is_limited && content.capacity() - content.size() < piece.size()) {
       // Grown by doubling, but never beyond what is allowed.

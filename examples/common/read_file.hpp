@@ -21,6 +21,11 @@ class FileReader {
   FileReader() = default;
   explicit FileReader(std::uint64_t limit) : limit_{limit} {}
 
+  [[nodiscard]] std::uint64_t limit() const { return limit_; }
+
+  /// Returns the error that a file becomes more than the limit.
+  [[nodiscard]] pageblock::ParseError beyond_limit(const pageblock::InputFile& file) const;
+
   /// Is told how many bytes of how many of a file have been read.
   using Progress = std::function<void(std::string_view name, std::uint64_t, std::uint64_t)>;
   void set_progress(Progress progress) { progress_ = std::move(progress); }
@@ -30,7 +35,7 @@ class FileReader {
   /// the kernel makes up in /proc and /sys has none.
   [[nodiscard]] pageblock::InputFile operator()(const std::filesystem::path& path) const;
 
-  /// Gives the content to @p take, piece by piece; nothing of it is kept, so there is no limit.
+  /// Gives the content to @p take, piece by piece; nothing of it is kept here, so there is no limit.
   void stream(const std::filesystem::path& path,
               const std::function<void(std::string_view)>& take) const;
 

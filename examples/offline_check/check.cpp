@@ -6,16 +6,16 @@
 
 #include <fmt/format.h>
 
-#include "pageblock/base/config.hpp"
-#include "pageblock/base/semantics.hpp"
-#include "pageblock/base/spinlock.hpp"
 #include "pageblock/io/recording/recording_files.hpp"
 #include "pageblock/io/snapshot/snapshot_folder.hpp"
 #include "pageblock/io/snapshot/snapshot_reader.hpp"
+#include "pageblock/io/text/input_folder.hpp"
 #include "pageblock/io/text/kernel_log.hpp"
 
 #include "common/live_snapshot.hpp"
+#include "common/read_page_words.hpp"
 #include "common/recording_meta.hpp"
+#include "offline_check/judges.hpp"
 #include "offline_check/kernel_release.hpp"
 
 namespace example {
@@ -24,18 +24,10 @@ using namespace pageblock;
 
 namespace {
 
-/// A zone of one thread, with a kernel's rules.
-template <const Semantics& rules>
-struct Judge : DefaultConfig {
-  static constexpr unsigned nr_cpus = 1;
-  static constexpr Semantics semantics = rules;
-  using Lock = NullLock;
-};
-
 // A further version is a further line. Since v4.15 isolation looks at every page, as it does in v6.1.
 constexpr std::array kernels{
-    KernelRules{"v3.6", {3, 6}, {0, 0}, &judge<Judge<kernel::v3_6>>},
-    KernelRules{"v6.1", {6, 1}, {4, 15}, &judge<Judge<kernel::v6_1>>},
+    KernelRules{"v3.6", {3, 6}, {0, 0}, &judge_v3_6},
+    KernelRules{"v6.1", {6, 1}, {4, 15}, &judge_v6_1},
 };
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -49,6 +41,7 @@ void choose_rules(Check& check, const std::optional<KernelRelease>& release,
   if (!known) known = guess_release(check.snapshot);
   while (known && known->version < own->since) --own;
   check.rules = asked != nullptr ? asked : own;
+  check.asked = asked == nullptr && known ? known->version : check.rules->exact;
   if (asked == nullptr) {
     check.because = known ? known->evidence : "nothing says which kernel it was";
   }
@@ -82,8 +75,9 @@ Check::Check(const std::optional<std::string>& folder, const CheckOptions& optio
   std::optional<KernelRelease> release;
   if (folder) {
     const InputFolder input = snapshot_folder_in(InputFolder{*folder, options.read});
-    files = read_snapshot_files(input);
-    release = find_release(input);
+    files = read_snapshot_files(
+        input, [&](const auto& path) { return read_page_words(options.read, path); });
+    release = find_release(input, files);
   } else {
     files = read_live();
     release = live_release();
@@ -91,7 +85,7 @@ Check::Check(const std::optional<std::string>& folder, const CheckOptions& optio
   snapshot = read_snapshot(files);
   choose_rules(*this, release, options.kernel);
   reading = seconds_since(std::exchange(start, std::chrono::steady_clock::now()));
-  judgement = rules->judge(snapshot, files);
+  judgement = rules->judge(snapshot, files, asked);
   judging = seconds_since(start);
   if (!folder) return;
   // The kernel's answers say something about its own rules only.

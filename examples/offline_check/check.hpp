@@ -13,7 +13,9 @@
 #include "pageblock/io/snapshot/kernel_release.hpp"
 #include "pageblock/io/snapshot/offline_judge.hpp"
 #include "pageblock/io/snapshot/snapshot.hpp"
-#include "pageblock/io/text/input_folder.hpp"
+#include "pageblock/io/text/kernel_version.hpp"
+
+#include "common/read_file.hpp"
 
 namespace example {
 
@@ -23,14 +25,15 @@ struct KernelRules {
   /// The release that the rules are of, and the first that is judged by them if nothing else is asked.
   pageblock::KernelVersion exact;
   pageblock::KernelVersion since;
-  pageblock::Judgement (*judge)(pageblock::Snapshot&, const pageblock::SnapshotFiles&);
+  pageblock::Judgement (*judge)(pageblock::Snapshot&, const pageblock::SnapshotFiles&,
+                                pageblock::KernelVersion);
 };
 /// Oldest first.
 [[nodiscard]] std::span<const KernelRules> known_kernels();
 
 /// How a check is done.
 struct CheckOptions {
-  pageblock::InputReader read;
+  const FileReader& read;
   /// The rules that were asked for; null: those nearest to the files' own.
   const KernelRules* kernel = nullptr;
   /// Only a recording will do.
@@ -45,7 +48,8 @@ struct Check {
   pageblock::SnapshotFiles files;
   pageblock::Snapshot snapshot;
   const KernelRules* rules = nullptr;
-  std::string because{};  ///< why these rules were followed, if they were not asked for
+  pageblock::KernelVersion asked{};  ///< the kernel that says what pages are
+  std::string because{};             ///< why these rules were followed, if they were not asked for
   std::vector<std::string> warnings{};
   pageblock::Judgement judgement;
   std::optional<std::vector<pageblock::OfflineAttempt>> attempts{};

@@ -72,7 +72,7 @@ Json refusal_json(const OfflineReport& report, const BlockJudgement& block) {
   const Refusal& refusal = *block.refusal;
   return {{"pfn", refusal.pfn.value()},
           {"what", to_string(report.snapshot.kind(refusal.pfn))},
-          {"flags", kpageflags_names(PageWords{report.files.kpageflags}[refusal.pfn.value()])},
+          {"flags", kpageflags_names(report.files.kpageflags[refusal.pfn.value()])},
           {"stage", to_string(refusal.stage)},
           {"reason", reason_text(report.snapshot, refusal)},
           {"waiting_could_help", json_or_null(waiting_helps(report.snapshot, block))}};
@@ -123,7 +123,8 @@ Json summary_json(const OfflineReport& report) {
           {"refused", summary.count(Verdict::refused)},
           {"refused_only_for_unknown", summary.nr_only_unknown},
           {"invalid", summary.count(Verdict::invalid)},
-          {"not_online", summary.count(Verdict::not_online)}};
+          {"not_online", summary.count(Verdict::not_online)},
+          {"unknown", summary.count(Verdict::unknown)}};
 }
 
 }  // namespace
@@ -134,10 +135,10 @@ std::string as_json(const OfflineReport& report) {
   json["kernel"] = report.kernel;
   json["kernel_because"] = report.because.empty() ? Json(nullptr) : Json(report.because);
   json["warnings"] = report.warnings;
-  json["page_size"] = page_size;
-  json["pageblock_order"] = pageblock_order.value();
+  json["page_size"] = report.snapshot.page_size;
+  json["pageblock_order"] = report.snapshot.pageblock_order;
   json["files"] = Json::array();
-  for (const InputFile* file : files_of(report.files)) json["files"].push_back(file->name);
+  for (const FileName& file : files_of(report.files)) json["files"].push_back(file.name);
   json["missing_files"] = missing_files(report.files);
 
   json["zones"] = Json::array();

@@ -37,13 +37,22 @@ std::optional<bool> waiting_helps(const Snapshot& snapshot, const BlockJudgement
   return waiting_could_help(refusal);
 }
 
-std::vector<const InputFile*> files_of(const SnapshotFiles& files) {
-  std::vector<const InputFile*> list{&files.zoneinfo, &files.kpageflags, &files.kpagecount};
-  for (const auto* file :
-       {&files.buddyinfo, &files.pagetypeinfo, &files.memory_blocks, &files.iomem}) {
-    if (*file) list.push_back(&**file);
+std::vector<FileName> files_of(const SnapshotFiles& files) {
+  std::vector<FileName> list{{files.zoneinfo.name, files.zoneinfo.base_name()},
+                             {files.kpageflags.name(), files.kpageflags.base_name()},
+                             {files.kpagecount.name(), files.kpagecount.base_name()}};
+  for (const auto* file : {&files.buddyinfo, &files.pagetypeinfo, &files.memory_blocks,
+                           &files.iomem, &files.version}) {
+    if (*file) list.push_back({(*file)->name, (*file)->base_name()});
   }
   return list;
+}
+
+std::string size_text(std::uint64_t nr_pages, std::uint64_t page_size) {
+  const std::uint64_t kib = nr_pages * (page_size / 1024);
+  if (kib % (1 << 20) == 0 && kib != 0) return fmt::format("{} GiB", kib >> 20);
+  if (kib % 1024 == 0) return fmt::format("{} MiB", kib >> 10);
+  return fmt::format("{} KiB", kib);
 }
 
 std::vector<std::string_view> missing_files(const SnapshotFiles& files) {
@@ -85,8 +94,12 @@ std::vector<std::string> unknowns(const OfflineReport& report) {
             "put on the list of CPU 0.");
   if (scans(report.judgement)) {
     list.emplace_back(
-        "whether the driver that holds offline pages lets go of them when asked, as virtio-mem "
-        "does: it is taken to.");
+        snapshot.virtio_mem
+            ? "whether a balloon's pages can be migrated, as virtio-balloon's often can: they are "
+              "taken to stand in the way. Offline pages in memory that virtio-mem has brought are "
+              "let go of when asked."
+            : "whether the driver that holds offline pages lets go of them when asked, as "
+              "virtio-mem does: it is taken to, since no iomem says whose they are.");
   }
   list.emplace_back("the order of the free lists and of the per-CPU lists. No verdict needs it.");
   list.emplace_back(
@@ -95,9 +108,18 @@ std::vector<std::string> unknowns(const OfflineReport& report) {
   list.emplace_back(
       "reference counts and pins. A page counts one reference for each mapping, one at least, and "
       "a movable page is taken to move; a pinned one does not.");
-  list.emplace_back("the size of a page: 4096 bytes are assumed.");
+  if (snapshot.page_size_evidence.empty()) {
+    list.push_back(fmt::format("the size of a page: {} bytes are assumed.", snapshot.page_size));
+  }
+  if (snapshot.pageblock_order_evidence.empty()) {
+    list.push_back(
+        fmt::format("the size of a pageblock: {} pages are assumed, since there is no "
+                    "pagetypeinfo. Which pages are in the way does not depend on it.",
+                    Order{snapshot.pageblock_order}.nr_pages()));
+  }
   if (snapshot.memory_is_assumed) {
-    list.emplace_back("the memory blocks: 128 MiB each are assumed, all online.");
+    list.push_back(fmt::format("the memory blocks: {} each are assumed, all online.",
+                               size_text(snapshot.memory.nr_pages, snapshot.page_size)));
   }
   if (!snapshot.knows_ram) {
     list.emplace_back(
@@ -121,17 +143,17 @@ Summary::Summary(const OfflineReport& report) {
 }
 
 std::vector<BlockLook> looks_of(const OfflineReport& report, const BlockJudgement& block) {
+  const Snapshot& snapshot = report.snapshot;
+  const std::uint64_t nr_pages = Order{snapshot.pageblock_order}.nr_pages();
+  std::vector<PfnRange> memory = parts_within(snapshot.open, block.block.range);
+  for (const std::size_t i : block.zones) {
+    const auto own = parts_within(snapshot.zones[i].pages, block.block.range);
+    memory.insert(memory.end(), own.begin(), own.end());
+  }
   std::vector<BlockLook> looks;
-  for (Pfn pfn = block.block.range.start; pfn < block.block.range.end;
-       pfn += pageblock_order.nr_pages()) {
-    PageCounts counts;
-    for (const std::size_t i : block.zones) {
-      const PfnRange zone = report.snapshot.zones[i].info.range();
-      const PfnRange part{std::max(zone.start, pfn),
-                          std::min(zone.end, pfn + pageblock_order.nr_pages())};
-      for (Pfn page = part.start; page < part.end; ++page) counts.add(report.snapshot.kind(page));
-    }
-    looks.push_back(look_of(counts));
+  for (Pfn pfn = block.block.range.start; pfn < block.block.range.end; pfn += nr_pages) {
+    const PfnRange pageblock{pfn, std::min(pfn + nr_pages, block.block.range.end)};
+    looks.push_back(look_of(snapshot.count(parts_within(memory, pageblock))));
   }
   return looks;
 }

@@ -18,10 +18,6 @@
 
 namespace example {
 
-inline constexpr unsigned page_size = 4096;
-/// judge() sees to it that the machine has no other.
-inline constexpr pageblock::Order pageblock_order{9};
-
 /// Pages that cannot move, or of which nobody knows.
 [[nodiscard]] std::uint64_t stuck(const pageblock::PageCounts& counts);
 
@@ -29,9 +25,16 @@ inline constexpr pageblock::Order pageblock_order{9};
 [[nodiscard]] std::optional<bool> waiting_helps(const pageblock::Snapshot& snapshot,
                                                 const pageblock::BlockJudgement& block);
 
-[[nodiscard]] std::vector<const pageblock::InputFile*> files_of(
-    const pageblock::SnapshotFiles& files);
+/// A file that was read: as the user knows it, and without folders.
+struct FileName {
+  std::string name;
+  std::string base_name;
+};
+[[nodiscard]] std::vector<FileName> files_of(const pageblock::SnapshotFiles& files);
 [[nodiscard]] std::vector<std::string_view> missing_files(const pageblock::SnapshotFiles& files);
+
+/// "128 MiB"
+[[nodiscard]] std::string size_text(std::uint64_t nr_pages, std::uint64_t page_size);
 
 /// What is assumed or cannot be known, so that nobody takes it for read.
 [[nodiscard]] std::vector<std::string> unknowns(const OfflineReport& report);
@@ -52,7 +55,7 @@ struct Summary {
     return nr_blocks[static_cast<std::size_t>(verdict)];
   }
 
-  std::array<std::size_t, 4> nr_blocks{};
+  std::array<std::size_t, pageblock::nr_verdicts> nr_blocks{};
   std::size_t nr_only_unknown = 0;
   std::uint64_t nr_unknown_pages = 0;
   std::uint64_t nr_per_cpu = 0;

@@ -13,8 +13,8 @@ namespace example {
 
 using namespace pageblock;
 
-std::optional<KernelRelease> find_release(const InputFolder& folder) {
-  if (const auto file = folder.find("version")) return parse_kernel_release(*file, file->content);
+std::optional<KernelRelease> find_release(const InputFolder& folder, const SnapshotFiles& files) {
+  if (files.version) return parse_kernel_release(*files.version, files.version->content);
   const auto recording = recording_of(folder.path());
   if (!recording) return std::nullopt;
   const InputFile file = read_file(*recording / "meta.json");

@@ -9,10 +9,10 @@
 
 namespace example {
 
-/// Looks in @p folder for "version", a copy of /proc/version, and there and in the folder around it
-/// for the meta.json of a recording. Throws ParseError if what is found names no version.
+/// Asks the file that says it, or else the meta.json of a recording in @p folder or around it. Throws
+/// ParseError if what is found names no version.
 [[nodiscard]] std::optional<pageblock::KernelRelease> find_release(
-    const pageblock::InputFolder& folder);
+    const pageblock::InputFolder& folder, const pageblock::SnapshotFiles& files);
 
 /// Returns the release of the kernel that runs.
 [[nodiscard]] pageblock::KernelRelease live_release();

@@ -28,7 +28,7 @@ namespace {
 using pageblock::Verdict;
 
 constexpr std::array verdicts{Verdict::can_go, Verdict::refused, Verdict::invalid,
-                              Verdict::not_online};
+                              Verdict::not_online, Verdict::unknown};
 
 struct Options {
   std::vector<std::string> folders{};
@@ -165,8 +165,10 @@ int main(int argc, char** argv) {
            "Says for each memory block of a machine whether it could be taken offline, and if not "
            "which page is in the way, what it is, and whether waiting could help.\n\n"
            "DIR holds what the machine reports: kpageflags, kpagecount, zoneinfo, and where "
-           "present buddyinfo, pagetypeinfo, memory_blocks, iomem and version; collect.sh makes "
-           "such a folder. Texts may end in .txt, and every file may be compressed with gzip, xz "
+           "present buddyinfo, pagetypeinfo, iomem, version (or uname: what uname -a prints) and "
+           "memory_blocks (or lsmem: what lsmem or grep . /sys/devices/system/memory/*/* prints); "
+           "collect.sh makes such a folder. Prompts in texts do not matter. Texts may end in .txt, "
+           "and every file may be compressed with gzip, xz "
            "or zstd (kpageflags.xz, zoneinfo.txt.gz). Of a recording (a folder with meta.json and "
            "before/) it is before/, and what the kernel answered to attempts to take blocks "
            "offline is shown beside.",

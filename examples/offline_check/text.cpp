@@ -25,15 +25,9 @@ namespace {
 using namespace pageblock;
 
 std::string_view word_for(Verdict verdict) {
-  constexpr std::array<std::string_view, 4> words{"can go", "refused", "invalid", "-"};
+  constexpr std::array<std::string_view, nr_verdicts> words{"can go", "refused", "invalid", "-",
+                                                            "unknown"};
   return words[static_cast<std::size_t>(verdict)];
-}
-
-std::string size_text(std::uint64_t nr_pages) {
-  const std::uint64_t kib = nr_pages * (page_size / 1024);
-  if (kib % (1 << 20) == 0 && kib != 0) return fmt::format("{} GiB", kib >> 20);
-  if (kib % 1024 == 0) return fmt::format("{} MiB", kib >> 10);
-  return fmt::format("{} KiB", kib);
 }
 
 // What kernels demand of a block before they look at its pages, and what they look at.
@@ -130,10 +124,10 @@ class TextWriter {
               fmt::format("Which memory blocks could be taken offline, judged by the rules of "
                           "Linux {}{}. Page frame numbers are hexadecimal, ranges include both "
                           "ends, counts are pages of {} bytes.",
-                          report_.kernel, because, page_size));
+                          report_.kernel, because, report_.snapshot.page_size));
     std::string names;
-    for (const InputFile* file : files_of(report_.files)) {
-      names += fmt::format("{}{}", names.empty() ? "" : ", ", file->base_name());
+    for (const FileName& file : files_of(report_.files)) {
+      names += fmt::format("{}{}", names.empty() ? "" : ", ", file.base_name);
     }
     std::string missing;
     for (const std::string_view file : missing_files(report_.files)) {
@@ -165,7 +159,7 @@ class TextWriter {
   void write_blocks() {
     const Snapshot& snapshot = report_.snapshot;
     title(fmt::format(
-        "Memory blocks of {} ({} pages){}", size_text(snapshot.memory.nr_pages),
+        "Memory blocks of {} ({} pages){}", size_text(snapshot.memory.nr_pages, snapshot.page_size),
         snapshot.memory.nr_pages,
         snapshot.memory_is_assumed ? ": their size is assumed, there is no list of them" : ""));
     const std::vector<Row> rows = fold();
@@ -265,7 +259,8 @@ class TextWriter {
     const std::uint64_t nr_pages = report_.snapshot.memory.nr_pages;
     title("Summary");
     line("{} of {} memory blocks can go offline ({}).", summary.count(Verdict::can_go),
-         report_.judgement.blocks.size(), size_text(summary.count(Verdict::can_go) * nr_pages));
+         report_.judgement.blocks.size(),
+         size_text(summary.count(Verdict::can_go) * nr_pages, report_.snapshot.page_size));
     if (summary.count(Verdict::refused) != 0) {
       line("{} are refused: {} with pages that cannot move, {} only for pages of unknown kind.",
            summary.count(Verdict::refused),
@@ -279,6 +274,10 @@ class TextWriter {
     }
     if (summary.count(Verdict::invalid) != 0) {
       line("{} cannot be tried: two zones, or holes.", summary.count(Verdict::invalid));
+    }
+    if (summary.count(Verdict::unknown) != 0) {
+      line("{} are not judged: nothing says which zone they are in.",
+           summary.count(Verdict::unknown));
     }
     if (summary.count(Verdict::not_online) != 0) {
       line("{} are not online.", summary.count(Verdict::not_online));
@@ -304,8 +303,9 @@ class TextWriter {
   }
 
   void write_map() {
-    title(fmt::format("Pageblocks, {} pages ({}) each", pageblock_order.nr_pages(),
-                      size_text(pageblock_order.nr_pages())));
+    const std::uint64_t nr_pages = Order{report_.snapshot.pageblock_order}.nr_pages();
+    title(fmt::format("Pageblocks, {} pages ({}) each", nr_pages,
+                      size_text(nr_pages, report_.snapshot.page_size)));
     BlockMap map;
     for (const BlockJudgement& block : report_.judgement.blocks) {
       if (report_.lists(block)) map.add_row(block.block.name, looks_of(report_, block));

@@ -69,6 +69,7 @@ Json plain_json(const PlainResult& plain) {
           {"frees", plain.nr_frees},
           {"unknown_frees", plain.nr_unknown_frees},
           {"unseen_frees", plain.nr_unseen_frees},
+          {"failed_when_recorded", plain.nr_failed_before},
           {"steals", plain.nr_steals},
           {"claims", plain.nr_claims},
           {"free_pages", plain.nr_free_pages},
@@ -142,6 +143,7 @@ std::string as_json(const ReplayReport& report, bool times) {
   json["operations"] = report.result.nr_operations;
   if (plain) {
     json["plain"] = plain_json(*plain);
+    json["notes"] = report.notes;
   } else {
     add_predictions(json, report.result);
     json["judges_lists"] = report.judges_lists;

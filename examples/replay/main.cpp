@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 #include <pageblock/io/recording/replay.hpp>
+#include <pageblock/io/text/kernel_version.hpp>
 
 #include "common/program.hpp"
 #include "common/progress.hpp"
@@ -28,6 +29,7 @@ struct Options {
   std::optional<std::uint64_t> memory{};
   std::optional<std::uint64_t> until{};
   std::optional<std::uint64_t> input_limit{};
+  std::string kernel{};
   bool json = false;
   bool times = false;
 };
@@ -37,7 +39,11 @@ void declare(example::Program& program, Options& options) {
   program.size("--memory", options.memory,
                "replay the requests and frees of a trace (its mm_page_alloc and mm_page_free "
                "events) in memory of this size that is free at first. Page numbers are other ones "
-               "then");
+               "then. The trace is the kernel's, or what trace-cmd report or perf script print");
+  program.option(
+      "--kernel", "VERSION", options.kernel,
+      "the kernel that wrote the trace, such as 3.10. Before 4.4 migratetypes have other "
+      "numbers; most traces show which");
   program.number("--until", "LINE", options.until, 1, std::numeric_limits<std::size_t>::max(),
                  "stop behind this line of the trace");
   program.flag("--json", options.json, "one JSON document instead of text");
@@ -61,6 +67,18 @@ void check(const Options& options) {
   }
 }
 
+std::optional<pageblock::KernelVersion> traced_kernel(const Options& options) {
+  if (options.kernel.empty()) return std::nullopt;
+  if (!options.memory) {
+    throw example::UsageError{"--kernel goes with --memory: a recording says which kernel it was"};
+  }
+  const bool has_v = options.kernel.front() == 'v';
+  const auto known = pageblock::parse_kernel_version(options.kernel.substr(has_v ? 1 : 0));
+  if (known) return known;
+  throw example::UsageError{
+      fmt::format("--kernel needs a version such as 3.10, not '{}'", options.kernel)};
+}
+
 int replay(const Options& options) {
   check(options);
   const std::string& path = options.paths.front();
@@ -68,6 +86,7 @@ int replay(const Options& options) {
   example::Progress progress{"replaying"};
   pageblock::ReplayOptions how;
   if (options.until) how.until = *options.until;
+  how.traced_kernel = traced_kernel(options);
   how.progress = [&](std::size_t done, std::size_t total) { progress.update(done, total); };
   const pageblock::ReplayReport report =
       options.memory ? example::replay_trace(read(path), *options.memory / page_size, how)

@@ -67,6 +67,7 @@ class TextReport {
     line("replay: {}", report_.source);
     line("{}", report_.machine);
     if (report_.until) line("Up to line {} of the trace.", *report_.until);
+    for (const std::string& note : report_.notes) line("Note: {}.", note);
     write_events();
     if (result_.plain) {
       write_plain(*result_.plain);
@@ -210,6 +211,10 @@ class TextReport {
     line("{:>10} frees, {} of them of pages that no request got here", plain.nr_frees,
          plain.nr_unknown_frees);
     line("{:>10} pages were requested again without a free in the trace", plain.nr_unseen_frees);
+    if (plain.nr_failed_before != 0) {
+      line("{:>10} further requests found no memory when they were recorded; they are left out",
+           plain.nr_failed_before);
+    }
     line("{:>10} times memory of another type was taken, {} times with its pageblock",
          plain.nr_steals, plain.nr_claims);
     line("\nFree at the end: {} pages, by order:", plain.nr_free_pages);

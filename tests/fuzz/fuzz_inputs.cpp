@@ -40,6 +40,7 @@
 #include "fuzz/recording.hpp"
 #include "fuzz/scratch_folder.hpp"
 #include "fuzz/target.hpp"
+#include "offline_check/judges.hpp"
 #include "offline_check/report.hpp"
 
 namespace {
@@ -55,11 +56,13 @@ const test::ScratchFolder& scratch() {
 void read_zoneinfo(const InputFile& file) {
   const std::vector<ZoneInfo> zones = parse_zoneinfo(file);
   require(!zones.empty(), "no zones");
-  Pfn behind{};
+  Pfn last{};
   for (const ZoneInfo& zone : zones) {
-    require(!zone.range().empty() && behind <= zone.start_pfn, "zones overlap");
-    require(zone.free <= zone.present && zone.present <= zone.spanned, "more pages than spanned");
-    behind = zone.range().end;
+    require(!zone.range().empty(), "an empty zone");
+    require(!zone.is_populated() || last <= zone.start_pfn, "zones out of order");
+    require(zone.free <= zone.spanned && zone.present <= zone.spanned, "more pages than spanned");
+    require(!zone.managed || zone.free <= zone.present, "more pages free than present");
+    last = zone.start_pfn;
   }
 }
 
@@ -119,6 +122,10 @@ void read_words(const InputFile& file) {
   require(classify.nr_lone_tails() <= words.size(), "more tails than pages");
 }
 
+void read_version(const InputFile& file) {
+  require(!parse_kernel_release(file, file.content).evidence.empty(), "a release without evidence");
+}
+
 void read_xz(const InputFile& file) {
   try {
     static_cast<void>(example::read_file(scratch().write("bytes.xz", file.content)));
@@ -130,13 +137,6 @@ void read_xz(const InputFile& file) {
 void quote(const InputFile& file) {
   require(test::is_json(example::to_text(file.content)), "no JSON string of", file.content);
 }
-
-template <const Semantics& rules>
-struct Judge : DefaultConfig {
-  static constexpr unsigned nr_cpus = 1;
-  static constexpr Semantics semantics = rules;
-  using Lock = NullLock;
-};
 
 // A zone that was rebuilt is sound, and what it prints can be read again.
 template <typename Config>
@@ -162,24 +162,34 @@ void check_zone(const Zone<Config>& zone, const SnapshotZone& from) {
 }
 
 // From the files to the last word of offline_check.
-template <typename Config>
-void judge_by(const SnapshotFiles& files, std::string_view kernel) {
+template <const Semantics& rules>
+void judge_by(const SnapshotFiles& files, std::string_view kernel, KernelVersion version) {
+  using Config = example::JudgeConfig<rules, 9>;
   Snapshot snapshot = read_snapshot(files);
-  const Judgement judgement = pageblock::judge<Config>(snapshot, files);
-  const PageWords kpagecount{files.kpagecount};
   for (const SnapshotZone& zone : snapshot.zones) {
-    check_zone(rebuild<Config>(snapshot, zone, kpagecount), zone);
+    for (const PfnRange& own : zone.pages) {
+      require(
+          !own.empty() && zone.info.range().start <= own.start && own.end <= zone.info.range().end,
+          "a zone owns pages that it does not span");
+    }
+  }
+  const Judgement judgement = rules.minor == 6 ? example::judge_v3_6(snapshot, files, version)
+                                               : example::judge_v6_1(snapshot, files, version);
+  for (const SnapshotZone& zone : snapshot.zones) {
+    check_zone(rebuild<Config>(snapshot, zone, files.kpagecount), zone);
   }
   require(judgement.blocks.size() == snapshot.memory.blocks.size(), "blocks without a verdict");
   example::OfflineReport report{"fuzz", kernel, files, snapshot, judgement};
-  const auto release = guess_release(snapshot);
+  const auto release = files.version ? parse_kernel_release(*files.version, files.version->content)
+                                     : guess_release(snapshot);
   if (release) report.because = release->evidence;
   require(!example::as_text(report, {.color = true}).empty(), "nothing to say");
   require(test::is_json(example::as_json(report)), "the report is no JSON");
 }
 void judge(const SnapshotFiles& files) {
-  judge_by<Judge<kernel::v3_6>>(files, "v3.6");
-  judge_by<Judge<kernel::v6_1>>(files, "v6.1");
+  judge_by<kernel::v3_6>(files, "v3.6", {3, 6});
+  judge_by<kernel::v6_1>(files, "v6.1", {4, 15});
+  judge_by<kernel::v6_1>(files, "v6.1", {6, 1});
 }
 
 void judge_in_memory(const InputFile& file) { judge(test::files_of(file.content)); }
@@ -196,11 +206,19 @@ void judge_folder(const InputFile& file) {
       for (const auto& path : paths) std::filesystem::remove(path);
     }
   } const remove{written};
-  write(files.kpageflags);
-  write(files.kpagecount);
+  const auto write_words = [&](const PageWords& words) {
+    InputFile one{words.name(), {}};
+    for (std::uint64_t pfn = 0; pfn < words.size(); ++pfn) {
+      const std::uint64_t word = words[pfn];
+      one.content.append(reinterpret_cast<const char*>(&word), sizeof word);
+    }
+    write(one);
+  };
+  write_words(files.kpageflags);
+  write_words(files.kpagecount);
   write(files.zoneinfo);
-  for (const auto* optional :
-       {&files.buddyinfo, &files.pagetypeinfo, &files.memory_blocks, &files.iomem}) {
+  for (const auto* optional : {&files.buddyinfo, &files.pagetypeinfo, &files.memory_blocks,
+                               &files.iomem, &files.version}) {
     if (*optional) write(**optional);
   }
   judge(read_snapshot_files(InputFolder{scratch().path(), example::read_file}));
@@ -225,6 +243,7 @@ constexpr std::array readers{
     Reader{&test::read_state, "T0.state"},
     Reader{&test::read_pages, "T0.pages"},
     Reader{&test::read_meta, "meta.json"},
+    Reader{&read_version, "version"},
 };
 
 // "name:12: fault", "name: byte 12: fault" or "name: fault" of a file that lacks something as a whole.
@@ -239,15 +258,17 @@ void check_complaint(std::string_view what) {
     const std::size_t digits = text.find_first_not_of("0123456789");
     return digits != 0 && digits != std::string_view::npos && text.substr(digits).starts_with(": ");
   };
-  constexpr std::array<std::string_view, 9> whole_file{" the file is empty",
-                                                       " no zone has memory",
-                                                       " no memory block is listed",
-                                                       " no line '",
-                                                       " no table '",
-                                                       " no line for zone ",
-                                                       " there is no zoneinfo",
-                                                       " no zone is listed",
-                                                       " no section is listed"};
+  constexpr std::array<std::string_view, 11> whole_file{" the file is empty",
+                                                        " no line says how large a block is",
+                                                        " '",
+                                                        " no zone has memory",
+                                                        " no memory block is listed",
+                                                        " no line '",
+                                                        " no table '",
+                                                        " no line for zone ",
+                                                        " there is no zoneinfo",
+                                                        " no zone is listed",
+                                                        " no section is listed"};
   const bool has_place =
       starts_with_number(rest) ||
       (rest.starts_with(" byte ") && starts_with_number(rest.substr(6))) ||

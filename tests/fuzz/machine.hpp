@@ -54,7 +54,10 @@ inline std::string_view take_line(std::string_view& text) {
 /// Makes the files. One that is not mentioned is empty, or not there if it may be missing.
 [[nodiscard]] inline SnapshotFiles files_of(std::string_view text) {
   constexpr std::string_view mark = "=== ";
-  SnapshotFiles files{{"kpageflags", {}}, {"kpagecount", {}}, {"zoneinfo", {}}, {}, {}, {}, {}};
+  SnapshotFiles files;
+  files.kpageflags = PageWords{"kpageflags"};
+  files.kpagecount = PageWords{"kpagecount"};
+  files.zoneinfo.name = "zoneinfo";
   while (!text.empty()) {
     const std::string_view title = take_line(text);
     if (!title.starts_with(mark)) continue;
@@ -64,12 +67,13 @@ inline std::string_view take_line(std::string_view& text) {
     text.remove_prefix(end);
     const std::string name{title.substr(mark.size())};
     if (name == "zoneinfo") files.zoneinfo.content = content;
-    if (name == "kpageflags") files.kpageflags.content = words_of(content);
-    if (name == "kpagecount") files.kpagecount.content = words_of(content);
+    if (name == "kpageflags") files.kpageflags.append(words_of(content));
+    if (name == "kpagecount") files.kpagecount.append(words_of(content));
     if (name == "buddyinfo") files.buddyinfo = {name, std::string{content}};
     if (name == "pagetypeinfo") files.pagetypeinfo = {name, std::string{content}};
     if (name == "memory_blocks") files.memory_blocks = {name, std::string{content}};
     if (name == "iomem") files.iomem = {name, std::string{content}};
+    if (name == "version") files.version = {name, std::string{content}};
   }
   return files;
 }

@@ -79,9 +79,10 @@ OfflineForecast forecast_emptying(const Zone<Config>& zone, const PfnRange& rang
       behind_movable = false;
       pfn = chunk->end;
     } else {
-      // In a movable zone all that is in use can move.
-      const bool is_head = bits.has(PageBits::in_use) &&
-                           (bits.has(PageBits::lru) || zone.type() == ZoneType::movable);
+      // In a movable zone all that is in use can move, but for what a driver holds.
+      const bool can_move = bits.has(PageBits::lru) ||
+                            (zone.type() == ZoneType::movable && !bits.has(PageBits::offline));
+      const bool is_head = bits.has(PageBits::in_use) && can_move;
       const bool passes = bits.has(PageBits::offline) && !bits.has(PageBits::in_use);
       behind_movable = is_head || (behind_movable && !passes && !bits.has(PageBits::in_use));
       if (behind_movable) {
@@ -102,7 +103,8 @@ OfflineForecast forecast_emptying(const Zone<Config>& zone, const PfnRange& rang
 /// Says what an attempt to take [range.start, range.end) offline would end in now: v6.1 demands
 /// whole pageblocks without holes in one zone; isolates the first, the last and the others for
 /// offlining, and is refused by the first page that cannot move; drains the per-CPU lists; migrates
-/// what is on LRU lists. Pages that a driver has taken and holds no more are no obstacle.
+/// what is on LRU lists. Pages that a driver has taken and holds no more are no obstacle; those that
+/// it holds are, in every zone (a balloon's that can be migrated the model does not know).
 /// Requires: @p zone is that of the range's pages; to it, those of other zones are holes.
 /// Returns:  ok; -EINVAL; or -EBUSY, also where the kernel would try until it is interrupted, since
 ///           a page in the way is neither free nor movable.

@@ -13,6 +13,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -21,6 +23,8 @@
 
 #include <fmt/format.h>
 
+#include "pageblock/base/config.hpp"
+#include "pageblock/base/cpu.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/io/recording/exact_state.hpp"
 #include "pageblock/io/recording/exact_state_reader.hpp"
@@ -38,11 +42,14 @@
 #include "pageblock/io/recording/replay_result.hpp"
 #include "pageblock/io/recording/replay_tracer.hpp"
 #include "pageblock/io/text/kernel_log.hpp"
+#include "pageblock/io/text/kernel_version.hpp"
 #include "pageblock/io/text/memory_blocks.hpp"
 #include "pageblock/io/text/parse_error.hpp"
 #include "pageblock/io/trace/ftrace.hpp"
 #include "pageblock/io/trace/trace_decoder.hpp"
+#include "pageblock/io/trace/trace_kernel.hpp"
 #include "pageblock/io/trace/trace_operations.hpp"
+#include "pageblock/io/trace/trace_text.hpp"
 #include "pageblock/mm/pcp.hpp"
 #include "pageblock/mm/zone.hpp"
 
@@ -54,6 +61,8 @@ struct ReplayOptions {
   std::optional<std::size_t> until{};
   /// Is told now and then how many operations of how many are done.
   std::function<void(std::size_t, std::size_t)> progress{};
+  /// The kernel that wrote a plain trace, if that is known and need not be found out.
+  std::optional<KernelVersion> traced_kernel{};
 };
 
 namespace detail {
@@ -170,30 +179,74 @@ template <ReplayableConfig Config>
   return report;
 }
 
-/// Replays the requests and frees of a trace in a zone of @p nr_pages free pages. Throws ParseError.
+/// Zones of @p Config for a machine with many CPUs.
+template <ReplayableConfig Config>
+struct ManyCpus : Config {
+  static constexpr unsigned nr_cpus = 1024;
+};
+
+namespace detail {
+
+// Numbers the CPUs as they appear: a large machine has more than are seen. Returns how many there
+// are.
+inline unsigned number_cpus(std::vector<recorded::Operation>& operations, const InputFile& trace,
+                            unsigned most_cpus) {
+  std::map<Cpu, Cpu> numbers;
+  for (recorded::Operation& operation : operations) {
+    const auto next = static_cast<unsigned>(numbers.size());
+    const auto [place, is_new] = numbers.try_emplace(operation.cpu, Cpu{next});
+    if (is_new && next == most_cpus) {
+      throw trace.error_at_line(operation.line,
+                                fmt::format("more than {} CPUs are at work", most_cpus));
+    }
+    operation.cpu = place->second;
+  }
+  return std::max<unsigned>(static_cast<unsigned>(numbers.size()), 1);
+}
+
+// Gives the requests the numbers of migratetypes that the model has.
+template <ReplayableConfig Config>
+void translate_types(std::vector<recorded::Operation>& operations, const TraceKernel& traced) {
+  for (recorded::Operation& operation : operations) {
+    auto* const request = std::get_if<recorded::Allocation>(&operation.what);
+    const auto type = request != nullptr ? traced.type_of(request->migratetype) : std::nullopt;
+    if (type && has_type<Config>(*type)) request->migratetype = number_of<Config>(*type);
+  }
+}
+
+}  // namespace detail
+
+/// Replays the requests and frees of a trace, as any tool prints it, in a zone of @p nr_pages free
+/// pages. Throws ParseError.
 template <ReplayableConfig Config>
 [[nodiscard]] ReplayReport replay_trace(const InputFile& trace, std::uint64_t nr_pages,
                                         const ReplayOptions& options = {}) {
+  using Machine = ManyCpus<Config>;
   detail::Stopwatch watch;
   ReplayReport report{.source = trace.name, .until = options.until};
-  TraceDecoder decoder{trace};
-  unsigned nr_cpus = 1;
-  const auto operations =
-      detail::decode(decoder, report.result, options.until, [&](const ftrace::Line& line) {
-        if (line.cpu.id() >= Config::nr_cpus) {
-          decoder.reader().fail(fmt::format("CPU {} is above {}", line.cpu, Config::nr_cpus - 1));
-        }
-        nr_cpus = std::max(nr_cpus, line.cpu.id() + 1);
-        return true;
-      });
-  PlainReplay<Config> replay{nr_pages, nr_cpus, report.result};
+  const TraceText text = rewrite_trace(trace);
+  TraceDecoder decoder{text.file};
+  auto operations = detail::decode(decoder, report.result, options.until,
+                                   [](const ftrace::Line&) { return true; });
+  const TraceKernel traced =
+      find_trace_kernel(operations, trace, text.has_old_names, options.traced_kernel);
+  detail::translate_types<Machine>(operations, traced);
+  const unsigned nr_cpus = detail::number_cpus(operations, trace, Machine::nr_cpus);
+  const auto replay =
+      std::make_unique<PlainReplay<Machine>>(nr_pages, nr_cpus, report.result);  // it is large
   report.machine = fmt::format("{} pages of 4096 bytes, {} CPU{}, all free at first", nr_pages,
                                nr_cpus, nr_cpus == 1 ? "" : "s");
+  if (text.skipped.count() != 0) report.notes.push_back(text.skipped.text());
+  if (text.ends_in_a_line) report.notes.emplace_back("the last line has no end; it may be cut");
+  if (!traced.evidence.empty()) {
+    report.notes.push_back(fmt::format("migratetypes have the numbers of kernels {} Linux 4.4: {}",
+                                       traced.since_v4_4 ? "since" : "before", traced.evidence));
+  }
   report.reading = watch.lap();
   detail::apply_all(
-      trace, operations, [&](const recorded::Operation& operation) { replay.apply(operation); },
+      trace, operations, [&](const recorded::Operation& operation) { replay->apply(operation); },
       options.progress);
-  replay.finish();
+  replay->finish();
   report.replaying = watch.lap();
   return report;
 }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "pageblock/io/recording/replay_result.hpp"
 
@@ -21,6 +22,8 @@ struct ReplayReport {
   std::string machine{};  ///< what was recorded, in a line
   ReplayResult result{};
   std::optional<std::size_t> until{};  ///< the last line that was replayed, if not all were
+  /// What was assumed, found out or passed over.
+  std::vector<std::string> notes{};
   /// Whether pages that come to per-CPU lists and leave them are judged; not where no probe shows what
   /// changes their limits and goes past them, and the trace tells when they are drained.
   bool judges_lists = true;

@@ -87,6 +87,7 @@ struct PlainResult {
   std::uint64_t nr_frees = 0;
   std::uint64_t nr_unknown_frees = 0;             ///< of pages that no request got here
   std::uint64_t nr_unseen_frees = 0;              ///< of pages that were requested again
+  std::uint64_t nr_failed_before = 0;             ///< requests that failed when they were traced
   std::uint64_t nr_steals = 0;                    ///< of memory of another type
   std::uint64_t nr_claims = 0;                    ///< with its pageblock
   std::uint64_t nr_free_pages = 0;                ///< at the end, without those on per-CPU lists

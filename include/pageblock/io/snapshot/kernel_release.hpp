@@ -25,25 +25,26 @@ struct KernelRelease {
   std::string evidence;
 };
 
-namespace detail {
-
-// "Linux version 6.1.0-56-cloud-amd64 (gcc ...": the word behind "version".
-[[nodiscard]] inline std::string_view release_in(std::string_view text) {
-  constexpr std::string_view before = "Linux version ";
-  if (text.starts_with(before)) text.remove_prefix(before.size());
-  return text.substr(0, text.find_first_of(" \n"));
-}
-
-}  // namespace detail
-
-/// Reads a release from @p text of a file: "6.1.0-56-cloud-amd64", or what /proc/version has. Throws
-/// ParseError if it names none.
+/// Reads a release from @p text of a file: "6.1.0-56-cloud-amd64" at a line's start, or what
+/// /proc/version has or uname -a prints; prompts around it do not matter. Throws ParseError if it
+/// names none.
 [[nodiscard]] inline KernelRelease parse_kernel_release(const InputFile& file,
                                                         std::string_view text) {
-  const std::string_view release = detail::release_in(text);
-  const auto version = parse_kernel_version(release);
-  if (!version) throw file.error(fmt::format("'{}' is no version of Linux", release));
-  return {*version, fmt::format("{} says Linux {}", file.base_name(), release)};
+  constexpr std::string_view blanks = " \t\r";
+  constexpr std::string_view banner = "Linux version ";
+  for (std::string_view rest = text; !rest.empty();) {
+    std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    line.remove_prefix(std::min(line.find_first_not_of(blanks), line.size()));
+    std::string_view release = find_kernel_release(line);
+    if (line.starts_with(banner)) line.remove_prefix(banner.size());
+    if (release.empty()) release = line.substr(0, line.find_first_of(blanks));
+    const auto known = parse_kernel_version(release);
+    if (!known) continue;
+    return {*known, fmt::format("{} says Linux {}", file.base_name(), release)};
+  }
+  throw file.error(
+      fmt::format("'{}' is no version of Linux", text.substr(0, text.find_first_of("\n"))));
 }
 
 /// Guesses the release by what the files look like; nothing if they look like those of any.

@@ -32,23 +32,22 @@ struct Obstacle {
 /// Returns the obstacles in the refused blocks, those in most blocks first.
 [[nodiscard]] inline std::vector<Obstacle> obstacles_of(const Snapshot& snapshot,
                                                         const Judgement& judgement) {
-  constexpr std::size_t nr_kinds = static_cast<std::size_t>(PageKind::passed_over) + 1;
-  std::array<Obstacle, nr_kinds> by_kind{};
+  std::array<Obstacle, nr_page_kinds> by_kind{};
   for (const BlockJudgement& block : judgement.blocks) {
     if (block.verdict != Verdict::refused) continue;
-    std::array<std::uint64_t, nr_kinds> pages{};
-    const Pfn end = std::min(block.block.range.end, Pfn{snapshot.kinds.size()});
-    for (Pfn pfn = block.block.range.start; pfn < end; ++pfn) {
-      ++pages[static_cast<std::size_t>(snapshot.kind(pfn))];
-    }
-    for (std::size_t i = 0; i < nr_kinds; ++i) {
+    std::array<std::uint64_t, nr_page_kinds> pages{};
+    snapshot.kinds.for_each_run(block.block.range.start.value(), block.block.range.end.value(),
+                                [&](std::uint64_t start, std::uint64_t end, PageKind kind) {
+                                  pages[static_cast<std::size_t>(kind)] += end - start;
+                                });
+    for (std::size_t i = 0; i < nr_page_kinds; ++i) {
       if (pages[i] == 0) continue;
       by_kind[i].nr_pages += pages[i];
       ++by_kind[i].nr_blocks;
     }
   }
   std::vector<Obstacle> obstacles;
-  for (std::size_t i = 0; i < nr_kinds; ++i) {
+  for (std::size_t i = 0; i < nr_page_kinds; ++i) {
     by_kind[i].kind = static_cast<PageKind>(i);
     const Movability can = movability(by_kind[i].kind);
     const bool is_obstacle = can == Movability::unmovable || can == Movability::unknown;
@@ -56,7 +55,7 @@ struct Obstacle {
   }
   std::ranges::sort(obstacles, std::ranges::greater{}, [](const Obstacle& obstacle) {
     return std::tuple{obstacle.nr_blocks, obstacle.nr_pages,
-                      nr_kinds - static_cast<std::size_t>(obstacle.kind)};
+                      nr_page_kinds - static_cast<std::size_t>(obstacle.kind)};
   });
   return obstacles;
 }
@@ -75,6 +74,10 @@ struct Obstacle {
       return "Make the pool of huge pages smaller (nr_hugepages), or end who uses them.";
     case PageKind::offline:
       return "A balloon or virtio-mem has them: ask it to give them back, or to take the block.";
+    case PageKind::balloon:
+      return "A balloon has them: ask the host to deflate it. Some balloons' pages can be "
+             "migrated; "
+             "the files do not tell.";
     case PageKind::poisoned:
       return "Broken memory: nobody can take it away.";
     case PageKind::zero_page:

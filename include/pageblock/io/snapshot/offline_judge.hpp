@@ -25,7 +25,9 @@
 #include "pageblock/base/semantics.hpp"
 #include "pageblock/clients/offline_forecast.hpp"
 #include "pageblock/io/snapshot/snapshot.hpp"
+#include "pageblock/io/snapshot/snapshot_layout.hpp"
 #include "pageblock/io/snapshot/snapshot_rules.hpp"
+#include "pageblock/io/text/kernel_version.hpp"
 #include "pageblock/io/text/kpageflags.hpp"
 #include "pageblock/isolation/explain.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
@@ -42,11 +44,16 @@ enum class Verdict {
   refused,     ///< A page in use cannot move: -EBUSY.
   invalid,     ///< Two zones, or holes: -EINVAL before anything is tried.
   not_online,  ///< There is nothing to take offline.
+  unknown,     ///< Several zones span it, and nothing says which it is in.
 };
+
+/// How many verdicts there are.
+inline constexpr std::size_t nr_verdicts = 5;
 
 /// Returns the name of a verdict, as documents and programs have it.
 [[nodiscard]] constexpr std::string_view to_string(Verdict verdict) {
-  constexpr std::array<std::string_view, 4> names{"can_go", "refused", "invalid", "not_online"};
+  constexpr std::array<std::string_view, nr_verdicts> names{"can_go", "refused", "invalid",
+                                                            "not_online", "unknown"};
   return names[static_cast<std::size_t>(verdict)];
 }
 
@@ -57,6 +64,8 @@ struct BlockJudgement {
   std::vector<std::size_t> zones;
   PageCounts counts;
   std::uint64_t nr_holes = 0;
+  /// Pages at its start that are its own memory map.
+  std::uint64_t nr_memmap_pages = 0;
   Verdict verdict = Verdict::not_online;
   /// Of a refused block.
   std::optional<Refusal> refusal;
@@ -102,138 +111,146 @@ template <ZoneConfig Config>
 Zone<Config> rebuild(const Snapshot& snapshot, const SnapshotZone& from,
                      const PageWords& kpagecount) {
   Zone<Config> zone{layout_of(snapshot, from, kpagecount)};
-  if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) {
-    for (Pfn pfn = zone.start_pfn(); pfn < zone.end_pfn(); ++pfn) {
-      if (snapshot.kind(pfn) != PageKind::passed_over) continue;
-      zone.memmap().set_bits(pfn, PageBits{PageBits::offline});
-    }
-  }
   zone.set_watermarks(from.info.watermarks);
   const std::size_t nr_reserves = std::min(from.info.protection.size(), max_nr_zones);
   for (std::size_t i = 0; i < nr_reserves; ++i) {
     zone.set_lowmem_reserve(i, from.info.protection[i]);
   }
-  if (from.nr_per_cpu == 0) return zone;
   // One list longer than its pages: nothing is drained before it is asked for.
-  zone.set_pageset(1, static_cast<std::uint32_t>(from.nr_per_cpu) + 1);
-  for (Pfn pfn = zone.start_pfn(); pfn < zone.end_pfn(); ++pfn) {
-    if (snapshot.kind(pfn) == PageKind::per_cpu) free_pages(zone, Cpu{0}, pfn, Order{0});
+  if (from.nr_per_cpu != 0) {
+    zone.set_pageset(1, static_cast<std::uint32_t>(from.nr_per_cpu) + 1);
+  }
+  const auto finish = [&](std::uint64_t start, std::uint64_t end, PageKind kind) {
+    for (Pfn pfn{start}; pfn < Pfn{end}; ++pfn) {
+      if (kind == PageKind::per_cpu) {
+        free_pages(zone, Cpu{0}, pfn, Order{0});
+      } else if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) {
+        if (kind == PageKind::passed_over) zone.memmap().set_bits(pfn, PageBits{PageBits::offline});
+        if (kind == PageKind::balloon) {
+          zone.memmap().set_bits(pfn, PageBits{PageBits::offline | PageBits::in_use});
+        }
+      }
+    }
+  };
+  for (const PfnRange& own : from.pages) {
+    snapshot.kinds.for_each_run(own.start.value(), own.end.value(),
+                                [&](std::uint64_t start, std::uint64_t end, PageKind kind) {
+                                  if (kind == PageKind::per_cpu || kind == PageKind::passed_over ||
+                                      kind == PageKind::balloon) {
+                                    finish(start, end, kind);
+                                  }
+                                });
   }
   return zone;
 }
 
-/// Reports a machine whose pageblocks or chunks are not those of @p Config.
-template <ZoneConfig Config>
-void check_geometry(const Snapshot& snapshot, const SnapshotFiles& files) {
-  if (const auto& types = snapshot.pagetypeinfo;
-      types && types->page_block_order != Config::pageblock_order) {
-    throw files.pagetypeinfo->error_at_line(
-        types->order_line, fmt::format("pageblocks have order {}, but this program has only {}",
-                                       types->page_block_order, Config::pageblock_order));
-  }
-  for (const SnapshotZone& zone : snapshot.zones) {
-    if (!zone.buddyinfo || zone.buddyinfo->nr_free.size() == Config::max_order) continue;
-    throw files.buddyinfo->error_at_line(
-        zone.buddyinfo->line, fmt::format("{} orders, but this program has only {}",
-                                          zone.buddyinfo->nr_free.size(), Config::max_order));
-  }
-  // Smaller blocks would share free chunks, and trying one would change the next.
-  if (snapshot.memory.nr_pages < Geometry<Config>::max_order_nr_pages) {
-    throw files.memory_blocks->error_at_line(
-        1, fmt::format("a memory block of {} pages is smaller than the largest free chunk",
-                       snapshot.memory.nr_pages));
-  }
-}
-
-/// Compares the free chunks of a rebuilt zone, cut greedily, with those that the kernel counted.
-template <ZoneConfig Config>
-void compare_chunks(const Zone<Config>& zone, const SnapshotZone& from, const InputFile& buddyinfo,
-                    std::vector<std::string>& notes) {
+/// Compares the free chunks of a zone, cut greedily, with those that the kernel counted.
+inline void compare_chunks(const Snapshot& snapshot, const SnapshotZone& zone,
+                           const InputFile& buddyinfo, std::vector<std::string>& notes) {
+  const std::vector<std::uint64_t>& there = zone.buddyinfo->nr_free;
+  const std::vector<std::uint64_t> here = free_chunks(snapshot, zone, there.size());
   std::string counted;
   std::string rebuilt;
   std::uint64_t nr_pages = 0;
-  for (unsigned order = 0; order < Config::max_order; ++order) {
-    const std::uint64_t here = zone.nr_free(Order{order});
-    const std::uint64_t there = from.buddyinfo->nr_free[order];
-    counted += fmt::format(" {}", there);
-    rebuilt += fmt::format(" {}", here);
-    nr_pages += (here > there ? here - there : 0) << order;
+  for (std::size_t order = 0; order < there.size(); ++order) {
+    counted += fmt::format(" {}", there[order]);
+    rebuilt += fmt::format(" {}", here[order]);
+    nr_pages += (here[order] > there[order] ? here[order] - there[order] : 0) << order;
   }
   if (nr_pages == 0) return;
   notes.push_back(
       fmt::format("{}:{}: zone {} has{} free chunks of order 0 to {}, rebuilt{}: {} pages are in "
                   "chunks of other orders",
-                  buddyinfo.base_name(), from.buddyinfo->line, from.info.name, counted,
-                  Config::max_order - 1, rebuilt, nr_pages));
+                  buddyinfo.base_name(), zone.buddyinfo->line, zone.info.name, counted,
+                  there.size() - 1, rebuilt, nr_pages));
 }
 
 /// Says where a block lies, and why it cannot be tried.
 inline BlockJudgement locate(const Snapshot& snapshot, const MemoryBlock& block) {
   BlockJudgement result;
   result.block = block;
-  std::optional<Pfn> first_hole;
-  Pfn behind = block.range.start;  // of the zones so far
+  std::vector<PfnRange> parts = parts_within(snapshot.open, block.range);
+  const bool is_open = !parts.empty();
   for (std::size_t i = 0; i < snapshot.zones.size(); ++i) {
-    const PfnRange zone = snapshot.zones[i].info.range();
-    const PfnRange part{std::max(zone.start, block.range.start),
-                        std::min(zone.end, block.range.end)};
-    if (part.empty()) continue;
-    result.zones.push_back(i);
-    if (!first_hole && part.start > behind) first_hole = behind;
-    for (Pfn pfn = part.start; pfn < part.end; ++pfn) {
-      const PageKind kind = snapshot.kind(pfn);
-      if (kind == PageKind::hole && !first_hole) first_hole = pfn;
-      result.counts.add(kind);
-    }
-    behind = part.end;
+    const auto own = parts_within(snapshot.zones[i].pages, block.range);
+    if (!own.empty()) result.zones.push_back(i);
+    parts.insert(parts.end(), own.begin(), own.end());
   }
-  if (!first_hole && behind < block.range.end) first_hole = behind;
+  std::vector<PfnRange> memory;
+  for (const PfnRange& part : parts) {
+    snapshot.kinds.for_each_run(part.start.value(), part.end.value(),
+                                [&](std::uint64_t start, std::uint64_t end, PageKind kind) {
+                                  result.counts.add(kind, end - start);
+                                  if (kind != PageKind::hole)
+                                    memory.push_back({Pfn{start}, Pfn{end}});
+                                  if (kind == PageKind::own_memmap)
+                                    result.nr_memmap_pages += end - start;
+                                });
+  }
+  const auto holes =
+      detail::complement(detail::merged(std::move(memory)), block.range.start, block.range.end);
   result.nr_holes = block.range.nr_pages() - result.counts.nr_present();
 
   if (!block.is_online()) {
     result.not_tried = fmt::format("it is {}", block.state);
+  } else if (is_open) {
+    result.verdict = Verdict::unknown;
+    result.not_tried = "in which zone it is, nothing says";
   } else if (result.zones.size() > 1) {
     result.verdict = Verdict::invalid;
     result.not_tried = "in two zones:";
     for (const std::size_t i : result.zones) {
       result.not_tried += fmt::format(" {}", snapshot.zones[i].info.name);
     }
-  } else if (first_hole) {
+  } else if (!holes.empty()) {
     result.verdict = Verdict::invalid;
     result.not_tried =
-        fmt::format("{} pages without memory, from {:x}", result.nr_holes, *first_hole);
+        fmt::format("{} pages without memory, from {:x}", result.nr_holes, holes.front().start);
   }
   return result;
 }
 
-/// Judges every memory block. Each zone is rebuilt once, and its blocks are tried and undone on one
-/// copy: what a try leaves behind (free pages, empty per-CPU lists) cannot change the answer for
-/// another block, since no free chunk reaches from one memory block into another and isolation asks
-/// only for the block's own pages. Says again what the pages are, if the kernel sees them otherwise.
+/// Judges every memory block by the rules of @p Config, and of the kernel that is @p asked as far as its
+/// pages' kinds go. Each zone is rebuilt once, and its blocks are tried and undone on one copy: what
+/// a try leaves behind (free pages, empty per-CPU lists) cannot change the answer for another block,
+/// since no free chunk reaches from one memory block into another and isolation asks only for the
+/// block's own pages. Says again what the pages are, if the kernel sees them otherwise.
+/// Requires: the snapshot's pageblocks have the order of @p Config.
 /// Throws ParseError.
 template <ZoneConfig Config>
-Judgement judge(Snapshot& snapshot, const SnapshotFiles& files) {
+Judgement judge(Snapshot& snapshot, const SnapshotFiles& files, KernelVersion asked) {
   constexpr bool scans = Config::semantics.isolate_rule == IsolateRule::scan;
-  check_geometry<Config>(snapshot, files);
-  if constexpr (scans) apply_v6_1_rules(snapshot, PageWords{files.kpageflags});
+  bug_on(snapshot.pageblock_order != Config::pageblock_order, "pageblocks of another order");
+  // In a block smaller than a chunk a try would change the next block.
+  const std::uint64_t least =
+      scans ? Zone<Config>::pageblock_nr_pages : Geometry<Config>::max_order_nr_pages;
+  if (snapshot.memory.nr_pages < least) {
+    const InputFile& file = files.memory_blocks ? *files.memory_blocks : files.zoneinfo;
+    throw file.error_at_line(
+        std::max<std::size_t>(snapshot.memory.size_line, 1),
+        fmt::format("a memory block of {} pages is smaller than {}", snapshot.memory.nr_pages,
+                    scans ? "a pageblock" : "the largest free chunk"));
+  }
+  apply_kernel_rules(snapshot, files.kpageflags, asked);
   Judgement result;
   result.rule = Config::semantics.isolate_rule;
   for (const MemoryBlock& block : snapshot.memory.blocks) {
     result.blocks.push_back(locate(snapshot, block));
   }
-  const PageWords kpagecount{files.kpagecount};
   for (std::size_t i = 0; i < snapshot.zones.size(); ++i) {
-    const Zone<Config> zone = rebuild<Config>(snapshot, snapshot.zones[i], kpagecount);
+    const Zone<Config> zone = rebuild<Config>(snapshot, snapshot.zones[i], files.kpagecount);
     if (files.buddyinfo && snapshot.zones[i].buddyinfo) {
-      compare_chunks(zone, snapshot.zones[i], *files.buddyinfo, result.notes);
+      compare_chunks(snapshot, snapshot.zones[i], *files.buddyinfo, result.notes);
     }
     [[maybe_unused]] Zone<Config> copy = zone;
     for (BlockJudgement& block : result.blocks) {
       if (!block.not_tried.empty() || block.zones.front() != i) continue;
+      // The block's own memory map is left out, and given up behind the rest.
+      const PfnRange range{block.block.range.start + block.nr_memmap_pages, block.block.range.end};
       if constexpr (scans) {
-        block.refusal = forecast_offline(zone, block.block.range).refusal;
+        block.refusal = forecast_offline(zone, range).refusal;
       } else {
-        block.refusal = try_offline(copy, block.block.range);
+        block.refusal = try_offline(copy, range);
       }
       block.verdict = block.refusal ? Verdict::refused : Verdict::can_go;
     }

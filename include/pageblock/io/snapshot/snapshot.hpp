@@ -14,10 +14,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/io/text/buddyinfo_reader.hpp"
@@ -26,6 +23,7 @@
 #include "pageblock/io/text/memory_blocks.hpp"
 #include "pageblock/io/text/pagetypeinfo_reader.hpp"
 #include "pageblock/io/text/parse_error.hpp"
+#include "pageblock/io/text/sparse_array.hpp"
 #include "pageblock/io/text/zoneinfo.hpp"
 #include "pageblock/mm/zone_layout.hpp"
 
@@ -37,13 +35,17 @@ inline constexpr std::uint64_t most_mappings = std::uint64_t{1} << 22;
 
 /// What a machine reports about its memory.
 struct SnapshotFiles {
-  InputFile kpageflags;
-  InputFile kpagecount;
+  PageWords kpageflags;
+  PageWords kpagecount;
   InputFile zoneinfo;
   std::optional<InputFile> buddyinfo;
   std::optional<InputFile> pagetypeinfo;
   std::optional<InputFile> memory_blocks;
   std::optional<InputFile> iomem;
+  /// /proc/version, or what uname prints.
+  std::optional<InputFile> version;
+  /// The bytes of a page, if they are known and need not be found out.
+  std::optional<std::uint64_t> page_size;
 };
 
 /// Pages by movability.
@@ -52,7 +54,13 @@ class PageCounts {
   [[nodiscard]] std::uint64_t operator[](Movability what) const {
     return counts_[static_cast<std::size_t>(what)];
   }
-  void add(PageKind kind) { ++counts_[static_cast<std::size_t>(movability(kind))]; }
+  void add(PageKind kind, std::uint64_t nr_pages = 1) {
+    counts_[static_cast<std::size_t>(movability(kind))] += nr_pages;
+  }
+
+  void add(const PageCounts& others) {
+    for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += others.counts_[i];
+  }
 
   [[nodiscard]] std::uint64_t nr_present() const {
     std::uint64_t sum = 0;
@@ -69,6 +77,8 @@ class PageCounts {
 struct SnapshotZone {
   ZoneInfo info;
   ZoneType type = ZoneType::normal;
+  /// What of its span is its own, sorted and disjoint: spans may overlap.
+  std::vector<PfnRange> pages;
   PageCounts counts;
   /// Free pages that can only be on a per-CPU list.
   std::uint64_t nr_per_cpu = 0;
@@ -81,14 +91,26 @@ struct SnapshotZone {
 
 /// All that the files say, checked against each other.
 struct Snapshot {
+  /// The bytes of a page, and where that is known from; empty if it is assumed.
+  std::uint64_t page_size = 4096;
+  std::string page_size_evidence;
+  /// Of pageblocks, and where it is known from; empty if it is assumed.
+  unsigned pageblock_order = 9;
+  std::string pageblock_order_evidence;
   /// What each page is, by pfn.
-  std::vector<PageKind> kinds;
+  SparseArray<PageKind> kinds;
   std::vector<SnapshotZone> zones;
+  /// Pages that several zones span while nothing says whose they are.
+  std::vector<PfnRange> open;
   MemoryBlocks memory;
   /// Whether there was no list of memory blocks, so that they are assumed to have 128 MiB.
   bool memory_is_assumed = false;
   /// Whether the difference between reserved memory and holes is known.
   bool knows_ram = false;
+  /// Memory that a virtio-mem device has brought; nothing if iomem does not say.
+  std::optional<std::vector<PfnRange>> virtio_mem;
+  /// Whether only the first page of a free chunk was marked, as before Linux 4.6.
+  bool marks_heads_only = false;
   std::optional<PageTypeInfo> pagetypeinfo;
   /// Where the files differ in what may have changed between two reads.
   std::vector<std::string> notes;
@@ -98,109 +120,32 @@ struct Snapshot {
   /// Counts the pages of a range. What lies behind the last known page is a hole.
   [[nodiscard]] PageCounts count(PfnRange range) const {
     PageCounts counts;
-    for (std::uint64_t pfn = range.start.value(); pfn < range.end.value(); ++pfn) {
-      counts.add(pfn < kinds.size() ? kinds[pfn] : PageKind::hole);
-    }
+    const std::uint64_t end = range.end.value();
+    kinds.for_each_run(range.start.value(), end,
+                       [&](std::uint64_t start, std::uint64_t next, PageKind kind) {
+                         counts.add(kind, next - start);
+                       });
+    const std::uint64_t known = std::max(range.start.value(), kinds.size());
+    if (known < end) counts.add(PageKind::hole, end - known);
+    return counts;
+  }
+
+  [[nodiscard]] PageCounts count(const std::vector<PfnRange>& ranges) const {
+    PageCounts counts;
+    for (const PfnRange& range : ranges) counts.add(count(range));
     return counts;
   }
 };
 
-namespace detail {
-
-/// Returns the first pfn behind @p pfn, @p end at most, whose kind differs.
-[[nodiscard]] inline Pfn end_of_run(const std::vector<PageKind>& kinds, Pfn pfn, Pfn end) {
-  const PageKind kind = kinds[pfn.value()];
-  while (pfn < end && kinds[pfn.value()] == kind) ++pfn;
-  return pfn;
-}
-
-/// Makes holes of the pages of @p zone outside @p memory that look reserved or unknown. Returns
-/// the number of the others, which contradict.
-inline std::uint64_t mark_holes(std::vector<PageKind>& kinds, const ZoneInfo& zone,
-                                const std::vector<PfnRange>& memory) {
-  std::uint64_t nr_contradictions = 0;
-  std::vector<PfnRange> inside;
-  for (const PfnRange& range : memory) {
-    const PfnRange part{std::max(range.start, zone.range().start),
-                        std::min(range.end, zone.range().end)};
-    if (!part.empty()) inside.push_back(part);
+/// Returns the parts of @p ranges that lie in @p limits, in order.
+[[nodiscard]] inline std::vector<PfnRange> parts_within(const std::vector<PfnRange>& ranges,
+                                                        PfnRange limits) {
+  std::vector<PfnRange> parts;
+  for (const PfnRange& range : ranges) {
+    const PfnRange part{std::max(range.start, limits.start), std::min(range.end, limits.end)};
+    if (!part.empty() && part.start < part.end) parts.push_back(part);
   }
-  for (const PfnRange& absent : complement(inside, zone.range().start, zone.range().end)) {
-    for (Pfn pfn = absent.start; pfn < absent.end; ++pfn) {
-      PageKind& kind = kinds[pfn.value()];
-      if (kind == PageKind::unknown || kind == PageKind::reserved) {
-        kind = PageKind::hole;
-      } else if (kind != PageKind::hole) {
-        ++nr_contradictions;
-      }
-    }
-  }
-  return nr_contradictions;
-}
-
-/// Returns blocks of 128 MiB, the usual size on x86-64, wherever a zone has pages.
-[[nodiscard]] inline MemoryBlocks assumed_memory_blocks(const std::vector<ZoneInfo>& zones,
-                                                        const std::vector<PageKind>& kinds) {
-  constexpr std::uint64_t nr_pages = 32768;
-  MemoryBlocks memory{nr_pages, {}};
-  std::uint64_t next = 0;
-  for (const ZoneInfo& zone : zones) {
-    for (Pfn pfn = zone.start_pfn; pfn < zone.range().end;) {
-      if (kinds[pfn.value()] == PageKind::hole) {
-        pfn = end_of_run(kinds, pfn, zone.range().end);
-        continue;
-      }
-      const std::uint64_t id = pfn.value() / nr_pages;
-      if (id >= next) {
-        memory.blocks.push_back({fmt::format("memory{}", id),
-                                 {Pfn{id * nr_pages}, Pfn{(id + 1) * nr_pages}},
-                                 "online",
-                                 0});
-        next = id + 1;
-      }
-      pfn = std::min(Pfn{(id + 1) * nr_pages}, zone.range().end);
-    }
-  }
-  return memory;
-}
-
-}  // namespace detail
-
-/// Describes @p zone as it was: what moves is in use on an LRU list, with a reference for each
-/// mapping; what does not is in use on none, tails of compound pages included. All pageblocks are
-/// movable, since the files do not say otherwise. Pages that are on per-CPU lists are in use with
-/// one reference, for the caller to free.
-[[nodiscard]] inline ZoneLayout layout_of(const Snapshot& snapshot, const SnapshotZone& zone,
-                                          const PageWords& kpagecount) {
-  ZoneLayout layout;
-  layout.name = zone.info.name.zone;
-  layout.type = zone.type;
-  layout.start_pfn = zone.info.start_pfn;
-  layout.spanned_pages = zone.info.spanned;
-  const auto references = [&](Pfn pfn) {
-    const std::uint64_t mappings = kpagecount[pfn.value()];
-    return mappings > most_mappings ? 1U : std::max(static_cast<std::uint32_t>(mappings), 1U);
-  };
-  const Pfn end = zone.info.range().end;
-  for (Pfn pfn = zone.info.start_pfn; pfn < end;) {
-    const PageKind kind = snapshot.kind(pfn);
-    PfnRange run{pfn, detail::end_of_run(snapshot.kinds, pfn, end)};
-    if (kind == PageKind::hole) {
-      layout.holes.push_back(run);
-    } else if (kind == PageKind::reserved) {
-      layout.reserved.push_back(run);
-    } else if (movability(kind) == Movability::movable) {
-      const std::uint32_t count = references(pfn);
-      Pfn next = pfn + 1;
-      while (next < run.end && references(next) == count) ++next;
-      run.end = next;
-      layout.in_use.push_back({run, count, true});
-    } else if (kind != PageKind::free) {
-      layout.in_use.push_back({run, 1, false});
-    }
-    pfn = run.end;
-  }
-  return layout;
+  return parts;
 }
 
 }  // namespace pageblock

@@ -6,10 +6,13 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <string_view>
 #include <system_error>
 
 #include "pageblock/io/snapshot/snapshot.hpp"
 #include "pageblock/io/text/input_folder.hpp"
+#include "pageblock/io/text/kpageflags.hpp"
 
 namespace pageblock {
 
@@ -22,17 +25,30 @@ namespace pageblock {
   return folder;
 }
 
+/// Reads a file of words, and decompresses it where it has to. Throws ParseError.
+using PageWordsReader = std::function<PageWords(const std::filesystem::path&)>;
+
 /// Reads kpageflags, kpagecount, zoneinfo and where present the other files of a snapshot. Each may
-/// have an ending, as in kpageflags.xz or zoneinfo.txt. Throws ParseError.
-[[nodiscard]] inline SnapshotFiles read_snapshot_files(const InputFolder& folder) {
+/// have an ending, as in kpageflags.xz or zoneinfo.txt. With @p read_words the two large ones need
+/// not be in memory as a whole. Throws ParseError.
+[[nodiscard]] inline SnapshotFiles read_snapshot_files(const InputFolder& folder,
+                                                       const PageWordsReader& read_words = {}) {
   SnapshotFiles files;
   files.zoneinfo = folder.demand("zoneinfo");
-  files.kpageflags = folder.demand("kpageflags");
-  files.kpagecount = folder.demand("kpagecount");
+  const auto words = [&](std::string_view stem) {
+    return read_words ? read_words(folder.demand_path(stem)) : PageWords{folder.demand(stem)};
+  };
+  files.kpageflags = words("kpageflags");
+  files.kpagecount = words("kpagecount");
   files.buddyinfo = folder.find("buddyinfo");
   files.pagetypeinfo = folder.find("pagetypeinfo");
-  files.memory_blocks = folder.find("memory_blocks");
   files.iomem = folder.find("iomem");
+  const auto first_of = [&](std::string_view name, std::string_view other) {
+    auto file = folder.find(name);
+    return file ? file : folder.find(other);
+  };
+  files.memory_blocks = first_of("memory_blocks", "lsmem");
+  files.version = first_of("version", "uname");
   return files;
 }
 

@@ -8,10 +8,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "pageblock/io/text/line_reader.hpp"
 #include "pageblock/io/text/parse_error.hpp"
+#include "pageblock/io/text/skipped_lines.hpp"
 
 namespace pageblock {
 
@@ -29,14 +31,26 @@ struct BuddyInfoRow {
   }
 };
 
-/// Returns the rows in the order of the file. Throws ParseError, also if the zones have different
-/// numbers of orders.
-[[nodiscard]] inline std::vector<BuddyInfoRow> parse_buddyinfo(const InputFile& file) {
+/// Returns the rows in the order of the file. Lines that do not begin as a row, such as a prompt, are
+/// passed over and told to @p skipped. Throws ParseError, also if there is no row or if the zones
+/// have different numbers of orders.
+[[nodiscard]] inline std::vector<BuddyInfoRow> parse_buddyinfo(const InputFile& file,
+                                                               SkippedLines* skipped = nullptr) {
   constexpr std::size_t most_orders = 32;
   constexpr std::size_t most_zones = 4096;  // 1024 nodes with four zones each
   std::vector<BuddyInfoRow> rows;
+  SkippedLines others;
   LineReader reader{file};
   while (reader.next_line()) {
+    if (reader.is_blank()) {
+      others.add_empty(reader.number());
+      continue;
+    }
+    others.end_of_empty();
+    if (!begins_zone(reader)) {
+      others.add(reader.number());
+      continue;
+    }
     BuddyInfoRow row{read_zone_name(reader), {}, reader.number()};
     for (std::string_view word = reader.word(); !word.empty(); word = reader.word()) {
       row.nr_free.push_back(reader.to_number(word, "free chunks"));
@@ -45,14 +59,16 @@ struct BuddyInfoRow {
     if (row.nr_free.empty()) reader.fail("no counts of free chunks behind the zone");
     if (row.nr_free.size() > most_orders) reader.fail("more orders than any kernel has");
     if (!rows.empty() && row.nr_free.size() != rows.front().nr_free.size()) {
-      reader.fail(fmt::format("{} orders, but {} in line 1", row.nr_free.size(),
-                              rows.front().nr_free.size()));
+      reader.fail(fmt::format("{} orders, but {} in line {}", row.nr_free.size(),
+                              rows.front().nr_free.size(), rows.front().line));
     }
     for (const BuddyInfoRow& other : rows) {
       if (other.name == row.name) reader.fail(fmt::format("zone {} again", row.name));
     }
     rows.push_back(std::move(row));
   }
+  if (rows.empty()) throw file.error_at_line(1, "expected 'Node <number>, zone <name>'");
+  if (skipped != nullptr) *skipped = std::move(others);
   return rows;
 }
 

@@ -52,23 +52,30 @@ class InputFolder {
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
-  /// Returns the first that there is of the file's names; nothing, or a ParseError, if there is none.
-  [[nodiscard]] std::optional<InputFile> find(std::string_view stem) const {
+  /// Returns where the first is that there is of the file's names; nothing if there is none.
+  [[nodiscard]] std::optional<std::filesystem::path> find_path(std::string_view stem) const {
     constexpr std::array<std::string_view, 8> endings{"",     ".gz",     ".xz",     ".zst",
                                                       ".txt", ".txt.gz", ".txt.xz", ".txt.zst"};
     for (const std::string_view ending : endings) {
       const std::filesystem::path file = path_ / fmt::format("{}{}", stem, ending);
       std::error_code error;
-      if (std::filesystem::exists(file, error) || error) return read_(file);
+      if (std::filesystem::exists(file, error) || error) return file;
     }
     return std::nullopt;
   }
-  [[nodiscard]] InputFile demand(std::string_view stem) const {
-    if (auto file = find(stem)) return std::move(*file);
+  [[nodiscard]] std::filesystem::path demand_path(std::string_view stem) const {
+    if (auto path = find_path(stem)) return std::move(*path);
     throw ParseError{
         fmt::format("{}: there is no {} (nor {}.txt; each may end in .gz, .xz or .zst)",
                     path_.string(), stem, stem)};
   }
+
+  /// Returns the file itself; nothing, or a ParseError, if there is none.
+  [[nodiscard]] std::optional<InputFile> find(std::string_view stem) const {
+    if (const auto path = find_path(stem)) return read_(*path);
+    return std::nullopt;
+  }
+  [[nodiscard]] InputFile demand(std::string_view stem) const { return read_(demand_path(stem)); }
 
   /// Returns a folder in this one; nothing if there is none.
   [[nodiscard]] std::optional<InputFolder> folder(std::string_view name) const {

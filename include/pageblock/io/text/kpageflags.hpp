@@ -7,16 +7,18 @@
 /// A word is classified by the first line of this table that fits:
 ///
 ///     NOPAGE                    hole          the kernel has no page there
+///     RESERVED                  reserved      boot memory, firmware, the memory map; with MMAP what
+///                                             the kernel maps into processes, with ZERO_PAGE zeros.
+///                                             Every kernel asks for this first, so also if poisoned
 ///     POISON                    poisoned      memory errors; v3.6 cannot take such a page away
 ///     OFFLINE                   offline       a balloon or virtio-mem holds it; v3.6 sees a user
-///     RESERVED                  reserved      boot memory, firmware, the memory map; with MMAP what
-///                                             the kernel maps into processes, with ZERO_PAGE zeros
 ///     SLAB                      slab          also its tails; ANON and KSM there are stray bits of
 ///                                             a word that slabs use otherwise
 ///     PGTABLE                   page table
 ///     HUGE                      hugetlb       also its tails; movable only since v3.12
-///     BUDDY                     free          on every page of a free chunk since v4.x; UPTODATE
-///                                             and the like may be left from the last user
+///     BUDDY                     free          on every page of a free chunk since v4.6, on its
+///                                             first page before; UPTODATE and the like may be left
+///                                             from the last user
 ///     ZERO_PAGE                 zero page     the huge page of zeros
 ///     TAIL                      as its head   the nearest HEAD below, if only tails lie between;
 ///                                             the tails of a huge page may or may not repeat LRU
@@ -34,16 +36,20 @@
 /// Bits that say nothing of this (LOCKED, IDLE, ...) and bits without a name here are ignored.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "pageblock/io/text/parse_error.hpp"
+#include "pageblock/io/text/sparse_array.hpp"
 
 namespace pageblock {
 
@@ -67,6 +73,7 @@ inline constexpr std::uint64_t zero_page = bit(24);
 inline constexpr std::uint64_t idle = bit(25);
 inline constexpr std::uint64_t pgtable = bit(26);
 inline constexpr std::uint64_t reserved = bit(32);
+inline constexpr std::uint64_t owner_private = bit(37);
 
 /// What users of the page cache leave in a page: LOCKED, ERROR, REFERENCED, UPTODATE, DIRTY,
 /// ACTIVE, WRITEBACK, RECLAIM, SWAPBACKED, UNEVICTABLE, MLOCKED.
@@ -115,10 +122,15 @@ enum class PageKind : std::uint8_t {
   kernel,
   off_lru,
   unknown,
-  // What v6.1 makes of some of these: apply_v6_1_rules().
+  // What kernels make of some of these: snapshot_rules.hpp.
   huge_movable,
   passed_over,
+  balloon,
+  /// The memory block's own memory map: it goes with the block.
+  own_memmap,
 };
+/// How many kinds of pages there are.
+inline constexpr std::size_t nr_page_kinds = 21;
 
 /// Whether memory without the page can be had.
 enum class Movability : std::uint8_t { hole, free, movable, unmovable, unknown };
@@ -127,25 +139,27 @@ inline constexpr std::size_t nr_movabilities = 5;
 
 /// Returns the name of a kind of page.
 [[nodiscard]] constexpr std::string_view to_string(PageKind kind) {
-  constexpr std::array<std::string_view, 19> names{"hole",
-                                                   "free",
-                                                   "free, on a per-CPU list",
-                                                   "page cache",
-                                                   "anonymous",
-                                                   "mapped",
-                                                   "slab",
-                                                   "page table",
-                                                   "reserved",
-                                                   "hugetlb",
-                                                   "kernel compound page",
-                                                   "offline: balloon or virtio-mem",
-                                                   "hardware poison",
-                                                   "zero page",
-                                                   "kernel page",
-                                                   "unknown: kernel or off its LRU",
-                                                   "unknown: kernel or per-CPU list",
-                                                   "hugetlb, can move",
-                                                   "offline or poisoned: passed over"};
+  constexpr std::array<std::string_view, nr_page_kinds> names{"hole",
+                                                              "free",
+                                                              "free, on a per-CPU list",
+                                                              "page cache",
+                                                              "anonymous",
+                                                              "mapped",
+                                                              "slab",
+                                                              "page table",
+                                                              "reserved",
+                                                              "hugetlb",
+                                                              "kernel compound page",
+                                                              "offline: balloon or virtio-mem",
+                                                              "hardware poison",
+                                                              "zero page",
+                                                              "kernel page",
+                                                              "unknown: kernel or off its LRU",
+                                                              "unknown: kernel or per-CPU list",
+                                                              "hugetlb, can move",
+                                                              "offline or poisoned: passed over",
+                                                              "offline: a balloon's",
+                                                              "the block's own memory map"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -162,6 +176,7 @@ inline constexpr std::size_t nr_movabilities = 5;
     case PageKind::mapped:
     case PageKind::huge_movable:
     case PageKind::passed_over:
+    case PageKind::own_memmap:
       return Movability::movable;
     case PageKind::off_lru:
     case PageKind::unknown:
@@ -175,12 +190,13 @@ inline constexpr std::size_t nr_movabilities = 5;
 /// what its head is.
 class PageClassifier {
  public:
-  [[nodiscard]] PageKind operator()(std::uint64_t flags) {
+  /// Classifies the next @p nr_pages pages, all of which have the same word.
+  [[nodiscard]] PageKind operator()(std::uint64_t flags, std::uint64_t nr_pages = 1) {
     const bool is_tail = (flags & kpf::compound_tail) != 0;
     PageKind kind = by_own_flags(flags);
     if (is_tail && kind == PageKind::unknown) {
       kind = head_;
-      if (head_ == PageKind::unknown) ++nr_lone_tails_;
+      if (head_ == PageKind::unknown) nr_lone_tails_ += nr_pages;
     }
     if (!is_tail) head_ = (flags & kpf::compound_head) != 0 ? kind : PageKind::unknown;
     return kind;
@@ -193,9 +209,9 @@ class PageClassifier {
   [[nodiscard]] static PageKind by_own_flags(std::uint64_t flags) {
     const auto has = [flags](std::uint64_t bits) { return (flags & bits) != 0; };
     if (has(kpf::nopage)) return PageKind::hole;
+    if (has(kpf::reserved)) return PageKind::reserved;
     if (has(kpf::hwpoison)) return PageKind::poisoned;
     if (has(kpf::offline)) return PageKind::offline;
-    if (has(kpf::reserved)) return PageKind::reserved;
     if (has(kpf::slab)) return PageKind::slab;
     if (has(kpf::pgtable)) return PageKind::page_table;
     if (has(kpf::huge)) return PageKind::hugetlb;
@@ -214,31 +230,76 @@ class PageClassifier {
   std::uint64_t nr_lone_tails_ = 0;
 };
 
-/// A file of native 64-bit words, one for each pfn from 0. The file must outlive it.
+/// A file of native 64-bit words, one for each pfn from 0. Most words are those of no memory if
+/// memory begins at a high address; they take no room.
 class PageWords {
  public:
-  /// Throws ParseError if the file is empty or ends inside a word.
-  explicit PageWords(const InputFile& file) : bytes_{file.content} {
-    if (bytes_.empty()) throw file.error_at_byte(0, "the file is empty");
-    if (bytes_.size() % word != 0) {
-      throw file.error_at_byte(bytes_.size() / word * word,
-                               "the file ends inside a 64-bit word, so it was cut off");
+  PageWords() = default;
+
+  /// Takes a file that was read as a whole. Throws as finish() does.
+  PageWords(const InputFile& file) : PageWords{file.name} {  // NOLINT(*-explicit-*): it is the same
+    append(file.content);
+    finish();
+  }
+
+  /// A file to append() to; finish() when all is there.
+  explicit PageWords(std::string name) : file_{std::move(name), {}} {}
+
+  void append(std::string_view bytes) {
+    if (!torn_.empty()) {  // the first bytes of a word came before
+      const std::size_t missing = std::min<std::size_t>(word - torn_.size(), bytes.size());
+      torn_ += bytes.substr(0, missing);
+      bytes.remove_prefix(missing);
+      if (torn_.size() < word) return;
+      append_words(torn_);
+      torn_.clear();
     }
+    const std::size_t whole = bytes.size() / word * word;
+    append_words(bytes.substr(0, whole));
+    torn_ = bytes.substr(whole);
+  }
+
+  /// Throws ParseError if the file is empty or ends inside a word.
+  void finish() const {
+    if (words_.empty() && torn_.empty()) throw file_.error_at_byte(0, "the file is empty");
+    if (torn_.empty()) return;
+    throw file_.error_at_byte(words_.size() * word,
+                              "the file ends inside a 64-bit word, so it was cut off");
   }
 
   /// Returns the number of words, which is the first pfn without one.
-  [[nodiscard]] std::uint64_t size() const { return bytes_.size() / word; }
+  [[nodiscard]] std::uint64_t size() const { return words_.size(); }
 
-  [[nodiscard]] std::uint64_t operator[](std::uint64_t pfn) const {
-    std::uint64_t value = 0;
-    std::memcpy(&value, bytes_.data() + pfn * word, word);
-    return value;
+  [[nodiscard]] std::uint64_t operator[](std::uint64_t pfn) const { return words_[pfn]; }
+  [[nodiscard]] const SparseArray<std::uint64_t>& words() const { return words_; }
+
+  /// Returns the bytes of memory that it takes, about.
+  [[nodiscard]] std::uint64_t nr_bytes() const { return words_.nr_bytes(); }
+
+  [[nodiscard]] const std::string& name() const { return file_.name; }
+  [[nodiscard]] std::string base_name() const { return file_.base_name(); }
+
+  /// Returns the error that @p fault lies at the offset @p byte.
+  [[nodiscard]] ParseError error_at_byte(std::uint64_t byte, std::string_view fault) const {
+    return file_.error_at_byte(byte, fault);
   }
 
   static constexpr std::uint64_t word = sizeof(std::uint64_t);
 
  private:
-  std::string_view bytes_;
+  void append_words(std::string_view bytes) {
+    std::array<std::uint64_t, 512> some{};
+    while (!bytes.empty()) {
+      const std::size_t size = std::min(bytes.size(), sizeof some);
+      std::memcpy(some.data(), bytes.data(), size);
+      words_.append(std::span{some}.first(size / word));
+      bytes.remove_prefix(size);
+    }
+  }
+
+  InputFile file_;  // only its name
+  SparseArray<std::uint64_t> words_;
+  std::string torn_;
 };
 
 }  // namespace pageblock

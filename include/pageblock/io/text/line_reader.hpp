@@ -47,6 +47,30 @@ class LineReader {
   [[nodiscard]] std::string_view line() const { return line_; }
   [[nodiscard]] std::string_view rest() const { return rest_; }
 
+  /// Returns what is left of this line without the blanks around it.
+  [[nodiscard]] std::string_view text() const {
+    const std::size_t start = rest_.find_first_not_of(blanks);
+    if (start == std::string_view::npos) return {};
+    return rest_.substr(start, rest_.find_last_not_of(blanks) + 1 - start);
+  }
+
+  /// Takes @p words if they come next; blanks between them count alike.
+  bool take(std::string_view words) {
+    LineReader ahead = *this;
+    while (!words.empty()) {
+      const std::string_view word = words.substr(0, words.find(' '));
+      words.remove_prefix(words.size() == word.size() ? word.size() : word.size() + 1);
+      if (ahead.word() != word) return false;
+    }
+    rest_ = ahead.rest_;
+    return true;
+  }
+
+  /// Returns whether nothing but blanks is left of this line.
+  [[nodiscard]] bool is_blank() const {
+    return rest_.find_first_not_of(blanks) == std::string_view::npos;
+  }
+
   /// Takes the next word, which ends at a blank; it is empty at the end of the line.
   std::string_view word() {
     const std::size_t start = rest_.find_first_not_of(blanks);
@@ -102,6 +126,15 @@ struct ZoneName {
 
   friend bool operator==(const ZoneName&, const ZoneName&) = default;
 };
+
+/// Returns whether the reader's line begins as one of a zone does: "Node 0, zone". Nothing is taken.
+[[nodiscard]] inline bool begins_zone(const LineReader& reader) {
+  LineReader ahead = reader;
+  if (ahead.word() != "Node") return false;
+  const std::string_view node = ahead.word();
+  return !node.empty() && node.find_first_not_of("0123456789,") == std::string_view::npos &&
+         ahead.word() == "zone";
+}
 
 /// Reads "Node 0, zone   Normal" at the start of the reader's line, up to a blank or comma behind
 /// the name.

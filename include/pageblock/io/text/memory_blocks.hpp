@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: MIT
-/// Reads a list of memory blocks, the units in which memory goes online and offline.
+/// A machine's memory blocks, the units in which memory goes online and offline, and their list.
 ///
 /// Layer:  io.
-/// Kernel: /sys/devices/system/memory (drivers/base/memory.c), written down as one text:
-///         "block_size_bytes <hex>", then for each block a line
-///         "memory32 state=online removable=1 phys_index=00000020 valid_zones=Normal".
+/// Kernel: /sys/devices/system/memory (drivers/base/memory.c). memory_block_lines.hpp says in which
+///         forms people have it.
 #pragma once
 
-#include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "pageblock/base/pfn.hpp"
-#include "pageblock/io/text/line_reader.hpp"
+#include "pageblock/io/text/memory_block_lines.hpp"
 #include "pageblock/io/text/parse_error.hpp"
+#include "pageblock/io/text/skipped_lines.hpp"
 
 namespace pageblock {
 
@@ -30,6 +29,9 @@ struct MemoryBlock {
   std::string state;
   /// The line that says so, 0 if the block is assumed.
   std::size_t line = 0;
+  /// Of an online block, the zone that it is in; empty if that is not said, or if it is in several.
+  std::string zone{};
+  std::optional<unsigned> node{};
 
   [[nodiscard]] bool is_online() const { return state == "online"; }
 };
@@ -38,70 +40,42 @@ struct MemoryBlock {
 struct MemoryBlocks {
   std::uint64_t nr_pages = 0;
   std::vector<MemoryBlock> blocks;
+  /// The line that says how large a block is, 0 if none does.
+  std::size_t size_line = 0;
 };
 
-/// Reads the list. Pages have 4096 bytes. Throws ParseError, also if a block is listed twice.
-[[nodiscard]] inline MemoryBlocks parse_memory_blocks(const InputFile& file) {
-  constexpr std::string_view size_key = "block_size_bytes";
-  constexpr std::string_view name_prefix = "memory";
-  constexpr std::uint64_t page_size = 4096;
-  MemoryBlocks result;
-  LineReader reader{file};
-  reader.next_line();
-  if (reader.word() != size_key) reader.fail("expected 'block_size_bytes <hex number>'");
-  const std::uint64_t size = reader.number_of(size_key, 16);
-  if (!std::has_single_bit(size) || size < page_size) {
-    reader.fail(fmt::format("{:#x} bytes are no power of two of pages", size));
-  }
-  // No kernel has such large ones, and a picture of one would fill the disk.
-  constexpr std::uint64_t most_bytes = std::uint64_t{1} << 36;
-  if (size > most_bytes) reader.fail(fmt::format("{:#x} bytes are too much for a block", size));
-  result.nr_pages = size / page_size;
-
-  while (reader.next_line()) {
-    MemoryBlock block;
-    const std::string_view name = reader.word();
-    if (name.empty()) continue;
-    if (!name.starts_with(name_prefix)) reader.fail("expected 'memory<number> state=...'");
-    block.name = name;
-    const std::uint64_t id = reader.to_number(name.substr(name_prefix.size()), name_prefix);
-    block.line = reader.number();
-    bool has_index = false;
-    for (std::string_view word = reader.word(); !word.empty(); word = reader.word()) {
-      if (word.starts_with("valid_zones=")) break;  // the last item; it may hold blanks
-      const std::size_t equals = word.find('=');
-      if (equals == std::string_view::npos) reader.fail(fmt::format("'{}' has no '='", word));
-      const std::string_view key = word.substr(0, equals);
-      const std::string_view value = word.substr(equals + 1);
-      if (key == "state") {
-        block.state = value;
-      } else if (key == "phys_index") {
-        has_index = true;
-        if (reader.to_number(value, key, 16) != id) {
-          reader.fail(fmt::format("{} has phys_index {}", block.name, value));
-        }
-      }
+/// Returns the list as blocks of @p block_bytes in pages of @p page_size bytes, both powers of two.
+/// Throws ParseError if a block lies beyond any address.
+[[nodiscard]] inline MemoryBlocks memory_blocks_of(const MemoryBlockList& list,
+                                                   const InputFile& file, std::uint64_t block_bytes,
+                                                   std::uint64_t page_size) {
+  MemoryBlocks result{block_bytes / page_size, {}, list.size_line};
+  for (const MemoryBlockList::Block& from : list.blocks) {
+    MemoryBlock block{fmt::format("memory{}", from.id), {}, from.state, from.line, {}, from.node};
+    if (from.id >= (std::uint64_t{1} << 52) / result.nr_pages) {
+      throw file.error_at_line(from.line, fmt::format("{} lies beyond any address", block.name));
     }
-    if (block.state.empty() || !has_index) {
-      reader.fail(fmt::format("{} lacks state or phys_index", block.name));
-    }
-    if (id >= (std::uint64_t{1} << 52) / result.nr_pages) {
-      reader.fail(fmt::format("{} lies beyond any address", block.name));
-    }
-    block.range = {Pfn{id * result.nr_pages}, Pfn{(id + 1) * result.nr_pages}};
+    block.range = {Pfn{from.id * result.nr_pages}, Pfn{(from.id + 1) * result.nr_pages}};
+    if (from.zone != "none" && from.zone != "None") block.zone = from.zone;
     result.blocks.push_back(std::move(block));
   }
-  if (result.blocks.empty()) throw file.error("no memory block is listed");
-
-  std::ranges::sort(result.blocks, {}, [](const MemoryBlock& block) { return block.range.start; });
-  for (std::size_t i = 1; i < result.blocks.size(); ++i) {
-    const MemoryBlock& block = result.blocks[i];
-    if (block.range == result.blocks[i - 1].range) {
-      throw file.error_at_line(std::max(block.line, result.blocks[i - 1].line),
-                               fmt::format("{} is listed twice", block.name));
-    }
-  }
   return result;
+}
+
+/// Reads the list, for pages of @p page_size bytes. Lines that are not of this format, such as a
+/// prompt, are passed over and told to @p skipped. Throws ParseError, also if a block is listed
+/// twice, or if nothing says how large a block is.
+[[nodiscard]] inline MemoryBlocks parse_memory_blocks(const InputFile& file,
+                                                      std::uint64_t page_size = 4096,
+                                                      SkippedLines* skipped = nullptr) {
+  MemoryBlockList list = parse_memory_block_list(file);
+  if (!list.block_bytes) throw file.error("no line says how large a block is (block_size_bytes)");
+  if (*list.block_bytes < page_size) {
+    throw file.error_at_line(
+        list.size_line, fmt::format("{:#x} bytes are no power of two of pages", *list.block_bytes));
+  }
+  if (skipped != nullptr) *skipped = std::move(list.skipped);
+  return memory_blocks_of(list, file, *list.block_bytes, page_size);
 }
 
 }  // namespace pageblock

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Reads from /proc/pagetypeinfo how many pageblocks of each type a zone has.
+/// Reads /proc/pagetypeinfo: how many free chunks and pageblocks of each type a zone has.
 ///
 /// Layer:  io.
 /// Kernel: pagetypeinfo_show() (mm/vmstat.c). Types are known by name, since their columns differ
@@ -8,7 +8,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +17,7 @@
 
 #include "pageblock/io/text/line_reader.hpp"
 #include "pageblock/io/text/parse_error.hpp"
+#include "pageblock/io/text/skipped_lines.hpp"
 
 namespace pageblock {
 
@@ -28,59 +28,96 @@ struct BlockTypeCounts {
   std::size_t line = 0;
 };
 
-/// What this program reads of /proc/pagetypeinfo.
+/// The free chunks of a zone that are on the lists of one type, by order.
+struct FreeOfType {
+  ZoneName name;
+  std::string type;
+  std::vector<std::uint64_t> nr_free;
+  /// Orders of which the kernel stopped counting: it shows ">100000", and there are more.
+  std::vector<bool> is_least;
+  std::size_t line = 0;
+};
+
+/// What is read of /proc/pagetypeinfo.
 struct PageTypeInfo {
   std::uint64_t page_block_order = 0;
   std::size_t order_line = 0;
+  std::vector<FreeOfType> free;
   std::vector<BlockTypeCounts> zones;
 };
 
-/// Reads the head and the table of pageblocks by type. Throws ParseError.
-[[nodiscard]] inline PageTypeInfo parse_pagetypeinfo(const InputFile& file) {
+namespace detail {
+
+// "Node    0, zone   Normal, type    Unmovable      1      2 ...", behind the zone.
+[[nodiscard]] inline FreeOfType read_free_of_type(LineReader& reader) {
+  constexpr std::size_t most_orders = 32;
+  FreeOfType row{read_zone_name(reader), {}, {}, {}, reader.number()};
+  if (!reader.take("type")) reader.fail("expected 'type <name>' behind the zone");
+  row.type = reader.word();
+  for (std::string_view word = reader.word(); !word.empty(); word = reader.word()) {
+    const bool is_least = word.starts_with('>');
+    if (is_least) word.remove_prefix(1);
+    row.nr_free.push_back(reader.to_number(word, "free chunks"));
+    row.is_least.push_back(is_least);
+  }
+  if (row.nr_free.empty()) reader.fail("no counts of free chunks behind the type");
+  if (row.nr_free.size() > most_orders) reader.fail("more orders than any kernel has");
+  return row;
+}
+
+}  // namespace detail
+
+/// Reads the head and the tables of free chunks and of pageblocks by type. Lines that are not of
+/// this format, such as a prompt, are passed over and told to @p skipped. Throws ParseError.
+[[nodiscard]] inline PageTypeInfo parse_pagetypeinfo(const InputFile& file,
+                                                     SkippedLines* skipped = nullptr) {
   constexpr std::string_view order_key = "Page block order:";
   constexpr std::string_view pages_key = "Pages per block:";
+  constexpr std::string_view free_key = "Free pages count per migrate type at order";
   constexpr std::string_view table_key = "Number of blocks type";
+  constexpr std::string_view mixed_key = "Number of mixed blocks";
+  enum class Table { none, free, blocks, mixed };
   PageTypeInfo info;
+  SkippedLines others;
   std::vector<std::string> types;
-  bool in_table = false;
+  Table table = Table::none;
   LineReader reader{file};
-  const auto skip = [&reader](std::string_view words) {
-    for (std::size_t blank = 0; blank != std::string_view::npos;) {
-      static_cast<void>(reader.word());
-      blank = words.find(' ', blank + 1);
-    }
-  };
   while (reader.next_line()) {
-    if (reader.line().starts_with(order_key)) {
-      skip(order_key);
+    if (reader.is_blank()) continue;
+    if (reader.take(order_key)) {
       info.page_block_order = reader.number_of(order_key);
       info.order_line = reader.number();
-    } else if (reader.line().starts_with(pages_key)) {
-      skip(pages_key);
+    } else if (reader.take(pages_key)) {
       const std::uint64_t pages = reader.number_of(pages_key);
       if (info.page_block_order > 31 || pages != std::uint64_t{1} << info.page_block_order) {
         reader.fail(fmt::format("{} pages are no block of order {}", pages, info.page_block_order));
       }
-    } else if (reader.line().starts_with(table_key)) {
-      skip(table_key);
+    } else if (reader.take(free_key)) {
+      table = Table::free;
+    } else if (reader.take(table_key)) {
       types.clear();
       for (std::string_view word = reader.word(); !word.empty(); word = reader.word()) {
         types.emplace_back(word);
       }
       if (types.empty()) reader.fail(fmt::format("no types behind '{}'", table_key));
-      in_table = true;
-    } else if (in_table && reader.line().starts_with("Node ")) {
+      table = Table::blocks;
+    } else if (reader.take(mixed_key)) {
+      table = Table::mixed;  // its lines have the form of the table before
+    } else if (table == Table::none || !begins_zone(reader)) {
+      others.add(reader.number());
+    } else if (table == Table::free) {
+      info.free.push_back(detail::read_free_of_type(reader));
+    } else if (table == Table::blocks) {
       BlockTypeCounts counts{read_zone_name(reader), {}, reader.number()};
       for (const std::string& type : types) {
         counts.types.emplace_back(type, reader.number_of(type));
       }
       info.zones.push_back(std::move(counts));
-    } else {
-      in_table = false;  // the table of mixed blocks has lines of the same form
     }
   }
   if (info.order_line == 0) throw file.error(fmt::format("no line '{}'", order_key));
   if (types.empty()) throw file.error(fmt::format("no table '{}'", table_key));
+  if (skipped != nullptr) *skipped = std::move(others);
   return info;
 }
 

@@ -17,8 +17,10 @@
 #include <fmt/format.h>
 
 #include "pageblock/base/pfn.hpp"
+#include "pageblock/base/sort_stably.hpp"
 #include "pageblock/io/text/line_reader.hpp"
 #include "pageblock/io/text/parse_error.hpp"
+#include "pageblock/io/text/skipped_lines.hpp"
 #include "pageblock/mm/zone_layout.hpp"
 
 namespace pageblock {
@@ -36,10 +38,12 @@ struct ZoneInfo {
   ZoneName name;
   /// Nothing for zone Device, whose pages the page allocator does not have.
   std::optional<ZoneType> type;
+  /// Not printed of a zone without present pages; 0 then.
   Pfn start_pfn{};
   std::uint64_t spanned = 0;
   std::uint64_t present = 0;
-  /// v3.6 does not print it.
+  /// Printed since v3.8. Until then `present` is only an estimate of it: what the memory map takes
+  /// is subtracted, and a zone may have more free pages than that.
   std::optional<std::uint64_t> managed;
   std::uint64_t free = 0;
   Watermarks watermarks;
@@ -49,6 +53,10 @@ struct ZoneInfo {
   std::size_t line = 0;
 
   [[nodiscard]] PfnRange range() const { return {start_pfn, start_pfn + spanned}; }
+
+  /// Returns whether it has pages. Device memory widens a zone's span and is never present; and a
+  /// zone may have been emptied.
+  [[nodiscard]] bool is_populated() const { return present != 0; }
 
   /// Returns the pages on all CPUs' lists together.
   [[nodiscard]] std::uint64_t per_cpu_count() const {
@@ -68,7 +76,9 @@ class ZoneInfoBuilder {
     zone_.line = line;
   }
 
-  void read_line(LineReader& reader) {
+  /// Returns false if the line is nothing of a zone's.
+  bool read_line(LineReader& reader) {
+    const bool is_known = is_of_a_zone(reader);
     const std::string_view key = reader.word();
     if (key == "pages") {
       if (reader.word() == "free") free_ = reader.number_of("pages free");
@@ -96,7 +106,10 @@ class ZoneInfoBuilder {
       last_cpu(reader).high = reader.number_of(key);
     } else if (key == "batch:") {
       last_cpu(reader).batch = reader.number_of(key);
+    } else {
+      return is_known;
     }
+    return true;
   }
 
   /// Returns the zone, or nothing if it has no memory.
@@ -105,7 +118,8 @@ class ZoneInfoBuilder {
     if (zone_.spanned == 0) return std::nullopt;
     zone_.present = demand(present_, "present");
     zone_.free = demand(free_, "pages free");
-    zone_.start_pfn = Pfn{demand(start_pfn_, "start_pfn")};
+    // The kernel ends its description here if no page is present.
+    zone_.start_pfn = Pfn{zone_.is_populated() ? demand(start_pfn_, "start_pfn") : 0};
     zone_.type = type_of(zone_.name.zone);
     constexpr std::uint64_t most_pages = std::uint64_t{1} << 32;
     constexpr std::uint64_t last_pfn = std::uint64_t{1} << 52;
@@ -113,16 +127,35 @@ class ZoneInfoBuilder {
     if (zone_.start_pfn > Pfn{last_pfn}) complain("starts beyond any address");
     check_at_most(zone_.present, "present", zone_.spanned, "spanned");
     check_at_most(zone_.managed.value_or(0), "managed", zone_.present, "present");
-    check_at_most(zone_.free, "free", zone_.present, "present");
+    if (zone_.managed) {
+      check_at_most(zone_.free, "free", zone_.present, "present");
+    } else {
+      check_at_most(zone_.free, "free", zone_.spanned, "spanned");
+    }
     return std::move(zone_);
   }
 
  private:
-  static PerCpuInfo& last_cpu(LineReader& reader, std::vector<PerCpuInfo>& cpus) {
-    if (cpus.empty()) reader.fail("a per-CPU value before any 'cpu:'");
-    return cpus.back();
+  // A counter is a name and a number, and these words stand alone or before one.
+  [[nodiscard]] static bool is_of_a_zone(LineReader line) {
+    if (line.is_blank()) return true;
+    constexpr std::array<std::string_view, 4> heads{"per-node stats", "pagesets",
+                                                    "vm stats threshold:", "per-zone stats"};
+    if (std::ranges::any_of(heads, [&](std::string_view head) { return line.take(head); })) {
+      return true;
+    }
+    constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz0123456789_:";
+    constexpr std::string_view digits = "-0123456789";
+    const std::string_view key = line.word();
+    const std::string_view number = line.word();
+    return key.find_first_not_of(letters) == std::string_view::npos && !number.empty() &&
+           number.find_first_not_of(digits) == std::string_view::npos && line.is_blank();
   }
-  PerCpuInfo& last_cpu(LineReader& reader) { return last_cpu(reader, zone_.per_cpu); }
+
+  PerCpuInfo& last_cpu(LineReader& reader) {
+    if (zone_.per_cpu.empty()) reader.fail("a per-CPU value before any 'cpu:'");
+    return zone_.per_cpu.back();
+  }
 
   void read_protection(LineReader& reader) {
     zone_.protection.clear();
@@ -172,10 +205,13 @@ class ZoneInfoBuilder {
 
 }  // namespace detail
 
-/// Returns the zones that span pages, lowest first. Throws ParseError, also if zones overlap: then
-/// nothing says to which of them a page belongs.
-[[nodiscard]] inline std::vector<ZoneInfo> parse_zoneinfo(const InputFile& file) {
+/// Returns the zones that span pages, lowest first; those without present pages come last. Their
+/// spans may overlap: whose a page is then, the list of memory blocks says. Lines that are nothing
+/// of this format, such as a prompt, are passed over and told to @p skipped. Throws ParseError.
+[[nodiscard]] inline std::vector<ZoneInfo> parse_zoneinfo(const InputFile& file,
+                                                          SkippedLines* skipped = nullptr) {
   std::vector<ZoneInfo> zones;
+  SkippedLines others;
   std::optional<detail::ZoneInfoBuilder> builder;
   const auto finish = [&] {
     if (!builder) return;
@@ -183,28 +219,24 @@ class ZoneInfoBuilder {
   };
   LineReader reader{file};
   while (reader.next_line()) {
-    if (reader.line().starts_with("Node ")) {
+    if (begins_zone(reader)) {
       finish();
-      builder.emplace(file, read_zone_name(reader), reader.number());
-    } else if (builder) {
-      builder->read_line(reader);
-    } else {
-      reader.fail("expected 'Node <number>, zone <name>'");
+      ZoneName name = read_zone_name(reader);
+      if (std::ranges::count(zones, name, &ZoneInfo::name) != 0) {
+        reader.fail(fmt::format("zone {} again", name));
+      }
+      builder.emplace(file, std::move(name), reader.number());
+    } else if (builder ? !builder->read_line(reader) : !reader.is_blank()) {
+      others.add(reader.number());
     }
   }
+  if (!builder) throw file.error_at_line(1, "expected 'Node <number>, zone <name>'");
   finish();
   if (zones.empty()) throw file.error("no zone has memory");
-
-  std::ranges::sort(zones, {}, &ZoneInfo::start_pfn);
-  for (std::size_t i = 1; i < zones.size(); ++i) {
-    const ZoneInfo& below = zones[i - 1];
-    const ZoneInfo& zone = zones[i];
-    if (zone.start_pfn < below.range().end) {
-      throw file.error_at_line(
-          zone.line, fmt::format("zone {} {:#x} overlaps zone {} {:#x} of line {}", zone.name,
-                                 zone.range(), below.name, below.range(), below.line));
-    }
-  }
+  detail::sort_stably(zones, [](const ZoneInfo& zone) {
+    return std::pair{!zone.is_populated(), zone.start_pfn};
+  });
+  if (skipped != nullptr) *skipped = std::move(others);
   return zones;
 }
 

@@ -168,11 +168,10 @@ class TracePrefix {
     std::string_view rest = text.substr(bracket + 2);
     std::string_view flags;
     std::string_view time = word(rest);
-    if (time.size() == 5 || time.size() == 4) {  // there were four flags before v5.17
-      if (!time.ends_with(':')) {
-        flags = time;
-        time = word(rest);
-      }
+    // Four flags before v5.17, five since, seven with the real-time patches.
+    if (!time.ends_with(':')) {
+      flags = time;
+      time = word(rest);
     }
     if (!time.ends_with(':') || !rest.starts_with(' ')) return false;
     time.remove_suffix(1);
@@ -203,7 +202,9 @@ class TracePrefix {
     if (point == std::string_view::npos) return number(text, time);
     std::uint32_t seconds = 0;
     std::uint32_t micros = 0;
-    if (text.size() - point != 7 || !number(text.substr(point + 1), micros) ||
+    std::uint32_t nanos = 0;  // trace-cmd may show them
+    const bool has_nanos = text.size() - point == 10 && number(text.substr(point + 7), nanos);
+    if ((!has_nanos && text.size() - point != 7) || !number(text.substr(point + 1, 6), micros) ||
         !number(text.substr(0, point), seconds)) {
       return false;
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "pageblock/io/snapshot/snapshot.hpp"
-
 #include <cstring>
 #include <string>
 #include <vector>
+
+#include "pageblock/io/snapshot/snapshot_layout.hpp"
 
 #include "support/catch.hpp"
 
@@ -14,16 +14,17 @@ namespace {
 // One zone of eight pages from pfn 8: two of each kind in turn.
 Snapshot eight_pages() {
   Snapshot snapshot;
-  snapshot.kinds.assign(8, PageKind::hole);
-  for (const PageKind kind :
-       {PageKind::free, PageKind::page_cache, PageKind::slab, PageKind::reserved}) {
-    snapshot.kinds.insert(snapshot.kinds.end(), 2, kind);
-  }
+  snapshot.kinds.assign(16, PageKind::hole);
+  snapshot.kinds.fill(8, 10, PageKind::free);
+  snapshot.kinds.fill(10, 12, PageKind::page_cache);
+  snapshot.kinds.fill(12, 14, PageKind::slab);
+  snapshot.kinds.fill(14, 16, PageKind::reserved);
   SnapshotZone zone;
   zone.info.name = {0, "Movable"};
   zone.info.start_pfn = Pfn{8};
   zone.info.spanned = 8;
   zone.type = ZoneType::movable;
+  zone.pages = {zone.info.range()};
   snapshot.zones.push_back(zone);
   return snapshot;
 }
@@ -49,7 +50,7 @@ TEST_CASE("Snapshot count counts pages by movability and those behind its end as
 
 TEST_CASE("layout_of describes what is in use with a reference for each mapping", "[snapshot]") {
   Snapshot snapshot = eight_pages();
-  snapshot.kinds[13] = PageKind::hole;
+  snapshot.kinds.set(13, PageKind::hole);
   const InputFile file =
       words({0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 0, 3, 7, 7, 9, 9});  // counts of other pages are ignored
   const ZoneLayout layout = layout_of(snapshot, snapshot.zones[0], PageWords{file});

@@ -29,6 +29,23 @@ TEST_CASE("parse_buddyinfo reads a row for each zone", "[buddyinfo_reader]") {
   CHECK(rows[1].line == 2);
 }
 
+TEST_CASE("parse_buddyinfo passes over what is copied around the rows, and says which lines",
+          "[buddyinfo_reader]") {
+  SkippedLines skipped;
+  const auto rows =
+      parse_buddyinfo(InputFile{"buddyinfo",
+                                "root@host:~# cat /proc/buddyinfo\r\n  Node 0, zone DMA 1 2\r\n\n"
+                                "root@host:~# "},
+                      &skipped);
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].nr_free_pages() == 5);
+  CHECK(rows[0].line == 2);
+  CHECK(skipped.text() == "3 lines are not of this format and were passed over: 1, 3, 4");
+  CHECK(parse_buddyinfo(InputFile{"buddyinfo", "Node 0, zone DMA 1\n\n \n"}, &skipped).size() == 1);
+  CHECK(skipped.count() == 0);
+  CHECK(fault_of("root@host:~# \n") == "buddyinfo:1: expected 'Node <number>, zone <name>'");
+}
+
 TEST_CASE("parse_buddyinfo names the line of what is wrong", "[buddyinfo_reader]") {
   CHECK(fault_of("") == "buddyinfo: the file is empty");
   CHECK(fault_of("Node 0, zone DMA\n") == "buddyinfo:1: no counts of free chunks behind the zone");

@@ -34,6 +34,21 @@ TEST_CASE("parse_iomem finds nothing where the kernel hides addresses", "[iomem]
   CHECK(parse_iomem(InputFile{"iomem", "00000000-00000000 : System RAM\n"}).empty());
 }
 
+TEST_CASE("parse_system_ram knows what virtio-mem has brought, and pages of other sizes",
+          "[iomem]") {
+  SkippedLines skipped;
+  const SystemRam ram =
+      parse_system_ram(InputFile{"iomem",
+                                 "$ sudo cat /proc/iomem\n"
+                                 "00001000-0fffffff : System RAM\n"
+                                 "100000000-11fffffff : virtio1\n"
+                                 "  100000000-107ffffff : System RAM (virtio_mem)\n"},
+                       16384, &skipped);
+  CHECK(ram.ranges == std::vector<PfnRange>{{Pfn{1}, Pfn{0x4000}}, {Pfn{0x40000}, Pfn{0x42000}}});
+  CHECK(ram.virtio_mem == std::vector<PfnRange>{{Pfn{0x40000}, Pfn{0x42000}}});
+  CHECK(skipped.first() == std::vector<std::size_t>{1});
+}
+
 TEST_CASE("parse_iomem names the line of what is wrong", "[iomem]") {
   CHECK(fault_of("") == "iomem: the file is empty");
   CHECK(fault_of("00000000-00000fff\n") == "iomem:1: expected '<start>-<end> : <name>'");

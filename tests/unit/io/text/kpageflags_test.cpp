@@ -50,6 +50,15 @@ TEST_CASE("PageClassifier takes the flag that says most", "[kpageflags]") {
   CHECK(kind_of(kpf::pgtable | kpf::bit(2)) == PageKind::page_table);
   CHECK(kind_of(kpf::huge | kpf::compound_head) == PageKind::hugetlb);
   CHECK(kind_of(kpf::hwpoison | kpf::lru) == PageKind::poisoned);
+  CHECK(kind_of(kpf::hwpoison | kpf::offline) == PageKind::poisoned);
+  CHECK(kind_of(kpf::hwpoison | kpf::reserved) == PageKind::reserved);
+  CHECK(kind_of(kpf::offline | kpf::reserved) == PageKind::reserved);
+  CHECK(kind_of(kpf::offline | kpf::slab) == PageKind::offline);
+  CHECK(kind_of(kpf::slab | kpf::pgtable) == PageKind::slab);
+  CHECK(kind_of(kpf::pgtable | kpf::huge) == PageKind::page_table);
+  CHECK(kind_of(kpf::huge | kpf::buddy) == PageKind::hugetlb);
+  CHECK(kind_of(kpf::buddy | kpf::lru) == PageKind::free);
+  CHECK(kind_of(kpf::nopage | kpf::reserved) == PageKind::hole);
   CHECK(kind_of(kpf::offline) == PageKind::offline);
   CHECK(kind_of(kpf::compound_head) == PageKind::compound);
   CHECK(kind_of(uptodate | private_bit) == PageKind::off_lru);
@@ -95,6 +104,25 @@ TEST_CASE("PageWords reads one word for each page", "[kpageflags]") {
   const PageWords read{file};
   REQUIRE(read.size() == 3);
   for (std::uint64_t pfn = 0; pfn < 3; ++pfn) CHECK(read[pfn] == words[pfn]);
+}
+
+TEST_CASE("PageWords keeps little of a file whose words are mostly alike", "[kpageflags]") {
+  PageWords words{"kpageflags"};
+  const std::string holes(std::size_t{1} << 20, '\0');
+  for (int mebibyte = 0; mebibyte < 64; ++mebibyte) words.append(holes);
+  const std::string one{"\1\0\0\0\0\0\0\0", 8};
+  words.append(one.substr(0, 3));  // a word in two parts
+  words.append(one.substr(3));
+  words.append(holes);
+  words.finish();
+  constexpr std::uint64_t first = (std::uint64_t{64} << 20) / 8;
+  REQUIRE(words.size() == first + 1 + (1 << 17));
+  CHECK(words[first - 1] == 0);
+  CHECK(words[first] == 1);
+  CHECK(words[first + 1] == 0);
+  CHECK(words.words().nr_kept() == 4096);
+  words.append("x");
+  CHECK_THROWS_AS(words.finish(), ParseError);
 }
 
 TEST_CASE("PageWords refuses a file that is empty or cut inside a word", "[kpageflags]") {

@@ -42,6 +42,18 @@ TEST_CASE("parse_pagetypeinfo reads the table of pageblocks and no other",
   CHECK(info.zones[1].types[2].second == 6);
 }
 
+TEST_CASE("parse_pagetypeinfo reads the free chunks of each type, and where the kernel stopped",
+          "[pagetypeinfo_reader]") {
+  SkippedLines skipped;
+  const auto info =
+      parse_pagetypeinfo(InputFile{"pagetypeinfo", "# cat /proc/pagetypeinfo\n" + text}, &skipped);
+  REQUIRE(info.free.size() == 1);
+  CHECK(info.free[0].type == "Unmovable");
+  CHECK(info.free[0].nr_free == std::vector<std::uint64_t>{0, 100000});
+  CHECK(info.free[0].is_least == std::vector<bool>{false, true});
+  CHECK(skipped.first() == std::vector<std::size_t>{1});
+}
+
 TEST_CASE("parse_pagetypeinfo names the line of what is wrong", "[pagetypeinfo_reader]") {
   CHECK(fault_of("") == "pagetypeinfo: the file is empty");
   CHECK(fault_of("nothing\n") == "pagetypeinfo: no line 'Page block order:'");

@@ -110,10 +110,48 @@ TEST_CASE("parse_zoneinfo names the line of what is wrong", "[zoneinfo]") {
                  "  start_pfn: 0\n") == "zoneinfo:1: zone DMA spans more than 2^32 pages");
 }
 
-TEST_CASE("parse_zoneinfo refuses zones that overlap", "[zoneinfo]") {
-  CHECK(fault_of(zone("DMA", 0, 512) + zone("DMA32", 512, 512)).empty());
-  CHECK(fault_of(zone("Normal", 1024, 1024) + zone("DMA32", 512, 513)) ==
-        "zoneinfo:1: zone Normal [0x400, 0x800) overlaps zone DMA32 [0x200, 0x401) of line 6");
+TEST_CASE("parse_zoneinfo takes zones whose spans overlap", "[zoneinfo]") {
+  const auto zones = parse_zoneinfo(
+      InputFile{"zoneinfo", zone("Movable", 1024, 1024) + zone("Normal", 512, 2048)});
+  REQUIRE(zones.size() == 2);
+  CHECK(zones[0].range() == PfnRange{Pfn{512}, Pfn{2560}});
+  CHECK(zones[1].range() == PfnRange{Pfn{1024}, Pfn{2048}});
+}
+
+TEST_CASE("parse_zoneinfo takes zones that span pages of which none is present", "[zoneinfo]") {
+  const auto zones = parse_zoneinfo(
+      InputFile{"zoneinfo",
+                "Node 0, zone Device\n  pages free 0\n  spanned 196608\n  present 0\n"
+                "  managed 0\n" +
+                    zone("Normal", 512, 512)});
+  REQUIRE(zones.size() == 2);
+  CHECK(zones[0].is_populated());
+  CHECK(zones[1].name == ZoneName{0, "Device"});
+  CHECK(zones[1].spanned == 196608);
+  CHECK_FALSE(zones[1].is_populated());
+}
+
+TEST_CASE("parse_zoneinfo lets kernels before 3.8 have more pages free than present",
+          "[zoneinfo]") {
+  const std::string old =
+      "Node 0, zone DMA\n  pages free 3960\n  spanned 4080\n  present 3900\n"
+      "  start_pfn: 16\n";
+  CHECK(parse_zoneinfo(InputFile{"zoneinfo", old}).front().free == 3960);
+  CHECK(fault_of("Node 0, zone DMA\n  pages free 4081\n  spanned 4080\n  present 3900\n"
+                 "  start_pfn: 16\n") ==
+        "zoneinfo:1: zone DMA has 4081 free pages, but 4080 spanned");
+  CHECK(fault_of(old + "  managed 3900\n") ==
+        "zoneinfo:1: zone DMA has 3960 free pages, but 3900 present");
+}
+
+TEST_CASE("parse_zoneinfo passes over what is no line of a zone, and says which", "[zoneinfo]") {
+  SkippedLines skipped;
+  const auto zones = parse_zoneinfo(
+      InputFile{"zoneinfo", "root@host:~# cat /proc/zoneinfo\r\n" + two_zones + "root@host:~# "},
+      &skipped);
+  CHECK(zones.size() == 2);
+  CHECK(skipped.count() == 2);
+  CHECK(skipped.text() == "2 lines are not of this format and were passed over: 1, 40");
 }
 
 }  // namespace pageblock::test::zoneinfo_cases

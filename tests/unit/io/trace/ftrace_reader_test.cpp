@@ -179,7 +179,9 @@ TEST_CASE("FtraceReader reads the prefix as kernels and their options print it",
   CHECK(counted.time == 4);
 
   CHECK(read_prefix("              qk-1       [000] d..3     3.047460: ").flags == "d..3");
+  CHECK(read_prefix("              qk-1       [000] ..s.1..   3.047460: ").flags == "..s.1..");
   CHECK(read_prefix("              qk-1       [000]      3.047460: ").flags.empty());
+  CHECK(read_prefix("              qk-1       [000]      3.047460999: ").time == 3047460);
   CHECK(read_prefix("              qk-1       [000]      3: ").time == 3);
   CHECK(read_prefix("          <idle>-0       [000] ..s1. 12345.000001: ").time == 12345000001);
   CHECK(read_prefix("              qk-17      (     1) [000] ..s1. 12345.000001: ").pid == 17);
@@ -310,8 +312,7 @@ TEST_CASE("FtraceReader refuses prefixes that no kernel prints", "[ftrace]") {
            " -1 [000] .....     3.047460: ",          // no comm
            "qk-1 [00] .....     3.047460: ",          // the CPU has three digits
            "qk-1 [8192] .....     3.047460: ",        // more CPUs than kernels have
-           "qk-1 [000] ...     3.047460: ",           // three flags
-           "qk-1 [000] ......     3.047460: ",        // six
+           "qk-1 [000] ..... .....  3.047460: ",      // flags twice
            "qk-1 [000] .....     3.04746: ",          // five decimals
            "qk-1 [000] .....     .047460: ",          // no seconds
            "qk-1 [000] .....     3.047460 ",          // no colon
