@@ -52,44 +52,52 @@ struct DefaultConfig {
 /// missing or wrong, so each name says all of it.
 namespace config {
 
+/// Config::max_order.
 template <typename C>
 concept MaxOrderIs2To20 = requires {
   { C::max_order } -> std::convertible_to<unsigned>;
   requires C::max_order >= 2 && C::max_order <= 20;
 };
 
+/// Config::pageblock_order.
 template <typename C>
 concept PageblockOrderIs1ToBelowMaxOrder = requires {
   { C::pageblock_order } -> std::convertible_to<unsigned>;
   requires C::pageblock_order >= 1 && C::pageblock_order < C::max_order;
 };
 
+/// Config::nr_cpus.
 template <typename C>
 concept NrCpusIsAtLeast1 = requires {
   { C::nr_cpus } -> std::convertible_to<unsigned>;
   requires C::nr_cpus >= 1;
 };
 
+/// Config::semantics.
 template <typename C>
 concept SemanticsIsAKernel = requires {
   { C::semantics } -> std::convertible_to<Semantics>;
 };
 
+/// Config::debug_vm.
 template <typename C>
 concept DebugVmIsBool = requires {
   { C::debug_vm } -> std::convertible_to<bool>;
 };
 
+/// Config::checks_free_order.
 template <typename C>
 concept ChecksFreeOrderIsBool = requires {
   { C::checks_free_order } -> std::convertible_to<bool>;
 };
 
+/// Config::Lock.
 template <typename C>
 concept LockIsLockable = requires {
   requires Lockable<typename C::Lock>;
 };
 
+/// Config::Tracer.
 template <typename C>
 concept TracerTakesEveryEvent = requires {
   requires Tracer<typename C::Tracer>;
