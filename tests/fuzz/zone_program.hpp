@@ -117,7 +117,7 @@ class OperationReader {
   [[nodiscard]] Operation next() {
     const bool is_wild = arguments_ == Arguments::wild;
     Operation op;
-    op.call = static_cast<Call>(bytes_.below(nr_calls));
+    op.call = static_cast<Call>(bytes_.below(nr_v3_6_calls));
     const unsigned small = bytes_.next();
     op.cpu = Cpu{small & 3};
     op.temperature = (small & 4) == 0 ? Temperature::hot : Temperature::cold;

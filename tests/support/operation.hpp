@@ -69,6 +69,7 @@ enum class Call : std::uint8_t {
   online_pages,
 };
 
+inline constexpr std::size_t nr_v3_6_calls = static_cast<std::size_t>(Call::set_pageset) + 1;
 inline constexpr std::size_t nr_calls = static_cast<std::size_t>(Call::online_pages) + 1;
 
 /// Returns whether a kernel has the call: v6.1, or else v3.6.
