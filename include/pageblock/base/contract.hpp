@@ -31,7 +31,7 @@ struct Place {
 
 /// A call of a function of the library, for reports: which, from where, and what of. It costs
 /// nothing until something is reported.
-struct Call {
+struct ReportedCall {
   const char* function = nullptr;
   Place caller{};
   OptionalPfn pfn{};
@@ -46,7 +46,7 @@ struct Violation {
   Severity severity;
   const char* reason;
   Place check;
-  Call call{};
+  ReportedCall call{};
   /// Where @p reason speaks of another order: which.
   std::optional<Order> other_order{};
 };
@@ -57,7 +57,7 @@ struct Violation {
 ///     (page_alloc.hpp:109)
 [[nodiscard]] inline std::string to_string(const Violation& violation) {
   // Not fmt: every user of a check would compile its formatting engine, seconds per file.
-  const Call& call = violation.call;
+  const ReportedCall& call = violation.call;
   const Place& place = call.caller.file != nullptr ? call.caller : violation.check;
   const auto place_of = [](const Place& of) { return of.file + (":" + std::to_string(of.line)); };
   std::string text = place_of(place);
@@ -121,8 +121,8 @@ inline void bug_on(bool condition, const char* reason, Place check = Place::here
   }
 }
 
-/// The same, of a call. @p call is the Call, or a function that puts it together once there is
-/// something to report: on paths where each instruction counts.
+/// The same, of a call. @p call is the ReportedCall, or a function that puts it together once there
+/// is something to report: on paths where each instruction counts.
 template <typename CallOrMake>
 [[gnu::always_inline]] inline void bug_on(bool condition, const char* reason,
                                           const CallOrMake& call, Place check = Place::here()) {
@@ -137,7 +137,7 @@ template <typename CallOrMake>
 
 /// Reports when @p condition is true, and returns @p condition.
 /// Kernel: WARN_ON.
-inline bool warn_on(bool condition, const char* reason, const Call& call = {},
+inline bool warn_on(bool condition, const char* reason, const ReportedCall& call = {},
                     Place check = Place::here()) {
   if (condition) [[unlikely]] {
     detail::warn({Severity::warning, reason, check, call});

@@ -27,7 +27,7 @@ namespace pageblock {
 template <ZoneConfig Config>
 void init_cma_reserved_pageblock(Zone<Config>& zone, Pfn pfn, Place caller = Place::here()) {
   constexpr Order order = Zone<Config>::pageblock_order;
-  const Call call{"init_cma_reserved_pageblock", caller, pfn, order};
+  const ReportedCall call{"init_cma_reserved_pageblock", caller, pfn, order};
   detail::check_chunk(zone, pfn, order, [&] { return call; });
   detail::check_no_hole(zone, pfn, order, call);
   {

@@ -74,7 +74,7 @@ std::optional<Pfn> outer_start_of(const Zone<Config>& zone, Pfn start) {
 template <ZoneConfig Config>
 void free_contig_range(Zone<Config>& zone, Cpu cpu, Pfn pfn, std::uint64_t nr_pages,
                        Place caller = Place::here()) {
-  const Call call{"free_contig_range", caller, pfn};
+  const ReportedCall call{"free_contig_range", caller, pfn};
   const Pfn end = pfn + nr_pages;
   bug_on(end < pfn || pfn < zone.start_pfn() || end > zone.end_pfn(), "the range leaves the zone",
          call);
@@ -98,7 +98,7 @@ void free_contig_range(Zone<Config>& zone, Cpu cpu, Pfn pfn, std::uint64_t nr_pa
 template <ZoneConfig Config>
 [[nodiscard]] Status alloc_contig_range(Zone<Config>& zone, Cpu cpu, Pfn start_pfn, Pfn end_pfn,
                                         MigrateType type, Place caller = Place::here()) {
-  const Call call{"alloc_contig_range", caller, start_pfn};
+  const ReportedCall call{"alloc_contig_range", caller, start_pfn};
   constexpr bool is_v3_6 = Config::semantics.isolate_rule == IsolateRule::notifiers;
   constexpr Order granule = is_v3_6
                                 ? std::max(Zone<Config>::top_order, Zone<Config>::pageblock_order)

@@ -58,7 +58,7 @@ inline constexpr unsigned bad_page =
 // Kernel: free_pages_check(), bad_page().
 template <ZoneConfig Config>
 [[gnu::noinline]] std::uint64_t count_bad_pages(Zone<Config>& zone, Pfn pfn, Order order,
-                                                const Call& call) {
+                                                const ReportedCall& call) {
   const auto is_bad = [](PageBits bits) { return bits.has(bad_page); };
   const Pfn end = pfn + order.nr_pages();
   std::uint64_t nr_bad = 0;
@@ -84,7 +84,7 @@ template <ZoneConfig Config>
 // Reports a chunk that nobody can hold, since some page of it is a hole.
 template <ZoneConfig Config>
 [[gnu::noinline]] void check_no_hole(const Zone<Config>& zone, Pfn pfn, Order order,
-                                     const Call& call) {
+                                     const ReportedCall& call) {
   if constexpr (!Config::debug_vm) return;
   const auto is_hole = [](PageBits bits) { return !bits.is_valid(); };
   const Pfn end = pfn + order.nr_pages();
@@ -94,7 +94,7 @@ template <ZoneConfig Config>
 // Reports a chunk that is not in use, by what its first page says.
 template <ZoneConfig Config>
 void check_in_use(const Zone<Config>& zone, Pfn pfn, Order order, PageBits first,
-                  const Call& call) {
+                  const ReportedCall& call) {
   if constexpr (!Config::debug_vm) return;
   if (first.has(PageBits::in_use)) [[likely]]
     return;
@@ -106,7 +106,7 @@ void check_in_use(const Zone<Config>& zone, Pfn pfn, Order order, PageBits first
 // Reports a chunk that was allocated with another order, if that is remembered of its first page.
 // Who has taken a reference need not know the order, and may free the first page alone.
 template <ZoneConfig Config>
-void check_order(PageBits first, Order order, const Call& call) {
+void check_order(PageBits first, Order order, const ReportedCall& call) {
   if constexpr (!Config::checks_free_order) return;
   if (!first.is_sized() || first.order() == order) [[likely]]
     return;
@@ -118,7 +118,7 @@ void check_order(PageBits first, Order order, const Call& call) {
 // Reports what a free must not be given, once it is not an allocation as it was handed out.
 template <ZoneConfig Config>
 [[gnu::noinline]] void check_free(const Zone<Config>& zone, Pfn pfn, Order order, PageBits first,
-                                  bool has_odd_page, const Call& call) {
+                                  bool has_odd_page, const ReportedCall& call) {
   check_in_use(zone, pfn, order, first, call);
   check_order<Config>(first, order, call);
   if (has_odd_page) check_no_hole(zone, pfn, order, call);
@@ -158,7 +158,7 @@ template <ZoneConfig Config>
   const bool has_odd_page = map.tail_has(index, order, bad_page | PageBits::hole);
   const bool is_as_given = bits == PageBits::allocation(order) && !has_odd_page;
   const auto call = [&] {
-    return Call{flags_to_clear == 0 ? "free_pages" : "put_page", caller, pfn, order};
+    return ReportedCall{flags_to_clear == 0 ? "free_pages" : "put_page", caller, pfn, order};
   };
   if (!is_as_given) [[unlikely]]
     check_free(zone, pfn, order, bits, has_odd_page, call());
@@ -210,7 +210,7 @@ template <ZoneConfig Config>
                                          unsigned flags_to_clear = 0) {
   const Order order = order_on_pcp<Config>(given_order);
   const auto call = [&] {
-    return Call{flags_to_clear == 0 ? "free_pages" : "put_page", caller, pfn, order};
+    return ReportedCall{flags_to_clear == 0 ? "free_pages" : "put_page", caller, pfn, order};
   };
   if (order != Order{0}) check_chunk(zone, pfn, order, call);
   if constexpr (Config::debug_vm) {
@@ -225,7 +225,7 @@ template <ZoneConfig Config>
 // takes when they are in use, and with the tail what brings memory online.
 template <ListEnd to = ListEnd::head, ZoneConfig Config>
 FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order, Place caller) {
-  const auto call = [&] { return Call{"free_pages", caller, pfn, order}; };
+  const auto call = [&] { return ReportedCall{"free_pages", caller, pfn, order}; };
   check_chunk(zone, pfn, order, call);
   bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
   const IrqSaveGuard guard{zone.lock()};

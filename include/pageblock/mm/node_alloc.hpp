@@ -185,7 +185,7 @@ template <ZoneConfig Config>
                                                             Order order, const Gfp& gfp,
                                                             unsigned flags,
                                                             Place caller = Place::here()) {
-  const Call call{"get_page_from_freelist", caller, {}, order};
+  const ReportedCall call{"get_page_from_freelist", caller, {}, order};
   const auto highest = static_cast<std::size_t>(gfp.highest_zone);
   bug_on(highest >= max_nr_zones, "no such zone index", call);
   bug_on((flags & alloc_flags::wmark_mask) == alloc_flags::wmark_mask, "no such watermark", call);
@@ -214,7 +214,7 @@ template <ZoneConfig Config>
 [[nodiscard]] ZoneAnswer forecast_answer(const Zone<Config>& zone, Cpu cpu, Order order,
                                          const Gfp& gfp, unsigned flags, std::int64_t free_pages,
                                          Place caller = Place::here()) {
-  const Call call{"forecast_answer", caller, {}, order};
+  const ReportedCall call{"forecast_answer", caller, {}, order};
   bug_on(static_cast<std::size_t>(gfp.highest_zone) >= max_nr_zones, "no such zone index", call);
   bug_on((flags & alloc_flags::wmark_mask) == alloc_flags::wmark_mask, "no such watermark", call);
   bug_on(!is_pcp_type(gfp.migratetype), "requests are unmovable, reclaimable or movable", call);
@@ -264,7 +264,8 @@ template <ZoneConfig Config>
 FreeResult free_pages(Node<Config>& node, Cpu cpu, Pfn pfn, Order order,
                       Place caller = Place::here()) {
   Zone<Config>* const zone = node.zone_of(pfn);
-  bug_on(zone == nullptr, "no zone has such a page", Call{"free_pages", caller, pfn, order});
+  bug_on(zone == nullptr, "no zone has such a page",
+         ReportedCall{"free_pages", caller, pfn, order});
   return free_pages(*zone, cpu, pfn, order, Temperature::hot, caller);
 }
 

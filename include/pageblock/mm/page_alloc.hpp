@@ -200,7 +200,7 @@ template <ZoneConfig Config>
 [[nodiscard]] inline std::optional<Page<Config>> alloc_pages(
     Zone<Config>& zone, Cpu cpu, Order order, MigrateType type,
     Temperature temperature = Temperature::hot, Place caller = Place::here()) {
-  const auto call = [&] { return Call{"alloc_pages", caller, {}, order}; };
+  const auto call = [&] { return ReportedCall{"alloc_pages", caller, {}, order}; };
   if (order == Order{0} && temperature == Temperature::hot) {
     return detail::page_at(zone, detail::alloc_hot_page(zone, cpu, type, call));
   }
@@ -215,7 +215,7 @@ template <ZoneConfig Config>
     Place caller = Place::here()) requires(Config::semantics.steal_rule ==
                                            StealRule::claim_or_small) {
   detail::check_request(zone, cpu, order, type, [&] {
-    return Call{"alloc_pages", caller, {}, order};
+    return ReportedCall{"alloc_pages", caller, {}, order};
   });
   return detail::page_at(zone, detail::alloc(zone, cpu, order, type, Temperature::hot, flags));
 }
@@ -229,7 +229,7 @@ template <ZoneConfig Config>
 template <ZoneConfig Config, typename Visitor>
 std::uint32_t alloc_pages_bulk(Zone<Config>& zone, Cpu cpu, MigrateType type, std::uint32_t nr,
                                Visitor visit, unsigned flags = 0, Place caller = Place::here()) {
-  const Call call{"alloc_pages_bulk", caller};
+  const ReportedCall call{"alloc_pages_bulk", caller};
   bug_on(!is_pcp_type(type), "requests are unmovable, reclaimable or movable", call);
   bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
   const IrqSaveGuard guard{zone.pcp_lock(cpu)};

@@ -23,7 +23,7 @@ namespace pageblock {
 /// Kernel:   get_page().
 template <ZoneConfig Config>
 void get_page(Zone<Config>& zone, Pfn pfn, Place caller = Place::here()) {
-  const Call call{"get_page", caller, pfn};
+  const ReportedCall call{"get_page", caller, pfn};
   const IrqSaveGuard guard{zone.lock()};
   bug_on(!zone.is_valid(pfn), "the zone has no such page", call);
   bug_on(zone.memmap().count(pfn) == 0, "nobody holds the page", call);
@@ -38,7 +38,7 @@ void get_page(Zone<Config>& zone, Pfn pfn, Place caller = Place::here()) {
 /// Kernel:   SetPageLRU(), ClearPageLRU().
 template <ZoneConfig Config>
 void set_page_lru(Zone<Config>& zone, Pfn pfn, bool lru, Place caller = Place::here()) {
-  const Call call{"set_page_lru", caller, pfn};
+  const ReportedCall call{"set_page_lru", caller, pfn};
   const IrqSaveGuard guard{zone.lock()};
   bug_on(!zone.is_valid(pfn), "the zone has no such page", call);
   const PageBits bits = zone.memmap().bits(pfn);

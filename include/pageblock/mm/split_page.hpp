@@ -29,7 +29,7 @@ namespace pageblock {
 /// Kernel:   split_page().
 template <ZoneConfig Config>
 void split_page(Zone<Config>& zone, Pfn pfn, Order order, Place caller = Place::here()) {
-  const Call call{"split_page", caller, pfn, order};
+  const ReportedCall call{"split_page", caller, pfn, order};
   detail::check_chunk(zone, pfn, order, [&] { return call; });
   const IrqSaveGuard guard{zone.lock()};
   detail::check_no_hole(zone, pfn, order, call);
@@ -55,7 +55,7 @@ std::uint64_t split_free_page(Zone<Config>& zone, Pfn pfn, Place caller = Place:
   const IrqSaveGuard guard{zone.lock()};
   Memmap<Config>& map = zone.memmap();
   bug_on(!zone.is_valid(pfn) || !map.bits(pfn).has(PageBits::buddy),
-         "pfn is not the head of a free chunk", Call{"split_free_page", caller, pfn});
+         "pfn is not the head of a free chunk", ReportedCall{"split_free_page", caller, pfn});
   const Order order = map.bits(pfn).order();
   constexpr bool is_v3_6 = Config::semantics.isolate_rule == IsolateRule::notifiers;
   const MigrateType type = zone.pageblock_flags().get(pfn);

@@ -112,7 +112,7 @@ class Zone : public Geometry<Config_> {
   /// Returns a handle to a page of this zone.
   /// Requires: @p pfn is valid.
   [[nodiscard]] Page<Config> page(Pfn pfn, Place caller = Place::here()) const {
-    bug_on(!is_valid(pfn), "the zone has no such page", Call{"Zone::page", caller, pfn});
+    bug_on(!is_valid(pfn), "the zone has no such page", ReportedCall{"Zone::page", caller, pfn});
     return Page<Config>{*this, pfn};
   }
 
@@ -126,7 +126,7 @@ class Zone : public Geometry<Config_> {
   /// Requires: order < max_order.
   [[nodiscard]] std::uint64_t nr_free(Order order, Place caller = Place::here()) const {
     bug_on(order > Zone::top_order, "order is above the largest",
-           Call{"Zone::nr_free", caller, {}, order});
+           ReportedCall{"Zone::nr_free", caller, {}, order});
     return free_area().nr_free(order);
   }
 
@@ -134,7 +134,7 @@ class Zone : public Geometry<Config_> {
   /// Requires: order < max_order.
   /// Locking:  the caller sees to it that nothing changes meanwhile.
   [[nodiscard]] auto free_list(Order order, MigrateType type, Place caller = Place::here()) const {
-    const Call call{"Zone::free_list", caller, {}, order};
+    const ReportedCall call{"Zone::free_list", caller, {}, order};
     bug_on(order > Zone::top_order, "order is above the largest", call);
     bug_on(!has_type<Config>(type), "no such migratetype", call);
     return free_area().list(memmap(), order, type);
@@ -169,7 +169,7 @@ class Zone : public Geometry<Config_> {
   /// Sets batch and high of every CPU's lists. Pages on them stay.
   /// Requires: 1 <= batch; batch <= high, or the boot values batch 1, high 0.
   void set_pageset(std::uint32_t batch, std::uint32_t high, Place caller = Place::here()) {
-    const Call call{"Zone::set_pageset", caller};
+    const ReportedCall call{"Zone::set_pageset", caller};
     bug_on(batch == 0, "the batch of a per-CPU list is at least 1", call);
     bug_on(high < batch && !(batch == 1 && high == 0), "high is below batch", call);
     state_.pageset = {.batch = batch, .high = high};
