@@ -179,7 +179,7 @@ class AllocationReportReader {
     for (const std::string_view begin : {"CPU:",
                                          "CPU ",
                                          "Hardware name:",
-                                         "ReportedCall Trace",
+                                         "Call Trace",
                                          "Workqueue:",
                                          "active_anon:",
                                          "active_file:",
