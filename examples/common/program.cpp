@@ -4,15 +4,18 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <fstream>
 #include <limits>
 #include <new>
 #include <numeric>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -277,5 +280,14 @@ bool wants_color(std::string_view when) {
 }
 
 void print_text(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+void write_file(const std::string& name, std::string_view text) {
+  std::ofstream stream{name, std::ios::binary};
+  stream << text;
+  stream.close();
+  if (!stream) {
+    throw std::runtime_error{fmt::format("{}: {}", name, std::generic_category().message(errno))};
+  }
+}
 
 }  // namespace example

@@ -76,4 +76,7 @@ class Program {
 /// Writes to standard output.
 void print_text(std::string_view text);
 
+/// Writes a file. Throws std::runtime_error if it cannot be written.
+void write_file(const std::string& name, std::string_view text);
+
 }  // namespace example

@@ -8,7 +8,8 @@
 
 #include <fmt/format.h>
 
-#include "pageblock/io/picture/block_map.hpp"
+#include "pageblock/io/picture/block_look.hpp"
+#include "pageblock/io/picture/block_map_svg.hpp"
 #include "pageblock/io/snapshot/obstacles.hpp"
 
 #include "common/json.hpp"
@@ -165,5 +166,7 @@ std::string as_json(const OfflineReport& report) {
   }
   return to_text(json);
 }
+
+std::string as_svg(const OfflineReport& report) { return to_svg(map_of(report)); }
 
 }  // namespace example

@@ -158,4 +158,12 @@ std::vector<BlockLook> looks_of(const OfflineReport& report, const BlockJudgemen
   return looks;
 }
 
+BlockMap map_of(const OfflineReport& report) {
+  BlockMap map;
+  for (const BlockJudgement& block : report.judgement.blocks) {
+    if (report.lists(block)) map.add_row(block.block.name, looks_of(report, block));
+  }
+  return map.folded();
+}
+
 }  // namespace example

@@ -48,6 +48,9 @@ struct FileName {
 [[nodiscard]] std::vector<pageblock::BlockLook> looks_of(const OfflineReport& report,
                                                          const pageblock::BlockJudgement& block);
 
+/// A row for each memory block that is listed; equal ones are folded.
+[[nodiscard]] pageblock::BlockMap map_of(const OfflineReport& report);
+
 /// The blocks in numbers.
 struct Summary {
   explicit Summary(const OfflineReport& report);

@@ -40,6 +40,7 @@ struct Options {
   std::string only{};
   std::string color = "auto";
   std::string kernel{};
+  std::string svg{};
   std::optional<std::uint64_t> input_limit{};
 };
 
@@ -59,6 +60,7 @@ void declare(example::Program& program, Options& options) {
                  "judge by the rules of this kernel. Without it, by those nearest to the files' "
                  "own: by \"version\" (of /proc) in DIR, meta.json, the kernel that runs, or the "
                  "look of pagetypeinfo");
+  program.option("--svg", "FILE", options.svg, "draw the pageblocks, too");
   program.flag("--json", options.json, "one JSON document instead of text");
   program.flag("--times", options.times, "say how long it took");
   program.choice("--color", {"auto", "always", "never"}, options.color,
@@ -72,6 +74,8 @@ void check_arguments(const Options& options) {
   using example::UsageError;
   if (options.compare) {
     if (options.live) throw UsageError{"--compare needs recordings, not --live"};
+    if (!options.svg.empty())
+      throw UsageError{"--svg draws one folder, and --compare no pageblocks"};
     if (options.folders.empty()) {
       throw UsageError{
           "--compare needs recordings: folders with meta.json and before/, one or more"};
@@ -108,6 +112,7 @@ std::string check(const Options& options, const example::CheckOptions& how) {
     report.reading = check.reading;
     report.judging = check.judging;
   }
+  if (!options.svg.empty()) example::write_file(options.svg, example::as_svg(report));
   return options.json ? example::as_json(report)
                       : example::as_text(report, {.color = example::wants_color(options.color),
                                                   .summary = options.summary});

@@ -47,5 +47,7 @@ struct TextOptions {
 [[nodiscard]] std::string as_text(const OfflineReport& report, const TextOptions& options);
 /// A document by examples/schemas/offline_check.json.
 [[nodiscard]] std::string as_json(const OfflineReport& report);
+/// The picture of the pageblocks.
+[[nodiscard]] std::string as_svg(const OfflineReport& report);
 
 }  // namespace example

@@ -12,7 +12,7 @@
 
 #include <fmt/format.h>
 
-#include "pageblock/io/picture/block_map.hpp"
+#include "pageblock/io/picture/block_map_text.hpp"
 #include "pageblock/io/snapshot/obstacles.hpp"
 
 #include "offline_check/attempts_report.hpp"
@@ -306,11 +306,7 @@ class TextWriter {
     const std::uint64_t nr_pages = Order{report_.snapshot.pageblock_order}.nr_pages();
     title(fmt::format("Pageblocks, {} pages ({}) each", nr_pages,
                       size_text(nr_pages, report_.snapshot.page_size)));
-    BlockMap map;
-    for (const BlockJudgement& block : report_.judgement.blocks) {
-      if (report_.lists(block)) map.add_row(block.block.name, looks_of(report_, block));
-    }
-    text_ += map.draw(color_);
+    text_ += to_text(map_of(report_), {.color = color_});
   }
 
   const OfflineReport& report_;
