@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Runs small experiments on two kernels, and prints what tells them apart.
+#include <string>
+
 #include <fmt/format.h>
 
+#include "common/program.hpp"
 #include "kernel_versions/experiments.hpp"
 
-int main() {
+namespace {
+
+int run() {
   using namespace pageblock;
   int differ = 0;
   for (const auto& [id, question, in_v3_6, in_v6_1] : experiments::all) {
@@ -16,4 +21,15 @@ int main() {
                same ? "the same" : new_outcome);
   }
   fmt::print("{} of {} experiments tell the kernels apart\n", differ, experiments::all.size());
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  example::Program program{{.name = "kernel_versions",
+                            .usage = {"[OPTION]..."},
+                            .about = "Runs small experiments on two kernels, and prints what tells "
+                                     "them apart."}};
+  return program.run(argc, argv, run);
 }

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "common/program.hpp"
 #include "conformance/input.hpp"
 #include "conformance/outcome.hpp"
 #include "conformance/replay_file.hpp"
@@ -40,21 +41,25 @@ int run(const std::string& path, std::uint64_t& operations) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::vector<std::string> paths(argv + 1, argv + argc);
-  if (paths.empty() || paths.front() == "--help") {
-    fmt::print(paths.empty() ? stderr : stdout,
-               "usage: conformance FILE...\n"
-               "Replays conformance vectors (plain or .gz, - for standard input).\n"
-               "Exit status: 0 all are ok, 1 a file differs or has an unreadable line,\n"
-               "2 a file cannot be read.\n");
-    return paths.empty() ? is_unreadable_file : 0;
-  }
-  int worst = 0;
-  std::uint64_t operations = 0;
-  const auto start = std::chrono::steady_clock::now();
-  for (const std::string& path : paths) worst = std::max(worst, run(path, operations));
-  const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
-  fmt::print("{} files, {} operations in {:.2f} s: {:.2f} million a second\n", paths.size(),
-             operations, wall.count(), static_cast<double>(operations) / wall.count() / 1e6);
-  return worst;
+  std::vector<std::string> paths;
+  example::Program program{
+      {.name = "conformance",
+       .usage = {"FILE... [OPTION]..."},
+       .about = "Replays conformance vectors (plain or .gz, - for standard input), and compares "
+                "every result and state hash.",
+       .more =
+           "Exit status: 0 if all are ok, 1 if a file differs or has an unreadable line, 2 if a "
+           "file cannot be read, or the arguments are wrong."}};
+  program.operands(paths);
+  return program.run(argc, argv, [&] {
+    if (paths.empty()) throw example::UsageError{"a file is needed"};
+    int worst = 0;
+    std::uint64_t operations = 0;
+    const auto start = std::chrono::steady_clock::now();
+    for (const std::string& path : paths) worst = std::max(worst, run(path, operations));
+    const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
+    fmt::print("{} files, {} operations in {:.2f} s: {:.2f} million a second\n", paths.size(),
+               operations, wall.count(), static_cast<double>(operations) / wall.count() / 1e6);
+    return worst;
+  });
 }

@@ -4,7 +4,6 @@
 // those of T1 by what the trace says.
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
 #include <string>
 #include <variant>
@@ -19,6 +18,7 @@
 #include "pageblock/io/trace/ftrace_reader.hpp"
 #include "pageblock/io/trace/ftrace_writer.hpp"
 
+#include "common/program.hpp"
 #include "common/read_file.hpp"
 #include "common/recording_meta.hpp"
 #include "recordings/ownership.hpp"
@@ -154,19 +154,21 @@ class Check {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) {
-    fmt::print(stderr, "usage: recordings FOLDER...\n");
-    return 2;
-  }
-  Totals totals;
-  try {
-    for (int i = 1; i < argc; ++i) Check{argv[i]}.run(totals);
-  } catch (const ParseError& error) {
-    fmt::print(stderr, "recordings: {}\n", error.what());
-    return 1;
-  }
-  fmt::print("{} lines read in {:.2f} s: {:.2f} million a second\n", totals.lines,
-             totals.reading.count(),
-             static_cast<double>(totals.lines) / totals.reading.count() / 1e6);
-  return 0;
+  std::vector<std::string> folders;
+  example::Program program{
+      {.name = "recordings",
+       .usage = {"FOLDER... [OPTION]..."},
+       .about = "Reads all of a recording of a running kernel, and checks that what was read fits "
+                "together.",
+       .more = "Exit status: 0 if it does, 1 if not, 2 if the arguments are wrong."}};
+  program.operands(folders);
+  return program.run(argc, argv, [&] {
+    if (folders.empty()) throw example::UsageError{"a folder is needed"};
+    Totals totals;
+    for (const std::string& folder : folders) Check{folder}.run(totals);
+    fmt::print("{} lines read in {:.2f} s: {:.2f} million a second\n", totals.lines,
+               totals.reading.count(),
+               static_cast<double>(totals.lines) / totals.reading.count() / 1e6);
+    return 0;
+  });
 }

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 // Enumerates what can become of tiny zones, and holds every step to what a caller would expect.
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
-#include <cstdio>
 #include <initializer_list>
+#include <limits>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "common/program.hpp"
 #include "search/search.hpp"
 
 namespace pageblock::search {
@@ -95,32 +95,25 @@ std::string missing(const Plan& plan, const Report& report) {
   return rows;
 }
 
-int usage(const std::vector<Entry>& all) {
-  fmt::print(stderr, "usage: search [--transitions N] ZONE...\nzones:");
-  for (const Entry& entry : all) fmt::print(stderr, " {}", entry.plan.name);
-  fmt::print(stderr, "\n");
-  return 2;
+std::string names_of(const std::vector<Entry>& all) {
+  std::string names;
+  for (const Entry& entry : all) names += (names.empty() ? "" : " ") + entry.plan.name;
+  return names;
 }
 
-int run(const std::vector<std::string_view>& args) {
-  const std::vector<Entry> all = entries();
-  std::uint64_t limit = most_transitions;
-  bool is_cut_short = false;
+int run(const std::vector<Entry>& all, const std::vector<std::string>& names,
+        std::optional<std::uint64_t> bound) {
+  const std::uint64_t limit = bound.value_or(most_transitions);
+  const bool is_cut_short = bound.has_value();
+  if (names.empty()) throw example::UsageError{"a zone is needed: " + names_of(all)};
   std::vector<const Entry*> chosen;
-  for (std::size_t i = 0; i < args.size(); ++i) {
-    if (args[i] == "--transitions" && i + 1 < args.size()) {
-      const std::string_view text = args[++i];
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
-      if (error != std::errc{} || end != text.data() + text.size()) return usage(all);
-      is_cut_short = true;
-      continue;
+  for (const std::string& name : names) {
+    const auto entry = std::ranges::find(all, name, [](const Entry& of) { return of.plan.name; });
+    if (entry == all.end()) {
+      throw example::UsageError{fmt::format("there is no zone '{}', but {}", name, names_of(all))};
     }
-    const auto entry = std::ranges::find(
-        all, args[i], [](const Entry& e) { return std::string_view{e.plan.name}; });
-    if (entry == all.end()) return usage(all);
     chosen.push_back(&*entry);
   }
-  if (chosen.empty()) return usage(all);
 
   int status = 0;
   std::uint64_t states = 0;
@@ -144,4 +137,21 @@ int run(const std::vector<std::string_view>& args) {
 }  // namespace
 }  // namespace pageblock::search
 
-int main(int argc, char** argv) { return pageblock::search::run({argv + 1, argv + argc}); }
+int main(int argc, char** argv) {
+  using namespace pageblock::search;
+  const std::vector<Entry> all = entries();
+  std::vector<std::string> names;
+  std::optional<std::uint64_t> transitions;
+  example::Program program{
+      {.name = "search",
+       .usage = {"ZONE... [OPTION]..."},
+       .about = "Enumerates what can become of tiny zones, and holds every step to what a caller "
+                "would expect.\n\nThe zones are " +
+                names_of(all) + ".",
+       .more = "Exit status: 0 if all that was found is known, 1 if not, 2 if the arguments are "
+               "wrong."}};
+  program.operands(names);
+  program.number("--transitions", "N", transitions, 1, std::numeric_limits<std::uint64_t>::max(),
+                 "stop behind so many steps of each zone");
+  return program.run(argc, argv, [&] { return run(all, names, transitions); });
+}
