@@ -26,7 +26,7 @@ template <typename F>
 Violation reported_by(F call) {
   const ThrowingHandler handler;
   try {
-    call();
+    call_and_discard(call);
   } catch (const ReportedViolation& reported) {
     return reported.violation();
   }
@@ -35,17 +35,17 @@ Violation reported_by(F call) {
 }
 
 // Checks the report of a call that is made on the line of the macro.
-#define CHECK_CALL(expr, name, of_pfn, of_order)                               \
-  do {                                                                         \
-    const int line = __LINE__;                                                 \
-    const Violation violation = reported_by([&] { static_cast<void>(expr); }); \
-    INFO(to_string(violation));                                                \
-    CHECK(std::string_view{violation.call.function} == (name));                \
-    CHECK(std::string_view{violation.call.caller.file} == __FILE__);           \
-    CHECK(violation.call.caller.line == line);                                 \
-    CHECK(violation.call.pfn == std::optional<Pfn>{of_pfn});                   \
-    CHECK(violation.call.order == std::optional<Order>{of_order});             \
-    CHECK(std::string_view{violation.check.file}.ends_with(".hpp"));           \
+#define CHECK_CALL(expr, name, of_pfn, of_order)                                       \
+  do {                                                                                 \
+    const int line = __LINE__;                                                         \
+    const Violation violation = reported_by([&]() -> decltype(auto) { return expr; }); \
+    INFO(to_string(violation));                                                        \
+    CHECK(std::string_view{violation.call.function} == (name));                        \
+    CHECK(std::string_view{violation.call.caller.file} == __FILE__);                   \
+    CHECK(violation.call.caller.line == line);                                         \
+    CHECK(violation.call.pfn == std::optional<Pfn>{of_pfn});                           \
+    CHECK(violation.call.order == std::optional<Order>{of_order});                     \
+    CHECK(std::string_view{violation.check.file}.ends_with(".hpp"));                   \
   } while (false)
 
 constexpr std::nullopt_t none = std::nullopt;
