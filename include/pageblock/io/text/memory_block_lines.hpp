@@ -39,6 +39,7 @@ namespace pageblock {
 
 /// What a list says, before anybody knows how large a page is.
 struct MemoryBlockList {
+  /// One memory block of the list.
   struct Block {
     std::uint64_t id = 0;
     std::string state;
