@@ -52,8 +52,7 @@ class AllocationReportReader {
   /// prints.
   bool take(const LogLine& line) {
     Stream& stream = streams_[line.caller];
-    if (auto request = parse_failed_request(line.text))
-      return begin(stream, line, std::move(request));
+    if (take_request(stream, line)) return true;
     if (line.text.starts_with("Mem-Info:") || line.text.starts_with("Mem-info:")) {
       if (!open_of(stream) || !open_of(stream)->reader.empty()) begin(stream, line, std::nullopt);
       return true;
@@ -86,6 +85,8 @@ class AllocationReportReader {
     std::vector<std::size_t> open;
     /// The one that got the last part.
     std::size_t current = 0;
+    /// A line before, if it begins a report but does not say the whole request.
+    std::optional<LogLine> first_half{};
   };
 
   // Parts of one report follow each other closely.
@@ -98,6 +99,25 @@ class AllocationReportReader {
 
   [[nodiscard]] Open* open_of(const Stream& stream) {
     return stream.open.empty() ? nullptr : &open_[stream.current];
+  }
+
+  // The line that says what was asked for. If mail or a console broke it, the next line has the rest:
+  // all but the order may stand in the first, or only the first words.
+  bool take_request(Stream& stream, const LogLine& line) {
+    const std::optional<LogLine> first_half = std::exchange(stream.first_half, {});
+    if (begins_failed_request(line.text)) {
+      auto request = parse_failed_request(line.text);
+      if (!request || !request->order) stream.first_half = line;
+      return request && begin(stream, line, std::move(request));
+    }
+    if (!first_half) return false;
+    auto request = parse_failed_request(fmt::format("{} {}", first_half->text, line.text));
+    if (!request) return false;
+    const bool is_begun = parse_failed_request(first_half->text).has_value();
+    if (!is_begun) return begin(stream, *first_half, std::move(request));
+    if (!request->order) return false;
+    open_of(stream)->report.request = std::move(request);
+    return true;
   }
 
   bool begin(Stream& stream, const LogLine& line, std::optional<FailedRequest> request) {
@@ -207,6 +227,11 @@ class AllocationReportReader {
           " pages hwpoisoned", " total pagecache pages", " pages in swap cache", " pages shared",
           " pages non-shared"}) {
       if (text.ends_with(end)) return true;
+    }
+    // "[   1234]     0  1234 ...": a process in the OOM killer's table.
+    if (text.starts_with('[') &&
+        text.find_first_not_of(" 0123456789", 1) == std::min(text.find(']'), text.size() - 1)) {
+      return true;
     }
     // "[<ffffffff81047d1b>] warn_alloc+0x7b/0xa0", "? warn_alloc+0x7b/0xa0": a stack.
     return text.find("+0x") != text.npos;

@@ -74,22 +74,36 @@ struct FailedRequest {
   std::optional<NodeList> mems_allowed{};
 };
 
+namespace detail {
+
+struct RequestPhrase {
+  std::string_view words;
+  FailedRequest::Kind kind;
+};
+inline constexpr std::array<RequestPhrase, 7> request_phrases{
+    {{"page allocation failure", FailedRequest::Kind::failed},
+     {"page allocation stalls", FailedRequest::Kind::stalled},
+     {"invoked oom-killer:", FailedRequest::Kind::oom},
+     {"vmemmap alloc failure", FailedRequest::Kind::failed},
+     {"vmalloc error", FailedRequest::Kind::failed},
+     {"allocation failure", FailedRequest::Kind::failed},
+     {"alloc failure", FailedRequest::Kind::failed}}};
+
+}  // namespace detail
+
+/// Returns whether a line begins a report; the request may go on in the next line, if it was broken.
+[[nodiscard]] inline bool begins_failed_request(std::string_view text) {
+  for (const auto& [words, kind] : detail::request_phrases) {
+    if (text.find(words) != text.npos) return true;
+  }
+  return false;
+}
+
 /// Returns the request of the line that begins a report; nothing of other lines.
 [[nodiscard]] inline std::optional<FailedRequest> parse_failed_request(std::string_view text) {
-  struct Phrase {
-    std::string_view words;
-    FailedRequest::Kind kind;
-  };
   using enum FailedRequest::Kind;
-  constexpr std::array<Phrase, 7> phrases{{{"page allocation failure", failed},
-                                           {"page allocation stalls", stalled},
-                                           {"invoked oom-killer:", oom},
-                                           {"vmemmap alloc failure", failed},
-                                           {"vmalloc error", failed},
-                                           {"allocation failure", failed},
-                                           {"alloc failure", failed}}};
   if (text.find("mode:") == text.npos && text.find("gfp_mask=") == text.npos) return std::nullopt;
-  for (const auto& [words, kind] : phrases) {
+  for (const auto& [words, kind] : detail::request_phrases) {
     const std::size_t at = text.find(words);
     if (at == text.npos) continue;
     FailedRequest request{.kind = kind};

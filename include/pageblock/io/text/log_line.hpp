@@ -45,7 +45,8 @@ class LinePrefix {
   void strip() {
     for (bool goes_on = true; goes_on;) {
       trim();
-      goes_on = quote() || level() || facility() || bracket() || syslog_time() || iso_time();
+      goes_on = quote() || level() || facility() || bracket() || thread() || syslog_time() ||
+                iso_time() || android_time();
     }
     if (rest_.starts_with("kernel: ")) rest_.remove_prefix(8);
     if (rest_ == "kernel:") rest_ = {};
@@ -121,6 +122,31 @@ class LinePrefix {
       return false;
     }
     rest_.remove_prefix(end + 1);
+    return true;
+  }
+
+  // "(2)[1234:kworker]" of some phones, behind the time.
+  bool thread() {
+    if (!rest_.starts_with('(') || line_.stamp.empty()) return false;
+    const std::size_t cpu = rest_.find_first_not_of(digits, 1);
+    if (cpu == std::string_view::npos || cpu < 2 || !rest_.substr(cpu).starts_with(")["))
+      return false;
+    const std::size_t end = rest_.find(']', cpu);
+    if (end == std::string_view::npos) return false;
+    rest_.remove_prefix(end + 1);
+    return true;
+  }
+
+  // "01-02 03:04:05.678     0     0 W KERNEL: " of logcat.
+  bool android_time() {
+    if (rest_.size() < 20 || !is_digit(rest_[0]) || rest_[2] != '-' || rest_[5] != ' ' ||
+        rest_[8] != ':' || rest_[11] != ':' || rest_[14] != '.') {
+      return false;
+    }
+    stamp(rest_.substr(0, 18));
+    const std::size_t level = rest_.find_first_not_of("0123456789 ", 18);
+    const std::size_t tag = rest_.find(": ", level);
+    rest_.remove_prefix(tag == std::string_view::npos || tag > 64 ? 18 : tag + 2);
     return true;
   }
 

@@ -150,6 +150,7 @@ class MemInfoReader {
       return true;
     }
     if (word.starts_with("free:")) return begin_counters(word);
+    name_ = {};  // what follows the name of a zone is none of these
     switch (section_) {
       case Section::counters:
         return take_counter(word);
@@ -168,7 +169,7 @@ class MemInfoReader {
       free_pages_ = *pages;
       return true;
     }
-    if (name_.empty()) return false;
+    if (name_.empty() || !word.ends_with("kB") || !detail::is_digit(word[5])) return false;
     const std::size_t zone = zone_of(name_);
     if (zones_[zone].line != 0) {
       is_again_ = true;
@@ -249,7 +250,6 @@ class MemInfoReader {
     zone_ = zone;
     name_ = {};
     section_ = Section::chunks;
-    zones_[zone_].list_line = line_;
     is_sum_next_ = false;
     return true;
   }
@@ -280,6 +280,7 @@ class MemInfoReader {
   void add_chunks(MemInfoZone& zone, std::uint64_t count, std::uint64_t kbytes) const {
     constexpr std::size_t most_orders = 20;
     const bool is_first = zone.chunks.empty();
+    if (is_first) zone.list_line = line_;
     const bool fits = is_first ? (kbytes == 4 || kbytes == 8 || kbytes == 16 || kbytes == 64)
                                : kbytes == 2 * zone.chunks.back().kbytes;
     if (!fits) {

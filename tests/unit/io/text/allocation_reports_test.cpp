@@ -199,6 +199,24 @@ TEST_CASE("AllocationReportReader takes what is left of a text that was cut",
   REQUIRE(wrapped.size() == 1);
   CHECK(wrapped[0].info.zones.at(0).min == 20000);
   CHECK(read("nothing of this\n\n").empty());
+  // What kernels write at boot.
+  CHECK(read("Zone ranges:\n  DMA      [mem 0x0000000000001000-0x0000000000ffffff]\n"
+             "  DMA32    [mem 0x0000000001000000-0x000000003ffdffff]\n  Normal   empty\n"
+             "  Device   empty\nmem auto-init: stack:all(zero), heap alloc:on, heap free:on\n"
+             "DMA: preallocated 128 KiB GFP_KERNEL pool for atomic allocations\n")
+            .empty());
+  const auto broken_request = [](const std::string& text) {
+    const auto reports = read(text);
+    REQUIRE(reports.size() == 1);
+    return reports[0].request.value();
+  };
+  CHECK(broken_request("a: page allocation failure: order:4,\nmode:0xcc0(GFP_KERNEL)\n").order ==
+        4U);
+  CHECK(broken_request("a: page allocation failure:\norder:4, mode:0xcc0(GFP_KERNEL)\n").order ==
+        4U);
+  CHECK(broken_request("a invoked oom-killer:\ngfp_mask=0xcc0(GFP_KERNEL), order=4\n").order == 4U);
+  CHECK(broken_request("a invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL),\norder=4, x\n").order ==
+        4U);
 }
 
 TEST_CASE("AllocationReportReader reads what the OOM killer says", "[allocation_reports]") {

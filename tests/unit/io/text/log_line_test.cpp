@@ -46,7 +46,9 @@ TEST_CASE("LogReader takes off whatever is put in front of a kernel's line", "[l
                                         "> > [   49.215291] ",
                                         "kernel: ",
                                         "2026-11-28T08:26:09 host kernel[0]: ",
-                                        "[   49.215291] kernel: "}) {
+                                        "[   49.215291] kernel: ",
+                                        "[   49.215291] (2)[1234:kworker/u8:1]",
+                                        "01-02 03:04:05.678     0     0 W KERNEL: "}) {
     CAPTURE(prefix);
     CHECK(text_of(std::string{prefix} + "Node 0 DMA free:6496kB") == "Node 0 DMA free:6496kB");
     CHECK(text_of(std::string{prefix} + "Mem-Info:\r\n") == "Mem-Info:");
