@@ -14,6 +14,7 @@
 
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/mm/fallback.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/zone.hpp"
 

@@ -6,6 +6,7 @@
 
 #include "pageblock/mm/drain.hpp"
 #include "pageblock/mm/fallback.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/page_ref.hpp"
 #include "pageblock/mm/split_page.hpp"

@@ -9,6 +9,7 @@
 #include "pageblock/isolation/isolate_notifier.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/mm/drain.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 
 #include "bad_input/bad_input.hpp"

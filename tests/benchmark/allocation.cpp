@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/free_pages.hpp"
 
 #include "benchmark/workload.hpp"
 

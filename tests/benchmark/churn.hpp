@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 
 #include "benchmark/workload.hpp"

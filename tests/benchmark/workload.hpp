@@ -20,6 +20,7 @@
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/mm/drain.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/node.hpp"
 #include "pageblock/mm/node_watermarks.hpp"
 #include "pageblock/mm/page_alloc.hpp"

@@ -18,6 +18,7 @@
 
 #include "pageblock/base/tracepoint.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/zone.hpp"
 

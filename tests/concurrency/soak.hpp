@@ -16,6 +16,7 @@
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/drain.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/watermark.hpp"
 #include "pageblock/mm/zone.hpp"

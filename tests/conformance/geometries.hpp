@@ -1,25 +1,29 @@
 // SPDX-License-Identifier: MIT
-/// The geometries that the program is built for, one translation unit each.
+/// The kernels and geometries that the program is built for, one translation unit each.
 #pragma once
 
-#include <cstdint>
+#include <memory>
+#include <string_view>
 
-#include "conformance/input.hpp"
-#include "conformance/outcome.hpp"
+#include "conformance/machine.hpp"
 
 namespace conformance {
 
-/// The largest zone that is replayed: 1 TiB. A larger one might not fit into memory, since with
-/// blocks of two pages it takes 16 bytes a page, and more once single pages differ.
-inline constexpr std::uint64_t most_pages = std::uint64_t{1} << 28;
+/// What the first two lines of a vector say.
+struct Geometry {
+  unsigned long version;
+  std::string_view profile;
+  unsigned long max_order;  ///< Exclusive, as the library counts.
+  unsigned long pageblock_order;
+  unsigned long thp_order;  ///< Of the huge pages that per-CPU lists hold; 0: none.
+};
 
-using Replay = Outcome (*)(Input&);
+using MakeMachine = std::unique_ptr<Machine> (*)();
 
-/// Returns the replayer for a geometry, null if there is none.
-[[nodiscard]] Replay find_replay(unsigned long max_order, unsigned long pageblock_order);
+/// Returns what makes a machine for a geometry, null if the program is not built for it.
+[[nodiscard]] MakeMachine find_machine(const Geometry& geometry);
 
-/// Replays a vector of one geometry, from the line after `geom` on.
-template <unsigned MaxOrder, unsigned PageblockOrder>
-[[nodiscard]] Outcome replay(Input& input);
+/// Returns whether the program is built for any geometry of a kernel.
+[[nodiscard]] bool knows_kernel(unsigned long version, std::string_view profile);
 
 }  // namespace conformance

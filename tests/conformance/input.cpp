@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "conformance/input.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include <unistd.h>
 #include <zlib.h>
@@ -14,7 +16,7 @@ constexpr unsigned chunk = 1U << 18;
 
 void Input::Close::operator()(gzFile_s* file) const { gzclose(file); }
 
-Input::Input(const std::string& path) {
+Input::Input(const std::string& path, const InputLimits& limits) : limits_{limits} {
   errno = 0;
   file_.reset(path == "-" ? gzdopen(dup(STDIN_FILENO), "rb") : gzopen(path.c_str(), "rb"));
   if (!file_) {
@@ -23,6 +25,13 @@ Input::Input(const std::string& path) {
   } else {
     fill();
   }
+}
+
+void Input::fail(std::string why) {
+  error_ = std::move(why);
+  at_end_ = true;
+  buffer_.clear();
+  at_ = 0;
 }
 
 bool Input::fill() {
@@ -43,12 +52,26 @@ bool Input::fill() {
     if (code == Z_DATA_ERROR) text = "the compressed data is damaged";
     if (code != Z_OK && code != Z_STREAM_END) error_ = text;
   }
-  return got > 0;
+  nr_read_ += buffer_.size() - old;
+  if (nr_read_ > limits_.total) {
+    fail("it has more than " + std::to_string(limits_.total) + " bytes (--max-size)");
+  }
+  return got > 0 && !buffer_.empty();
 }
 
 std::optional<std::string_view> Input::next_line() {
   std::size_t end = buffer_.find('\n', at_);
-  while (end == std::string::npos && fill()) end = buffer_.find('\n', at_);
+  while (end == std::string::npos) {
+    const std::size_t searched = buffer_.size() - at_;
+    if (searched > limits_.line) break;
+    if (!fill()) break;
+    end = buffer_.find('\n', searched);  // what was buffered begins at 0 now
+  }
+  if (std::min(end, buffer_.size()) - at_ > limits_.line) {
+    fail("line " + std::to_string(line_number_ + 1) + " has more than " +
+         std::to_string(limits_.line) + " bytes (--max-line)");
+    return std::nullopt;
+  }
   if (end == std::string::npos && at_ == buffer_.size()) return std::nullopt;
   const bool has_end = end != std::string::npos;
   const std::string_view line =

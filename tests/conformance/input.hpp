@@ -12,11 +12,18 @@ struct gzFile_s;
 
 namespace conformance {
 
+/// How much is read, so that a small archive of a huge file ends in a message. Memory is bounded by the
+/// longest line.
+struct InputLimits {
+  std::uint64_t line = std::uint64_t{1} << 20;   ///< Bytes of a line.
+  std::uint64_t total = std::uint64_t{1} << 30;  ///< Bytes of a file, decompressed.
+};
+
 /// Reads a file line by line. zlib passes plain files through.
 class Input {
  public:
   /// Opens @p path, or standard input for "-". Check error() afterwards.
-  explicit Input(const std::string& path);
+  explicit Input(const std::string& path, const InputLimits& limits = {});
 
   /// Returns the next line without its end, or nothing at the end or after an error. It is valid
   /// until the next call.
@@ -34,10 +41,13 @@ class Input {
   };
 
   bool fill();
+  void fail(std::string why);
 
+  InputLimits limits_;
   std::unique_ptr<gzFile_s, Close> file_;
   std::string buffer_;
   std::size_t at_ = 0;
+  std::uint64_t nr_read_ = 0;
   bool at_end_ = false;
   std::string error_;
   std::uint64_t line_number_ = 0;

@@ -84,6 +84,15 @@ class Line {
 
   [[nodiscard]] bool has(std::string_view key) const { return !text(key).empty(); }
 
+  /// Calls visit(key, value) for every argument, in the order of the line.
+  template <typename Visitor>
+  void for_each_argument(Visitor visit) const {
+    for (std::size_t i = 0; i < nr_arguments_; ++i) {
+      arguments_[i].used = true;
+      visit(arguments_[i].key, arguments_[i].value);
+    }
+  }
+
   /// Throws unless every argument was asked for: a key that nobody knows is an error.
   void check_all_used() const {
     for (std::size_t i = 0; i < nr_arguments_; ++i) {

@@ -12,6 +12,7 @@ struct Outcome {
   std::uint64_t operations = 0;
   std::uint64_t hashes = 0;
   std::uint64_t dumps = 0;
+  std::uint64_t events = 0;
   /// The first difference or unreadable line, in words; empty if there is none.
   std::string difference;
 };

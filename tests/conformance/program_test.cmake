@@ -68,15 +68,59 @@ expect_changed("a migratetype that is none" "mt=2 cold" "mt=9 cold" 1 "no such m
 expect_changed("an order too high" "order=0 mt=2 cold" "order=4 mt=2 cold" 1 "above the largest")
 expect_changed("a cut dump" "| end h=562d047f5870108a" "" 1 "the dump has no end")
 expect_changed("another geometry" "pageblock_order=1" "pageblock_order=9" 1
-               "not built for max_order=4 pageblock_order=9")
-expect_changed("another version" "version=1" "version=2" 1 "reads version 1")
-expect_changed("another profile" "profile=v3.6" "profile=v6.1" 1 "replays profile v3.6")
+               "not built for v3.6 max_order=4 pageblock_order=9")
+expect_changed("another version" "version=1" "version=2" 1 "reads versions 1 and 6")
+expect_changed("another profile" "profile=v3.6" "profile=v6.1" 1
+               "does not know kernel v6.1 .version 1 of the format")
+expect_changed("a kernel that is not modelled" "version=1 profile=v3.6" "version=6 profile=v6.12" 1
+               "line [0-9]+: unreadable: this build does not know kernel v6.12")
 expect_changed("no setup" "populate maxorder=3" "repopulate maxorder=3" 1 "is no setup line")
 expect_changed("more CPUs than there can be" "cpus n=1" "cpus n=1000" 1 "BUG .*more CPUs")
 expect_changed("a giant zone" "pages=8 type" "pages=4000000000 type" 1
                "line 4: unreadable: a zone of more than 268435456 pages")
 expect_changed("a range beyond the zone" "isolate pfn=4 -> r=0" "hold s=0 e=4611686018427387904 -> r=ok"
                1 "line 8: unreadable: the range leaves the zone")
+
+# The same of v6.1, which has events.
+file(READ ${EXAMPLE_V6} example)
+set(FILES ${EXAMPLE_V6})
+expect("good events" 0 "4 operations, 4 hashes, 1 dumps, 2 events: ok")
+expect_changed("a wrong event" "> zone_locked pfn=1 order=0 mt=1 percpu=1" "> zone_locked pfn=1 order=0 mt=2 percpu=1" 1
+               "line 7: alloc" "event 2 of 2" "expected event zone_locked mt=2" "got event      zone_locked mt=1")
+expect_changed("an event too many" "> zone_locked pfn=1 order=0 mt=1 percpu=1"
+               "> zone_locked pfn=1 order=0 mt=1 percpu=1\n> page_free pfn=1" 1 "got event      none")
+expect_changed("an event too few" "> zone_locked pfn=1 order=0 mt=1 percpu=1\n" "" 1 "expected event none"
+               "got event      zone_locked")
+expect_changed("events that begin too late" "> zone_locked pfn=0 order=0 mt=1 percpu=1\n> zone_locked pfn=1 order=0 mt=1 percpu=1\n"
+               "drain -> r=ok\n> pcpu_drain pfn=1 mt=1\n" 1 "line 7: alloc" "event 1 of 0")
+expect_changed("an event before all" "populate" "> page_free pfn=1\npopulate" 1 "expected event page_free")
+expect_changed("an unknown gfp flag" "isolate pfn=4 s=4 e=6 mt=1 flags=0" "alloc_pages order=0 gfp=1" 1
+               "no such gfp flag")
+expect_changed("a wrong hash of both zones" "h=d85ea495d26afb62" "h=d85ea495d26afb63" 1
+               "got hash +d85ea495d26afb62")
+
+# What costs much to read.
+file(WRITE ${WORK}/long_line.vec "# a line\n")
+string(REPEAT "0123456789abcdef" 131072 endless)
+file(APPEND ${WORK}/long_line.vec "${endless}")
+set(FILES ${WORK}/long_line.vec)
+expect("an endless line" 2 "line 2 has more than 1048576 bytes")
+set(FILES --max-line 4194304 ${WORK}/long_line.vec)
+expect("an endless line that may be" 1 "a vector begins with a vec line")
+set(FILES --max-size 1000 ${VECTOR})
+expect("a small archive of a large file" 2 "it has more than 1000 bytes .--max-size")
+set(FILES --max-size many ${VECTOR})
+expect("a limit that is none" 2 "--max-size")
+set(FILES --fast ${VECTOR})
+expect("an unknown option" 2 "--fast")
+if(EXISTS /dev/full)
+  execute_process(COMMAND ${PROGRAM} ${EXAMPLE} OUTPUT_FILE /dev/full RESULT_VARIABLE result
+                  ERROR_VARIABLE output)
+  if(NOT result EQUAL 2 OR output STREQUAL "")
+    message("a full disk: ${result} ${output}")
+    math(EXPR failures "${failures} + 1")
+  endif()
+endif()
 
 file(WRITE ${WORK}/empty.vec "")
 set(FILES ${WORK}/empty.vec)

@@ -9,6 +9,7 @@
 
 #include "pageblock/isolation/isolate_block.hpp"
 #include "pageblock/lab/verify.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/page_ref.hpp"
 

@@ -100,7 +100,7 @@ void add_later_parts(const Zone<Config>& zone, ZoneImage& image) {
   image.managed_pages = zone.managed_pages();
   image.min_watermark = zone.watermarks().min;
   image.high_watermark = zone.watermarks().high;
-  image.nr_free_cma = nr_free_cma_pages(zone);
+  image.nr_free_cma = zone.nr_free_cma_pages();
   const ZonePressure& pressure = zone.pressure();
   image.nr_reserved_highatomic = pressure.nr_reserved_highatomic;
   image.watermark_boost = pressure.watermark_boost;

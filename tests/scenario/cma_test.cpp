@@ -6,7 +6,7 @@
 
 #include "pageblock/clients/contig.hpp"
 #include "pageblock/lab/verify.hpp"
-#include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_ref.hpp"
 
 #include "support/catch.hpp"

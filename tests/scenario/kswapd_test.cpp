@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "pageblock/isolation/page_isolation.hpp"
-#include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_ref.hpp"
 #include "pageblock/mm/watermark.hpp"
 

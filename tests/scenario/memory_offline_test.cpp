@@ -8,6 +8,7 @@
 #include "pageblock/isolation/explain.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/lab/verify.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/page_ref.hpp"
 

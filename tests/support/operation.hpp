@@ -17,6 +17,7 @@
 #include "pageblock/isolation/unmovable.hpp"
 #include "pageblock/mm/drain.hpp"
 #include "pageblock/mm/fallback.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/highatomic.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/page_ref.hpp"

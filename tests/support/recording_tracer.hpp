@@ -12,10 +12,11 @@
 
 namespace pageblock::test {
 
-using Event = std::variant<trace::MmPageAlloc, trace::MmPageFree, trace::MmPageAllocZoneLocked,
-                           trace::MmPageFreeZoneLocked, trace::MmPagePcpuDrain,
-                           trace::MmPageAllocExtfrag, trace::BadPage, trace::SetMigratetypeIsolate,
-                           trace::UnsetMigratetypeIsolate, trace::TestPagesIsolated>;
+using Event =
+    std::variant<trace::MmPageAlloc, trace::MmPageFree, trace::MmPageAllocZoneLocked,
+                 trace::MmPageFreeZoneLocked, trace::MmPagePcpuDrain, trace::MmPageAllocExtfrag,
+                 trace::BadPage, trace::SetMigratetypeIsolate, trace::UnsetMigratetypeIsolate,
+                 trace::TestPagesIsolated, trace::MmPageFreeBatched>;
 using Events = std::vector<Event>;
 
 /// Appends every event to a vector that it does not own; until it has one, it drops them.

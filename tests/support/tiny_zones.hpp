@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 
 #include "support/zones.hpp"

@@ -8,6 +8,7 @@
 #include "pageblock/base/cpu.hpp"
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/zone.hpp"
 

@@ -86,6 +86,10 @@ struct Semantics {
   /// x86-64 kernels that v6.1 is built as) they never are.
   bool zone_relative_blocks;
 
+  /// Whether the pages of a pageblock that are no memory of the zone, in a hole or beyond its ends, are
+  /// reserved pages if the block has memory: sections, which are larger, have a page for each pfn.
+  bool holes_are_reserved;
+
   /// Whether pageblocks can be isolated, reserved or for CMA where mobility grouping is off; in v3.6
   /// unmovable is written for every type then.
   bool special_types_ungrouped;
@@ -102,8 +106,24 @@ struct Semantics {
   /// the limits of the lists follow watermarks and reclaim.
   bool pcp_scales;
 
+  /// Whether movable requests that may not use CMA blocks pass the per-CPU lists by, where pages of
+  /// these may be (v5.8 to v6.6).
+  bool pcp_needs_cma_flag;
+
+  /// Whether a free to a per-CPU list asks if the first page may be freed even without
+  /// CONFIG_DEBUG_VM. (The others are always asked.)
+  bool pcp_checks_first_page;
+
+  /// Whether who drops a reference to a chunk that others share frees the pages behind the first
+  /// (v5.10); else they are lost, since the last holder frees one page.
+  bool frees_behind_shared;
+
   DrainOrder drain_order;
   RefillMark refill_mark;
+
+  /// Whether mm_page_alloc_zone_locked names the list that a chunk was on instead of the type that was
+  /// asked for (v5.19).
+  bool zone_locked_names_list;
 
   /// Whether a drained page, while some block is isolated, goes to the list of its block instead of
   /// the one it is marked with, and the block of a page that is freed as isolated is asked again
@@ -121,8 +141,10 @@ struct Semantics {
   /// (v5.10: to the tail).
   ListEnd move_to;
 
-  /// Whether NR_FREE_PAGES counts free pages of isolated blocks (up to and including v3.6).
+  /// Whether NR_FREE_PAGES counts free pages of isolated blocks (up to and including v3.6), and
+  /// whether NR_FREE_CMA_PAGES counts those of CMA blocks by themselves (v3.7).
   bool counts_isolated;
+  bool counts_cma;
 
   IsolateRule isolate_rule;
   WatermarkRule watermark_rule;
@@ -164,6 +186,7 @@ inline constexpr Semantics v3_6{
                       MigrateType::reserve, MigrateType::cma, MigrateType::isolate},
                      6},
     .zone_relative_blocks = true,
+    .holes_are_reserved = false,
     .special_types_ungrouped = false,
     .fallbacks = {{{{MigrateType::reclaimable, MigrateType::movable}, 2},
                    {{MigrateType::unmovable, MigrateType::movable}, 2},
@@ -171,14 +194,19 @@ inline constexpr Semantics v3_6{
     .pcp_order = 0,
     .pcp_huge_pages = false,
     .pcp_scales = false,
+    .pcp_needs_cma_flag = false,
+    .pcp_checks_first_page = true,
+    .frees_behind_shared = false,
     .drain_order = DrainOrder::in_turn,
     .refill_mark = RefillMark::request,
+    .zone_locked_names_list = false,
     .drain_rereads_type = false,
     .drains_remotely = false,
     .merge_rule = MergeRule::any,
     .steal_rule = StealRule::largest,
     .move_to = ListEnd::head,
     .counts_isolated = true,
+    .counts_cma = false,
     .isolate_rule = IsolateRule::notifiers,
     .watermark_rule = WatermarkRule::by_order,
 };
@@ -191,6 +219,7 @@ inline constexpr Semantics v6_1{
                       MigrateType::highatomic, MigrateType::cma, MigrateType::isolate},
                      6},
     .zone_relative_blocks = false,
+    .holes_are_reserved = true,
     .special_types_ungrouped = true,
     .fallbacks = {{{{MigrateType::reclaimable, MigrateType::movable}, 2},
                    {{MigrateType::unmovable, MigrateType::movable}, 2},
@@ -198,14 +227,19 @@ inline constexpr Semantics v6_1{
     .pcp_order = 3,
     .pcp_huge_pages = true,
     .pcp_scales = true,
+    .pcp_needs_cma_flag = true,
+    .pcp_checks_first_page = false,
+    .frees_behind_shared = true,
     .drain_order = DrainOrder::list_by_list,
     .refill_mark = RefillMark::free_list,
+    .zone_locked_names_list = true,
     .drain_rereads_type = true,
     .drains_remotely = true,
     .merge_rule = MergeRule::ordinary,
     .steal_rule = StealRule::claim_or_small,
     .move_to = ListEnd::tail,
     .counts_isolated = false,
+    .counts_cma = true,
     .isolate_rule = IsolateRule::scan,
     .watermark_rule = WatermarkRule::any_chunk,
 };
@@ -214,6 +248,8 @@ inline constexpr Semantics v6_1{
 /// number.
 [[nodiscard]] constexpr Semantics without_cma(Semantics semantics) {
   semantics.migratetypes[semantics.number_of(MigrateType::cma)] = MigrateType::isolate;
+  semantics.counts_cma = false;
+  semantics.pcp_needs_cma_flag = false;
   --semantics.migratetypes.count;
   return semantics;
 }

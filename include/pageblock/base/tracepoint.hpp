@@ -31,7 +31,15 @@ struct MmPageFree {
   Cpu cpu;
 };
 
-/// A chunk left the buddy lists, for the caller or to refill a per-CPU list.
+/// A page of those that are freed together went to a per-CPU list; its MmPageFree came before.
+struct MmPageFreeBatched {
+  Pfn pfn;
+  Cpu cpu;
+};
+
+/// A chunk left the buddy lists, for the caller or to refill a per-CPU list. v3.6 names the type that
+/// was asked for; v6.1 that of the list, and says that it refills wherever a chunk of this order and
+/// type could.
 struct MmPageAllocZoneLocked {
   Pfn pfn;
   Order order;
@@ -113,6 +121,7 @@ namespace pageblock {
 template <typename T>
 concept Tracer = std::default_initializable<T> && std::invocable<T&, const trace::MmPageAlloc&> &&
     std::invocable<T&, const trace::MmPageFree&> &&
+    std::invocable<T&, const trace::MmPageFreeBatched&> &&
     std::invocable<T&, const trace::MmPageAllocZoneLocked&> &&
     std::invocable<T&, const trace::MmPageFreeZoneLocked&> &&
     std::invocable<T&, const trace::MmPagePcpuDrain&> &&

@@ -13,7 +13,7 @@
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/mm/fallback.hpp"
-#include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/zone.hpp"
 

@@ -16,7 +16,7 @@
 #include "pageblock/base/status.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/mm/drain.hpp"
-#include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/split_page.hpp"
 #include "pageblock/mm/zone.hpp"

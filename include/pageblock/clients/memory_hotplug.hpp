@@ -25,10 +25,11 @@ namespace pageblock {
 
 /// Takes the free chunks of [start_pfn, end_pfn) off their lists for good. In v3.6 their pages become
 /// reserved, with count 0; in v6.1 they are holes, and so are pages that a driver has taken
-/// (PageBits::offline), which need not be free. A chunk that reaches beyond the end goes as a whole.
+/// (PageBits::offline), which need not be free. A chunk that reaches beyond the end leaves its list as a
+/// whole: in v3.6 all of it goes, in v6.1 what is beyond stays memory that is on no list.
 /// pfns without memory are skipped.
 /// Requires: every other valid page in the range belongs to a free chunk that begins in it.
-/// Returns:  the pfn behind the last page that went, or the range's end.
+/// Returns:  the pfn behind the last page that left the lists, or the range's end.
 /// Locking:  takes zone.lock.
 template <ZoneConfig Config>
 Pfn offline_isolated_pages(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
@@ -51,10 +52,13 @@ Pfn offline_isolated_pages(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
   for_each_chunk([&](Pfn pfn, PageBits bits) {
     const std::uint64_t pages = bits.order().nr_pages();
     zone.free_area().del(map, pfn);
-    zone.mod_nr_free_pages(-detail::nr_counted<Config>(pages, bits.list_type()));
-    const unsigned state = is_v3_6 ? PageBits::reserved : PageBits::hole;
-    map.transform(pfn, pfn + pages, [=](PageBits page) { return page.with(state); });
-    if (is_v3_6) zone.mod_managed_pages(-static_cast<std::int64_t>(pages));
+    if (Config::semantics.counts_isolated) {
+      zone.mod_nr_free_pages(-static_cast<std::int64_t>(pages));
+    }
+    if constexpr (is_v3_6) {
+      map.transform(pfn, pfn + pages, [](PageBits page) { return page.with(PageBits::reserved); });
+      zone.mod_managed_pages(-static_cast<std::int64_t>(pages));
+    }
     behind = std::max(behind, pfn + pages);
     return pages;
   });
@@ -96,8 +100,9 @@ template <ZoneConfig Config>
 /// isolates, tests, takes what is free off the lists; the blocks are holes afterwards, their type
 /// is isolate. Nothing is migrated: the caller does that before. A page in use is a refusal, where
 /// the kernel would try to migrate it until a signal comes. On a refusal all is as before, but for
-/// the types of the blocks (movable) and the order of lists. A free chunk that reaches beyond the
-/// end, which splitting at the border has not prevented, goes as a whole.
+/// the types of the blocks (movable) and the order of lists. If the block behind the end is isolated,
+/// too, a free chunk may reach there; what it has there is lost: on no list, until it goes offline (a
+/// defect).
 /// Returns:  ok; -EINVAL if the range is empty, not whole blocks, or has holes or pages outside the
 ///           zone; -EBUSY.
 /// Locking:  takes the locks of the functions it is made of, one after the other.
@@ -117,8 +122,8 @@ template <ZoneConfig Config>
   if (ret == ok) {
     ret = test_pages_isolated(zone, start_pfn, end_pfn, isolate_flags::memory_offline);
     if (ret == ok) {
-      const Pfn behind = offline_isolated_pages(zone, start_pfn, end_pfn);
-      detail::mod_memory(zone, {start_pfn, behind}, -1);
+      offline_isolated_pages(zone, start_pfn, end_pfn);
+      detail::mod_memory(zone, {start_pfn, end_pfn}, -1);
     } else {
       static_cast<void>(undo_isolate_page_range(zone, start_pfn, end_pfn, MigrateType::movable));
     }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -15,8 +16,11 @@
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/base/status.hpp"
 #include "pageblock/isolation/explain.hpp"
+#include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/isolation/refusal.hpp"
 #include "pageblock/isolation/unmovable.hpp"
+#include "pageblock/mm/drain.hpp"
+#include "pageblock/mm/memmap.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/pcp.hpp"
 #include "pageblock/mm/zone.hpp"
@@ -98,6 +102,50 @@ OfflineForecast forecast_emptying(const Zone<Config>& zone, const PfnRange& rang
   return forecast;
 }
 
+// Whether somebody else isolates the block that holds pfn, so that free chunks may merge across the
+// border to it.
+template <ZoneConfig Config>
+bool is_isolated_already(const Zone<Config>& zone, Pfn pfn) {
+  return zone.spans(pfn) && zone.pageblock_flags().get(pfn) == MigrateType::isolate;
+}
+
+// What an attempt ends in once all that can be migrated is: made on a copy, as what merges with what
+// depends on all that lies in between.
+template <ZoneConfig Config>
+OfflineForecast forecast_by_trying(const Zone<Config>& zone, const PfnRange& range,
+                                   OfflineForecast forecast) {
+  const auto copy = std::make_unique<Zone<Config>>(zone);
+  for (unsigned id = 0; id < copy->nr_cpus(); ++id) drain_pages(*copy, Cpu{id});
+  constexpr unsigned flags = isolate_flags::memory_offline;
+  forecast.status =
+      start_isolate_page_range(*copy, range.start, range.end, MigrateType::movable, flags);
+  if (forecast.status != ok) return forecast;
+  Memmap<Config>& map = copy->memmap();
+  {
+    const IrqSaveGuard guard{copy->lock()};
+    for (Pfn pfn = map.free_chunk_of(range.start).value_or(range.start); pfn < range.end;) {
+      const PageBits bits = map.bits(pfn);
+      if (bits.has(PageBits::buddy)) {
+        pfn += bits.order().nr_pages();
+        continue;
+      }
+      if (!bits.has(PageBits::offline)) {
+        map.set_bits(pfn, PageBits{});
+        free_one_page(*copy, pfn, Order{0}, MigrateType::isolate);
+      }
+      ++pfn;
+    }
+  }
+  const auto pages = [&] {
+    const IrqSaveGuard guard{copy->lock()};
+    return test_pages(*copy, range.start, range.end, flags);
+  }();
+  if (pages.all_isolated) return forecast;
+  forecast.status = -Err::busy;
+  forecast.refusal = Refusal{Stage::test, pages.fin_pfn, reason_of(*copy, pages.fin_pfn)};
+  return forecast;
+}
+
 }  // namespace detail
 
 /// Says what an attempt to take [range.start, range.end) offline would end in now: v6.1 demands
@@ -133,7 +181,11 @@ template <ZoneConfig Config>
           explain_isolate_range(zone, range.start, range.end, MigrateType::movable, flags)) {
     return {-Err::busy, refusal};
   }
-  return detail::forecast_emptying(zone, range);
+  const OfflineForecast forecast = detail::forecast_emptying(zone, range);
+  const bool has_isolated_neighbour = detail::is_isolated_already(zone, range.start - 1) ||
+                                      detail::is_isolated_already(zone, range.end);
+  if (forecast.status != ok || !has_isolated_neighbour) return forecast;
+  return detail::forecast_by_trying(zone, range, forecast);
 }
 
 }  // namespace pageblock

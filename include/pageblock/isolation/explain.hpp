@@ -15,6 +15,7 @@
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/isolation/refusal.hpp"
+#include "pageblock/mm/compound.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/zone.hpp"
 
@@ -49,13 +50,25 @@ std::optional<Refusal> explain_from_ends(const Zone<Config>& zone, const PfnRang
     const auto page = first_valid_page(zone, block);
     if (!page) return std::nullopt;
     const IrqSaveGuard guard{zone.lock()};
-    return refuse_isolate(zone, *page, get_pageblock_migratetype(zone, *page),
+    return refuse_isolate(zone, *page, label_of(zone, *page),
                           {range, request.undo_type, request.flags});
   };
   if (blocks.empty()) return std::nullopt;
   const Pfn last = blocks.end - block_pages;
+  // A compound page that reaches across an end would have to go as a whole.
+  const auto ask_end = [&](Pfn border) -> std::optional<Refusal> {
+    if (!zone.memmap().contains(border)) return std::nullopt;
+    const IrqSaveGuard guard{zone.lock()};
+    const auto head = compound_head(zone, border);
+    if (!head || *head == border) return std::nullopt;
+    const bool is_lru = zone.memmap().bits(*head).has(PageBits::lru);
+    return Refusal{Stage::unmovable_check, *head, is_lru ? Reason::lru : Reason::not_lru};
+  };
   for (const Pfn block : {blocks.start, last}) {
     if (const auto refusal = ask(block, {block, block + block_pages})) return refusal;
+    const Pfn end = block == blocks.start ? block : blocks.end;
+    if (const auto refusal = ask_end(end)) return refusal;
+    if (blocks.start == last) return ask_end(blocks.end);
   }
   for (Pfn block = blocks.start + block_pages; block < last; block += block_pages) {
     if (const auto refusal = ask(block, request.range)) return refusal;

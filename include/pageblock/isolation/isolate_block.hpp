@@ -23,6 +23,7 @@
 #include "pageblock/mm/drain.hpp"
 #include "pageblock/mm/fallback.hpp"
 #include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/split_page.hpp"
 #include "pageblock/mm/zone.hpp"
 
 namespace pageblock {
@@ -54,9 +55,8 @@ std::optional<Refusal> refuse_isolate(const Zone<Config>& zone, Pfn pfn, Migrate
     if (block_type == MigrateType::isolate)
       return Refusal{Stage::mark, pfn, Reason::block_isolated};
     const Pfn block = pfn.align_down(Zone<Config>::pageblock_order);
-    const PfnRange range{
-        std::max(pfn, request.range.start),
-        std::min({block + Zone<Config>::pageblock_nr_pages, request.range.end, zone.end_pfn()})};
+    const PfnRange range{std::max(pfn, request.range.start),
+                         std::min(block + Zone<Config>::pageblock_nr_pages, request.range.end)};
     if (range.empty()) return std::nullopt;
     const auto page = find_unmovable_in(zone, range, request.undo_type, request.flags);
     if (!page) return std::nullopt;
@@ -74,16 +74,17 @@ std::optional<Refusal> refuse_isolate(const Zone<Config>& zone, Pfn pfn, Migrate
   }
 }
 
-// The first page of [pfn, end_pfn) that is memory of the zone. Kernel: __first_valid_page().
+// The first pfn of [pfn, end_pfn) that the zone has a page for. Kernel: __first_valid_page().
 template <ZoneConfig Config>
 inline OptionalPfn first_valid_page(const Zone<Config>& zone, Pfn pfn, Pfn end_pfn) {
-  const Pfn start = std::max(pfn, zone.start_pfn());
-  const Pfn end = std::min(end_pfn, zone.end_pfn());
+  const PfnRange pages = pages_of(zone);
+  const Pfn start = std::max(pfn, pages.start);
+  const Pfn end = std::min(end_pfn, pages.end);
   if (start >= end) return {};
-  const auto is_valid = [](PageBits bits) { return bits.is_valid(); };
-  if (is_valid(zone.memmap().bits(start))) [[likely]]
+  const auto is_page = [](PageBits bits) { return bits.is_page(); };
+  if (is_page(zone.memmap().bits(start))) [[likely]]
     return start;
-  const Pfn first = zone.memmap().find_if(start, end, is_valid);
+  const Pfn first = zone.memmap().find_if(start, end, is_page);
   if (first == end) return {};
   return first;
 }
@@ -104,11 +105,12 @@ bool has_memory(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
 // others have no valid page, and there may be very many.
 template <ZoneConfig Config>
 PfnRange windows_of(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
+  const PfnRange pages = pages_of(zone);
   Pfn first = start_pfn;
-  if (first < zone.start_pfn()) {
-    first += (zone.start_pfn() - first) & ~(Zone<Config>::pageblock_nr_pages - 1);
+  if (first < pages.start) {
+    first += (pages.start - first) & ~(Zone<Config>::pageblock_nr_pages - 1);
   }
-  return {first, std::min(end_pfn, zone.end_pfn())};
+  return {first, std::min(end_pfn, pages.end)};
 }
 
 // The range rounded to whole pageblocks, as far as they meet the zone.
@@ -124,11 +126,10 @@ PfnRange blocks_around(const Zone<Config>& zone, const PfnRange& range) {
 // Kernel: set_migratetype_isolate(); in v3.6 with set_pageblock_isolate().
 template <ZoneConfig Config>
 Status isolate_block(Zone<Config>& zone, Pfn pfn, const IsolateRequest& request) {
-  bug_on(!zone.spans(pfn), "pfn is not in the zone");
   Status ret = ok;
   {
     const IrqSaveGuard guard{zone.lock()};
-    const MigrateType block_type = get_pageblock_migratetype(zone, pfn);
+    const MigrateType block_type = label_of(zone, pfn);
     if (refuse_isolate(zone, pfn, block_type, request)) {
       ret = -Err::busy;
     } else {
@@ -138,7 +139,7 @@ Status isolate_block(Zone<Config>& zone, Pfn pfn, const IsolateRequest& request)
       }
       const std::uint64_t moved = move_freepages_block(zone, pfn, MigrateType::isolate);
       if (!Config::semantics.counts_isolated) {
-        zone.mod_nr_free_pages(-static_cast<std::int64_t>(moved));
+        zone.mod_freepage_state(-static_cast<std::int64_t>(moved), block_type);
       }
     }
     zone.trace(trace::SetMigratetypeIsolate{pfn, ret});
@@ -180,12 +181,14 @@ bool is_mergeable(const Zone<Config>& zone, Pfn pfn) {
 ///           throws passes through, with nothing changed.
 template <ZoneConfig Config>
 Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn) {
+  bug_on(!zone.spans(pfn), "pfn is not in the zone");
   return detail::isolate_block(zone, pfn, {});
 }
 /// The same with what v6.1 asks.
 template <ZoneConfig Config>
 Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn, const IsolateRequest& request) requires(
     Config::semantics.isolate_rule == IsolateRule::scan) {
+  bug_on(!zone.spans(pfn), "pfn is not in the zone");
   return detail::isolate_block(zone, pfn, request);
 }
 
@@ -202,19 +205,18 @@ void unset_migratetype_isolate(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   bug_on(zone.nr_pageblock_isolate() <= 0, "more blocks are isolated than were counted");
   const bool merges =
       Config::semantics.isolate_rule == IsolateRule::scan && detail::is_mergeable(zone, pfn);
-  // Kernel: with the counter, restore_pageblock_isolate() of v3.6; after the move, which makes no
-  // difference under the lock.
-  set_pageblock_migratetype(zone, pfn, type);
-  std::uint64_t moved = 0;
+  // Kernel: with the counter, restore_pageblock_isolate() of v3.6.
   if (merges) {
-    const Order order = zone.free_area().del(zone.memmap(), pfn);
-    detail::free_one_page(zone, pfn, order, type, ListEnd::tail);
-    moved = order.nr_pages();
+    const Order order = zone.memmap().bits(pfn).order();
+    isolate_free_page(zone, pfn);  // makes its other blocks movable
+    set_pageblock_migratetype(zone, pfn, type);
+    putback_isolated_page(zone, pfn, order, type);
   } else {
-    moved = move_freepages_block(zone, pfn, type);
-  }
-  if (!Config::semantics.counts_isolated) {
-    zone.mod_nr_free_pages(detail::nr_counted<Config>(moved, type));
+    const std::uint64_t moved = move_freepages_block(zone, pfn, type);
+    if (!Config::semantics.counts_isolated) {
+      zone.mod_freepage_state(static_cast<std::int64_t>(moved), type);
+    }
+    set_pageblock_migratetype(zone, pfn, type);
   }
   zone.mod_nr_pageblock_isolate(-1);
   zone.trace(trace::UnsetMigratetypeIsolate{pfn, type});

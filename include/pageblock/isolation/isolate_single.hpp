@@ -16,6 +16,7 @@
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/base/status.hpp"
 #include "pageblock/isolation/isolate_block.hpp"
+#include "pageblock/mm/compound.hpp"
 #include "pageblock/mm/drain.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/zone.hpp"
@@ -34,14 +35,13 @@ void split_chunk_at(Zone<Config>& zone, Pfn pfn, Pfn border) {
   const Pfn end = pfn + order.nr_pages();
   bug_on(border <= pfn || border >= end, "the border is not inside the chunk");
   const MigrateType type = zone.pageblock_flags().get(pfn);
-  zone.mod_nr_free_pages(-detail::nr_counted<Config>(order.nr_pages(), type));
+  zone.count_free(-detail::nr_pages_of(order), type);
   zone.free_area().del(map, pfn);
   for (Pfn piece = pfn; piece < end;) {
     const std::uint64_t rest = piece < border ? border - piece : end - piece;
     const auto largest = static_cast<unsigned>(std::bit_width(rest)) - 1;
     const Order piece_order = piece.max_aligned_order(std::min(Order{largest}, order));
     const MigrateType to = zone.pageblock_flags().get(piece);
-    zone.mod_nr_free_pages(detail::nr_counted<Config>(piece_order.nr_pages(), to));
     detail::free_one_page(zone, piece, piece_order, to);
     piece += piece_order.nr_pages();
   }
@@ -68,31 +68,53 @@ namespace detail {
 // Which side of a border is isolated.
 enum class Side { before, behind };
 
+// Tries to move a compound page that reaches across a border out of the way, as all of it has to go, with
+// its block isolated meanwhile. The model migrates nothing, so the page stays; but what is free in the
+// block has been moved, and moved back.
+template <ZoneConfig Config>
+void try_to_migrate(Zone<Config>& zone, Pfn head, unsigned flags) {
+  const MigrateType type = get_pageblock_migratetype(zone, head);
+  if (type == MigrateType::isolate) return;
+  const PfnRange all{head, head + zone.memmap().bits(head).order().nr_pages()};
+  if (isolate_block(zone, head, {all, type, flags}) != ok) return;
+  unset_migratetype_isolate(zone, head, type);
+}
+
 // Isolates the block on one side of border, unless that has been done, and splits a free chunk that
-// reaches across. The model knows no compound pages, which v6.1 would migrate here.
+// reaches across. A compound page there is a refusal.
 // Kernel: isolate_single_pageblock().
 template <ZoneConfig Config>
 Status isolate_single_pageblock(Zone<Config>& zone, Pfn border, Side side, bool is_isolated,
                                 const IsolateRequest& request) {
+  constexpr std::uint64_t block_pages = Zone<Config>::pageblock_nr_pages;
+  const Pfn block = side == Side::before ? border - block_pages : border;
+  const auto page = first_valid_page(zone, block);
+  if (!page) return ok;
   if (!is_isolated) {
-    constexpr std::uint64_t block_pages = Zone<Config>::pageblock_nr_pages;
-    const Pfn block = side == Side::before ? border - block_pages : border;
-    const auto page = first_valid_page(zone, block);
-    if (!page) return ok;
     const Status ret = isolate_block(
         zone, *page, {{block, block + block_pages}, request.undo_type, request.flags});
     if (ret != ok) return ret;
   }
-  // A chunk that holds the border and begins before it: smaller ones would begin there.
+  // What holds the border and begins before it: smaller chunks would begin there.
   const Order least = border.max_aligned_order(Zone<Config>::top_order) + 1;
   if (least > Zone<Config>::top_order) return ok;
-  // Under one lock: the chunk may begin in a block that is not isolated, where anybody can take it.
-  // The kernel lets go in between, and looks again if it has gone.
-  const IrqSaveGuard guard{zone.lock()};
-  if (const auto crossing = zone.memmap().free_chunk_of(border, least)) {
-    split_chunk_at(zone, *crossing, border);
+  OptionalPfn compound;
+  {
+    // Under one lock: the chunk may begin in a block that is not isolated, where anybody can take it.
+    // The kernel lets go in between, and looks again if it has gone.
+    const IrqSaveGuard guard{zone.lock()};
+    if (const auto crossing = zone.memmap().free_chunk_of(border, least)) {
+      split_chunk_at(zone, *crossing, border);
+      return ok;
+    }
+    compound = compound_head(zone, border);
   }
-  return ok;
+  if (!compound || *compound == border) return ok;
+  if (zone.memmap().bits(*compound).has(PageBits::lru)) {
+    try_to_migrate(zone, *compound, request.flags);
+  }
+  if (!is_isolated) unset_migratetype_isolate(zone, *page, request.undo_type);
+  return -Err::busy;
 }
 
 }  // namespace detail

@@ -139,7 +139,7 @@ Status undo_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, M
   const auto for_each_isolated = [&](auto visit) {
     for (Pfn pfn = blocks.start; pfn < blocks.end; pfn += Zone<Config>::pageblock_nr_pages) {
       const auto page = detail::first_valid_page(zone, pfn);
-      if (page && get_pageblock_migratetype(zone, *page) == MigrateType::isolate) visit(*page);
+      if (page && detail::label_of(zone, *page) == MigrateType::isolate) visit(*page);
     }
   };
   // The kernel would stop in the middle; the model looks before it begins, if that can be at all.
@@ -183,12 +183,15 @@ TestResult test_blocks(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
   const PfnRange windows = windows_of(zone, start_pfn, end_pfn);
   for (Pfn pfn = windows.start; pfn < windows.end; pfn += Zone<Config>::pageblock_nr_pages) {
     // A look at the types alone tells how many windows are of isolated blocks only.
-    const Pfn other = zone.pageblock_flags().find_other(std::max(pfn, zone.start_pfn()), isolate);
-    if (other > pfn) pfn += (other - pfn) & ~(Zone<Config>::pageblock_nr_pages - 1);
+    if (const Pfn from = std::max(pfn, zone.start_pfn()); zone.spans(from)) {
+      const Pfn other = std::min(zone.pageblock_flags().find_other(from, isolate), zone.end_pfn());
+      const bool is_cut = Config::semantics.holes_are_reserved && from != pfn;
+      if (other > pfn && !is_cut) pfn += (other - pfn) & ~(Zone<Config>::pageblock_nr_pages - 1);
+    }
     if (pfn >= windows.end) break;
     // Behind an unaligned start, the last window reaches beyond the end.
     const auto page = first_valid_page(zone, pfn);
-    if (!page || get_pageblock_migratetype(zone, *page) == isolate) continue;
+    if (!page || label_of(zone, *page) == isolate) continue;
     return {Config::semantics.isolate_rule == IsolateRule::scan ? pfn : *page, false};
   }
   return {end_pfn, has_memory(zone, start_pfn, end_pfn)};
@@ -209,7 +212,11 @@ struct PagesToPass {
   [[nodiscard]] bool is_one(PageBits bits) const {
     constexpr unsigned marked_isolate = number_of<Config>(MigrateType::isolate);
     const unsigned is_single = bits.is_chunk(Order{0}) ? 1 : 0;
-    const unsigned is_hole = bits.has(PageBits::hole) ? 1 : 0;
+    // Not a reserved page in a hole (v6.1).
+    const unsigned is_hole =
+        static_cast<unsigned>(bits.raw() & (PageBits::hole | PageBits::reserved)) == PageBits::hole
+            ? 1
+            : 0;
     const unsigned is_unused = bits.has(PageBits::buddy | PageBits::in_use) ? 0 : 1;
     unsigned may_pass = 0;
     if constexpr (Config::semantics.isolate_rule == IsolateRule::notifiers) {
@@ -226,9 +233,10 @@ struct PagesToPass {
 template <ZoneConfig Config>
 TestResult test_pages(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, unsigned flags) {
   zone.assert_locked();
-  const Pfn end = std::min(end_pfn, zone.end_pfn());
+  const PfnRange pages = pages_of(zone);
+  const Pfn end = std::min(end_pfn, pages.end);
   const Pfn fin =
-      zone.memmap().walk(std::max(start_pfn, zone.start_pfn()), end, PagesToPass<Config>{flags});
+      zone.memmap().walk(std::max(start_pfn, pages.start), end, PagesToPass<Config>{flags});
   if (fin < end) return {fin, false};
   return {std::max(fin, end_pfn), true};  // beyond the end if the last chunk is
 }

@@ -12,6 +12,7 @@
 #include "pageblock/base/contract.hpp"
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
+#include "pageblock/mm/compound.hpp"
 #include "pageblock/mm/fallback.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/zone.hpp"
@@ -44,13 +45,28 @@ template <ZoneConfig Config>
   return {};
 }
 
+// The zone, with the blocks that its ends cut where these are pages throughout.
+template <ZoneConfig Config>
+PfnRange pages_of(const Zone<Config>& zone) {
+  if constexpr (!Config::semantics.holes_are_reserved) return {zone.start_pfn(), zone.end_pfn()};
+  return {zone.start_pfn().align_down(Zone<Config>::pageblock_order),
+          zone.end_pfn().align_up(Zone<Config>::pageblock_order)};
+}
+
+// The type of a block as the page tells it: those beyond the zone's ends are of another zone, whose
+// blocks are movable.
+template <ZoneConfig Config>
+[[nodiscard]] MigrateType label_of(const Zone<Config>& zone, Pfn pfn) {
+  return zone.spans(pfn) ? zone.pageblock_flags().get(pfn) : MigrateType::movable;
+}
+
 // The first page of [start, end) that keeps it from being emptied for a caller who will give the
 // blocks type @p undo_type.
 // Kernel: has_unmovable_pages() of v6.1.
 template <ZoneConfig Config>
 [[nodiscard]] OptionalPfn find_unmovable_in(const Zone<Config>& zone, const PfnRange& range,
                                             MigrateType undo_type, unsigned flags) {
-  if (get_pageblock_migratetype(zone, range.start) == MigrateType::cma) {
+  if (label_of(zone, range.start) == MigrateType::cma) {
     if (undo_type == MigrateType::cma) return {};
     return range.start;
   }
@@ -58,6 +74,13 @@ template <ZoneConfig Config>
   const PageBits first = zone.memmap().bits(range.start);
   const std::uint64_t nr_free = first.has(PageBits::buddy) ? first.order().nr_pages() : 0;
   if (nr_free >= range.nr_pages()) return {};
+  // Nor is the rest of one page that begins before, unless it is in use where none may be.
+  constexpr unsigned says_what_it_is = PageBits::buddy | PageBits::in_use | PageBits::lru |
+                                       PageBits::reserved | PageBits::hole | PageBits::offline;
+  if (!first.has(says_what_it_is) && zone.type() != ZoneType::movable &&
+      compound_head(zone, range.start)) {
+    return range.start;
+  }
   const auto first_of = [&](auto is_unmovable) -> OptionalPfn {
     const Pfn page = zone.memmap().find_if(range.start + nr_free, range.end, is_unmovable);
     if (page == range.end) return {};
@@ -95,15 +118,19 @@ inline OptionalPfn find_unmovable(const Zone<Config>& zone, Pfn pfn, MigrateType
 /// block type @p undo_type; nothing if there is none. Reserved pages cannot, nor others that are in
 /// use and on no LRU list (unless the zone is ZONE_MOVABLE), nor any of a CMA block for others than
 /// CMA. Pinned pages are not seen: they fail later, when they are migrated.
-/// Requires: the range is not empty, in one pageblock, and in the zone; @p flags of isolate_flags.
+/// What is beyond the zone's ends in blocks that they cut is reserved.
+/// Requires: the range is not empty, and in one pageblock of the zone; @p flags of isolate_flags.
 /// Locking:  none of its own; the answer holds as long as the caller holds zone.lock.
 /// Kernel:   has_unmovable_pages() of v6.1.
 template <ZoneConfig Config>
 [[nodiscard]] std::optional<Pfn> has_unmovable_pages(
     const Zone<Config>& zone, const PfnRange& range, MigrateType undo_type,
     unsigned flags = 0) requires(Config::semantics.isolate_rule == IsolateRule::scan) {
-  bug_on(range.empty() || !zone.spans(range.start) || !zone.spans(range.end - 1),
-         "the range is empty or leaves the zone");
+  bug_on(range.empty() || !detail::pages_of(zone).contains(range.start),
+         "the range is empty or begins outside the zone");
+  bug_on(range.start.align_down(Zone<Config>::pageblock_order) !=
+             (range.end - 1).align_down(Zone<Config>::pageblock_order),
+         "the range is not in one pageblock");
   return detail::find_unmovable_in(zone, range, undo_type, flags);
 }
 

@@ -21,19 +21,17 @@
 namespace pageblock {
 namespace detail {
 
-// Returns the pages of a chunk that go into NR_FREE_PAGES with it if it is freed to the list of
-// type, or leave with it.
-template <ZoneConfig Config>
-[[nodiscard]] constexpr std::int64_t nr_counted(std::uint64_t pages, MigrateType type) {
-  if (!Config::semantics.counts_isolated && type == MigrateType::isolate) return 0;
-  return static_cast<std::int64_t>(pages);
+// The pages of a chunk, as a change of a counter.
+[[nodiscard]] constexpr std::int64_t nr_pages_of(Order order) {
+  return static_cast<std::int64_t>(order.nr_pages());
 }
 
-// Puts a chunk on the buddy lists; nr_counted() is the caller's.
-// Locking: the caller holds zone.lock.
+// Puts a chunk on the buddy lists, and counts it.
+// Locking: the caller holds zone.lock. Kernel: __free_one_page().
 template <ZoneConfig Config>
 [[gnu::noinline]] void free_one_page(Zone<Config>& zone, Pfn pfn, Order order, MigrateType type,
                                      ListEnd to = ListEnd::head) {
+  zone.count_free(nr_pages_of(order), type);
   zone.free_area().free_one_page(zone.memmap(), zone.pageblock_flags(), pfn, order, type, to);
 }
 
@@ -47,7 +45,7 @@ template <ZoneConfig Config>
   const MigrateType type =
       rereads_type ? zone.pageblock_flags().get(pfn) : Config::semantics.migratetypes[number];
   zone.free_area().free_one_page(zone.memmap(), zone.pageblock_flags(), pfn, order, type);
-  zone.mod_nr_free_pages(nr_counted<Config>(order.nr_pages(), type));
+  zone.count_free(nr_pages_of(order), type);
   zone.trace(trace::MmPagePcpuDrain{pfn, order, type, zone.cpu_of(pcp)});
 }
 
@@ -151,21 +149,23 @@ template <ZoneConfig Config>
   if (pcp.count != 0) detail::free_pcppages_bulk(zone, pcp.count, pcp);
 }
 
-/// Lets nothing stay on per-CPU lists until zone_pcp_enable(), and drains them all.
-/// Locking:  takes each CPU's lock, and inside it zone.lock if there are pages.
+/// Lets nothing stay on per-CPU lists until zone_pcp_enable(), and drains them all. Until then others who
+/// disable them or change their limits wait (Zone::disable_pcp(), Zone::set_pageset()).
+/// Locking:  takes all locks of the zone, then each CPU's, and inside it zone.lock if there are pages.
 /// Kernel:   zone_pcp_disable() (v5.11).
 template <ZoneConfig Config>
 void zone_pcp_disable(Zone<Config>& zone) {
-  zone.set_pcp_limits({.batch = 1, .high = 0});
+  zone.disable_pcp();
   for (unsigned id = 0; id < zone.nr_cpus(); ++id) drain_pages(zone, Cpu{id});
 }
 
 /// Gives every CPU's lists the zone's batch and high again.
-/// Locking:  takes each CPU's lock.
+/// Requires: zone_pcp_disable() was called.
+/// Locking:  takes all locks of the zone.
 /// Kernel:   zone_pcp_enable() (v5.11).
 template <ZoneConfig Config>
 void zone_pcp_enable(Zone<Config>& zone) {
-  zone.set_pcp_limits(zone.pageset());
+  zone.enable_pcp();
 }
 
 /// Drains the CPUs that have pages: 0, 1, 2, ... in turn. Which CPU asks makes no difference.

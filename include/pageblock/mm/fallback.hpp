@@ -15,6 +15,7 @@
 #include "pageblock/base/tracepoint.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/pageblock_flags.hpp"
+#include "pageblock/mm/pcp.hpp"
 #include "pageblock/mm/watermark.hpp"
 #include "pageblock/mm/zone.hpp"
 
@@ -41,6 +42,20 @@ void set_pageblock_migratetype(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   zone.pageblock_flags().set(pfn, PageblockFlags<Config>::written(type, zone.mobility_grouping()));
 }
 
+namespace detail {
+
+// The part of pfn's block whose free chunks move: nothing if the zone's end cuts the block; from pfn
+// on, and not from the zone's start, if that cuts it.
+template <ZoneConfig Config>
+[[nodiscard]] PfnRange moved_part_of_block(const Zone<Config>& zone, Pfn pfn) {
+  const Pfn block = pfn.align_down(Zone<Config>::pageblock_order);
+  const Pfn end = block + Zone<Config>::pageblock_nr_pages;
+  if (end > zone.end_pfn()) return {end, end};
+  return {block < zone.start_pfn() ? pfn : block, end};
+}
+
+}  // namespace detail
+
 /// Moves the free chunks that begin in the pageblock of @p pfn to the lists of @p type: to their
 /// heads in v3.6, to their tails in v6.1. Changes no type and no counter.
 ///
@@ -54,11 +69,8 @@ std::uint64_t move_freepages_block(Zone<Config>& zone, Pfn pfn, MigrateType type
   zone.assert_locked();
   bug_on(!zone.spans(pfn), "pfn is not in the zone");
   bug_on(!has_type<Config>(type), "no such migratetype");
-  Pfn start = pfn.align_down(Zone<Config>::pageblock_order);
-  const Pfn end = start + Zone<Config>::pageblock_nr_pages;
-  if (end > zone.end_pfn()) return 0;
-  if (start < zone.start_pfn()) start = pfn;  // not the zone's start
-
+  const auto [start, end] = detail::moved_part_of_block(zone, pfn);
+  if (start == end) return 0;
   return zone.free_area().move(zone.memmap(), start, end, type);
 }
 
@@ -117,15 +129,12 @@ bool boost_watermark(Zone<Config>& zone) {
   return true;
 }
 
-// Returns the pages of a block that are in use and could be migrated.
+// Returns the pages of [start, end), in one block, that are in use and could be migrated.
 template <ZoneConfig Config>
-std::uint64_t nr_movable_pages(const Zone<Config>& zone, Pfn block) {
-  const auto is_movable = [](PageBits bits) {
-    return bits.has(PageBits::lru) && bits.has(PageBits::in_use);
-  };
-  const Pfn end = block + Zone<Config>::pageblock_nr_pages;
+std::uint64_t nr_movable_pages(const Zone<Config>& zone, Pfn start, Pfn end) {
+  const auto is_movable = [](PageBits bits) { return bits.has(PageBits::lru); };
   std::uint64_t nr = 0;
-  for (Pfn pfn = zone.memmap().find_if(block, end, is_movable); pfn < end;
+  for (Pfn pfn = zone.memmap().find_if(start, end, is_movable); pfn < end;
        pfn = zone.memmap().find_if(pfn + 1, end, is_movable)) {
     ++nr;
   }
@@ -159,10 +168,10 @@ void steal_suitable_fallback(Zone<Config>& zone, Pfn pfn, MigrateType start_type
   }
   if (!may_claim) return move_single_page();
 
-  const Pfn block = pfn.align_down(Zone<Config>::pageblock_order);
   const std::uint64_t free = move_freepages_block(zone, pfn, start_type);
   if (free == 0) return move_single_page();  // the zone's end cuts the block
-  const std::uint64_t movable = nr_movable_pages(zone, block);
+  const PfnRange moved = moved_part_of_block(zone, pfn);
+  const std::uint64_t movable = nr_movable_pages(zone, moved.start, moved.end);
   std::uint64_t alike = 0;
   if (start_type == MigrateType::movable) {
     alike = movable;
@@ -212,32 +221,43 @@ template <ZoneConfig Config>
   return false;
 }
 
-// Returns whether movable requests must look at the CMA blocks first or last.
+// Returns whether a request with these flags must look at the CMA blocks first or last.
 template <ZoneConfig Config>
-[[nodiscard]] bool has_free_cma_for(const Zone<Config>& zone, MigrateType type) {
+[[nodiscard]] bool has_free_cma_for(const Zone<Config>& zone, unsigned flags) {
   return Config::semantics.steal_rule == StealRule::claim_or_small &&
-         Config::semantics.has(MigrateType::cma) && type == MigrateType::movable &&
+         Config::semantics.has(MigrateType::cma) && (flags & alloc_flags::cma) != 0 &&
          zone.free_area().orders(MigrateType::cma) != 0;
 }
 
+// Takes 2^order pages off the lists of one type. Kernel: __rmqueue_smallest(), whose event v6.1 has
+// (and v3.6 whoever asks).
+template <ZoneConfig Config>
+inline OptionalPfn take_smallest(Zone<Config>& zone, Order order, MigrateType from) {
+  const auto pfn = zone.free_area().rmqueue_smallest(zone.memmap(), order, from);
+  if constexpr (Config::semantics.zone_locked_names_list) {
+    const bool refills = PerCpuPages<Config>::has_lists(order) && is_pcp_type(from);
+    if (pfn) zone.trace(trace::MmPageAllocZoneLocked{*pfn, order, from, refills});
+  }
+  return pfn;
+}
+
 /// Takes 2^order pages off the buddy lists for a request of @p type, one of pcp_types. The pages
-/// have count 0; NR_FREE_PAGES is the caller's. v6.1 prefers CMA blocks while more than half of
-/// what is free is there, and takes from them before it steals.
+/// have count 0; the counters are the caller's. v6.1 lets those with alloc_flags::cma prefer CMA
+/// blocks while more than half of what is free is there, and take from them before they steal; its
+/// event comes here, with the list's type.
 /// Kernel: __rmqueue().
 template <ZoneConfig Config>
 inline OptionalPfn rmqueue(Zone<Config>& zone, Order order, MigrateType type,
                            [[maybe_unused]] unsigned flags = 0) {
   zone.assert_locked();
-  const auto take = [&](MigrateType from) {
-    return zone.free_area().rmqueue_smallest(zone.memmap(), order, from);
-  };
+  const auto take = [&](MigrateType from) { return take_smallest(zone, order, from); };
   if constexpr (Config::semantics.steal_rule == StealRule::largest) {
     if (const auto pfn = take(type)) [[likely]]
       return pfn;
     return rmqueue_largest(zone, order, type);
   } else {
-    const bool may_use_cma = has_free_cma_for(zone, type);
-    if (may_use_cma && nr_free_cma_pages(zone) > zone.nr_free_pages() / 2) {
+    const bool may_use_cma = has_free_cma_for(zone, flags);
+    if (may_use_cma && zone.nr_free_cma_pages() > zone.nr_free_pages() / 2) {
       if (const auto pfn = take(MigrateType::cma)) return pfn;
     }
     do {

@@ -137,11 +137,14 @@ class FreeArea : public FreeLists<Config> {
                                                            Index page, Order order,
                                                            PageBits buddy) const {
     if (order + 1 >= Blocks::top_order) return ListEnd::head;
-    // v3.6 does not look further where there is no memory beside the chunk.
+    // v3.6 does not look further where there is no memory beside the chunk, nor v6.1 where the chunk
+    // that both would make begins before the zone.
     if (Config::semantics.merge_rule == MergeRule::any) {
       const bool is_memory =
           tier == Tier::pages ? buddy.is_valid() : map.bits_of(page ^ pages(order)).is_valid();
       if (!is_memory) return ListEnd::head;
+    } else if ((page & ~pages(order)) < map.zone_start()) {
+      return ListEnd::head;
     }
     const Index above = (page ^ pages(order + 1)) & ~pages(order);
     const bool is_in_block = tier == Tier::pages && order + 1 < Blocks::pageblock_order;

@@ -104,13 +104,14 @@ void check_in_use(const Zone<Config>& zone, Pfn pfn, Order order, PageBits first
 }
 
 // Reports a chunk that was allocated with another order, if that is remembered of its first page.
-// Who has taken a reference need not know the order, and may free the first page alone.
+// Who has taken a reference need not know the order, and may free the first page alone, unless it is
+// compound.
 template <ZoneConfig Config>
 void check_order(PageBits first, Order order, const ReportedCall& call) {
   if constexpr (!Config::checks_free_order) return;
   if (!first.is_sized() || first.order() == order) [[likely]]
     return;
-  if (first.has(PageBits::shared) && order == Order{0}) return;
+  if (first.has(PageBits::shared) && !first.has(PageBits::compound) && order == Order{0}) return;
   bug({Severity::bug, "the chunk was allocated with another order", Place::here(), call,
        first.order()});
 }
@@ -131,17 +132,61 @@ template <ZoneConfig Config>
   const std::lock_guard guard{zone.lock()};
   const MigrateType type =
       Config::semantics.drain_rereads_type ? zone.pageblock_flags().get(pfn) : MigrateType::isolate;
-  zone.mod_nr_free_pages(nr_counted<Config>(order.nr_pages(), type));
   free_one_page(zone, pfn, order, type);
   zone.trace(trace::MmPageFreeZoneLocked{pfn, order, type});
+}
+
+// What dropping a reference did.
+struct Dropped : FreeResult {
+  // References remain to the first page, and nobody holds those behind it.
+  bool leaves_tails = false;
+};
+
+// Drops a reference to the first page of what was allocated with this order, which others may share.
+// Returns what that did; unless references remain, bits are the page's then.
+template <ZoneConfig Config>
+Dropped drop_reference(Memmap<Config>& map, Pfn pfn, PageBits& bits, Order order) {
+  if (!bits.has(PageBits::shared)) return {};
+  const bool leaves_tails =
+      Config::semantics.frees_behind_shared && order != Order{0} && !bits.has(PageBits::compound);
+  if (leaves_tails) {  // a single page remains
+    map.set_bits(pfn,
+                 bits.released().with(PageBits::allocation(Order{0}).raw()).with(PageBits::shared));
+  }
+  if (!map.slot(map.index(pfn)).put_testzero()) return {{Freed::held}, leaves_tails};
+  bits = map.bits(pfn);  // who shared the page may have marked it before dropping its reference
+  return {};
+}
+
+// Puts a page that is nobody's on a CPU's list, or drains it if it is the only one and one too many.
+// Kernel: free_unref_page_commit().
+template <ZoneConfig Config>
+[[gnu::always_inline]] inline void add_to_pcp(Zone<Config>& zone, PerCpuPages<Config>& pcp,
+                                              PcpList& list, Pfn pfn, Order order, MigrateType type,
+                                              Temperature temperature) {
+  pcp.count += static_cast<std::uint32_t>(order.nr_pages());
+  const std::uint32_t nr = pcp.nr_to_drain(order, zone.pressure().reclaim_active);
+  if (nr != 0 && pcp.count == order.nr_pages()) {  // it need not be on the list first
+    pcp.count = 0;
+    const std::lock_guard zone_guard{zone.lock()};
+    return free_from_pcp(zone, pcp, pfn, order, number_of<Config>(type));
+  }
+  if (temperature == Temperature::hot) {
+    list.push_head(pfn);
+  } else {
+    list.push_tail(pfn);
+  }
+  if (nr != 0) {
+    free_pcppages_bulk(zone, nr, pcp, static_cast<std::size_t>(&list - pcp.lists.data()));
+  }
 }
 
 // Drops a reference to a chunk of an order that has per-CPU lists, under the CPU's lock.
 // Kernel: put_page_testzero() and free_hot_cold_page() of v3.6, free_unref_page() of v6.1.
 template <ZoneConfig Config>
-[[gnu::noinline]] FreeResult put_on_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order given_order,
-                                        Temperature temperature, unsigned flags_to_clear,
-                                        Place caller) {
+[[gnu::noinline]] Dropped put_on_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order given_order,
+                                     Temperature temperature, unsigned flags_to_clear,
+                                     Place caller) {
   const Order order = order_on_pcp<Config>(given_order);
   Memmap<Config>& map = zone.memmap();
   PerCpuPages<Config>& pcp = zone.pcp(cpu);
@@ -168,46 +213,31 @@ template <ZoneConfig Config>
 
   PageBits unused;
   if (!is_as_given) [[unlikely]] {
-    if (bits.has(PageBits::shared)) {
-      if (!map.slot(index).put_testzero()) return {Freed::held};
-      bits = map.bits_of(
-          index);  // who shared the page may have marked it before dropping its reference
+    const Dropped dropped = drop_reference(map, pfn, bits, order);
+    if (dropped.freed == Freed::held) return dropped;
+    if constexpr (!Config::debug_vm && !Config::semantics.pcp_checks_first_page) {
+      flags_to_clear |= PageBits::lru | PageBits::reserved;
     }
     unused = bits.released().without(flags_to_clear);
   }
   zone.trace(trace::MmPageFree{pfn, order, cpu});
   if (!is_as_given && (has_odd_page || unused.has(bad_page))) [[unlikely]] {
     set_bits(unused);
-    return {Freed::bad, count_bad_pages(zone, pfn, order, call())};
+    return {{Freed::bad, count_bad_pages(zone, pfn, order, call())}};
   }
   set_bits(unused.with_private(number_of<Config>(type)));
   if (type == MigrateType::isolate) [[unlikely]] {
     free_isolated_page(zone, pfn, order);
     return {};
   }
-  pcp.count += static_cast<std::uint32_t>(order.nr_pages());
-  const std::uint32_t nr = pcp.nr_to_drain(order, zone.pressure().reclaim_active);
-  if (nr != 0 && pcp.count == order.nr_pages()) {  // the only one: it need not be on the list first
-    pcp.count = 0;
-    const std::lock_guard zone_guard{zone.lock()};
-    free_from_pcp(zone, pcp, pfn, order, number_of<Config>(type));
-    return {};
-  }
-  if (temperature == Temperature::hot) {
-    list.push_head(pfn);
-  } else {
-    list.push_tail(pfn);
-  }
-  if (nr != 0) {
-    free_pcppages_bulk(zone, nr, pcp, static_cast<std::size_t>(&list - pcp.lists.data()));
-  }
+  add_to_pcp(zone, pcp, list, pfn, order, type, temperature);
   return {};
 }
 
 template <ZoneConfig Config>
-[[gnu::noinline]] FreeResult free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order given_order,
-                                         Temperature temperature, Place caller,
-                                         unsigned flags_to_clear = 0) {
+[[gnu::noinline]] Dropped free_to_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order given_order,
+                                      Temperature temperature, Place caller,
+                                      unsigned flags_to_clear = 0) {
   const Order order = order_on_pcp<Config>(given_order);
   const auto call = [&] {
     return ReportedCall{flags_to_clear == 0 ? "free_pages" : "put_page", caller, pfn, order};
@@ -224,14 +254,14 @@ template <ZoneConfig Config>
 // Kernel: put_page_testzero() and __free_pages_ok(); in v6.1 also what an order of the per-CPU lists
 // takes when they are in use, and with the tail what brings memory online.
 template <ListEnd to = ListEnd::head, ZoneConfig Config>
-FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order, Place caller) {
+Dropped free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order, Place caller) {
   const auto call = [&] { return ReportedCall{"free_pages", caller, pfn, order}; };
   check_chunk(zone, pfn, order, call);
   bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
   const IrqSaveGuard guard{zone.lock()};
   Memmap<Config>& map = zone.memmap();
   const auto index = map.index(pfn);
-  const PageBits first = map.bits_of(index);
+  PageBits first = map.bits_of(index);
   const bool has_odd_page = map.tail_has(index, order, bad_page | PageBits::hole);
   const bool is_as_given = first == PageBits::allocation(order) && !has_odd_page;
   if (!is_as_given) [[unlikely]]
@@ -239,19 +269,44 @@ FreeResult free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order, Plac
 
   PageBits unused;
   if (!is_as_given) [[unlikely]] {
-    if (first.has(PageBits::shared) && !map.slot(index).put_testzero()) return {Freed::held};
+    const Dropped dropped = drop_reference(map, pfn, first, order);
+    if (dropped.freed == Freed::held) return dropped;
     unused = first.released();
   }
   map.set_bits(pfn, unused);
   zone.trace(trace::MmPageFree{pfn, order, cpu});
   if (!is_as_given && (has_odd_page || unused.has(bad_page))) [[unlikely]] {
-    return {Freed::bad, count_bad_pages(zone, pfn, order, call())};
+    return {{Freed::bad, count_bad_pages(zone, pfn, order, call())}};
   }
   const MigrateType type = zone.pageblock_flags().get(pfn);
-  zone.mod_nr_free_pages(nr_counted<Config>(order.nr_pages(), type));
+  zone.count_free(nr_pages_of(order), type);
   zone.free_area().free_one_page(map, zone.pageblock_flags(), pfn, order, type, to);
   zone.trace(trace::MmPageFreeZoneLocked{pfn, order, type});
   return {};
+}
+
+// Frees what is behind the first page of a chunk, largest part first, as chunks of their own: 8, 4, 2
+// and 1 of the chunk of order 4 at 0. Kernel: the end of __free_pages() (v5.10).
+template <ZoneConfig Config>
+[[gnu::noinline]] FreeResult free_tails(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
+                                        Place caller) {
+  {
+    const IrqSaveGuard guard{zone.lock()};
+    Memmap<Config>& map = zone.memmap();
+    for (Order part{0}; part < order; ++part) {
+      const Pfn head = pfn + part.nr_pages();
+      map.set_bits(head, map.bits(head).with(PageBits::in_use));
+    }
+  }
+  FreeResult result{Freed::held};
+  while (order != Order{0}) {
+    --order;
+    const Pfn part = pfn + order.nr_pages();
+    result.nr_bad += PerCpuPages<Config>::has_lists(order)
+                         ? free_to_pcp(zone, cpu, part, order, Temperature::hot, caller).nr_bad
+                         : free_to_buddy(zone, cpu, part, order, caller).nr_bad;
+  }
+  return result;
 }
 
 // The fast paths: alloc_pages() and free_pages() of single hot pages are short where nothing is
@@ -304,7 +359,8 @@ template <ZoneConfig Config>
 /// Drops a reference to the chunk of @p order at @p pfn, and frees it if that was the last. Orders
 /// that per-CPU lists hold (0 in v3.6) go to the CPU's list, or directly to the buddy lists if the
 /// block is isolated; others go to the buddy lists, to the type of the block that holds the first
-/// page. @p temperature counts for the former only. Where a list must grow, std::bad_alloc may be
+/// page. If others still hold the first page, v6.1 frees what is behind it (nobody else would), unless
+/// the chunk is a compound page. @p temperature counts for the former only. Where a list must grow, std::bad_alloc may be
 /// thrown.
 /// Requires: the chunk is aligned, in the zone, without holes, and its first page in use; it was
 ///           allocated with @p order (Config::checks_free_order; the first page of one that somebody
@@ -323,9 +379,15 @@ inline FreeResult free_pages(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order,
   if (order == Order{0} && temperature == Temperature::hot) {
     return detail::free_hot_page(zone, cpu, pfn, caller);
   }
-  return PerCpuPages<Config>::has_lists(order)
-             ? detail::free_to_pcp(zone, cpu, pfn, order, temperature, caller)
-             : detail::free_to_buddy(zone, cpu, pfn, order, caller);
+  const detail::Dropped dropped =
+      PerCpuPages<Config>::has_lists(order)
+          ? detail::free_to_pcp(zone, cpu, pfn, order, temperature, caller)
+          : detail::free_to_buddy(zone, cpu, pfn, order, caller);
+  if constexpr (Config::semantics.frees_behind_shared) {
+    if (dropped.leaves_tails) [[unlikely]]
+      return detail::free_tails(zone, cpu, pfn, order, caller);
+  }
+  return dropped;
 }
 
 }  // namespace pageblock

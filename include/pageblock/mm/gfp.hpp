@@ -23,14 +23,18 @@ struct Gfp {
   ZoneType highest_zone = ZoneType::normal;
   /// __GFP_HIGH: urgent, may use what the lowest watermark keeps.
   bool high = false;
+  /// __GFP_ATOMIC (to v6.2): a request for one page need not heed what steals have added to the lowest.
+  bool atomic = false;
   /// __GFP_DIRECT_RECLAIM: can wait, and reclaim memory itself.
   bool direct_reclaim = true;
   /// __GFP_KSWAPD_RECLAIM: may wake kswapd.
   bool kswapd_reclaim = true;
-  /// __GFP_NOMEMALLOC: leaves the reserves alone though it cannot wait.
-  bool nomemalloc = false;
-  /// __GFP_MEMALLOC: what it gets makes more memory free, so it may use all that there is.
+  /// __GFP_MEMALLOC: no watermark counts in the last try, since it serves to make memory free.
   bool memalloc = false;
+  /// __GFP_NOMEMALLOC: leaves the reserves alone though it cannot wait; more than memalloc.
+  bool nomemalloc = false;
+  /// __GFP_COMP: wants a compound page.
+  bool compound = false;
 
   friend bool operator==(const Gfp&, const Gfp&) = default;
 };
@@ -40,7 +44,7 @@ inline constexpr Gfp gfp_kernel{};
 /// GFP_NOWAIT: the caller cannot wait.
 inline constexpr Gfp gfp_nowait{.direct_reclaim = false};
 /// GFP_ATOMIC: the caller cannot wait and may use reserves.
-inline constexpr Gfp gfp_atomic{.high = true, .direct_reclaim = false};
+inline constexpr Gfp gfp_atomic{.high = true, .atomic = true, .direct_reclaim = false};
 /// GFP_HIGHUSER_MOVABLE: a user's memory, which can be moved.
 inline constexpr Gfp gfp_highuser_movable{.migratetype = MigrateType::movable,
                                           .highest_zone = ZoneType::movable};
@@ -56,12 +60,27 @@ template <ZoneConfig Config>
     flags |= alloc_flags::cma;
   }
   if (gfp.kswapd_reclaim) flags |= alloc_flags::kswapd;
-  if (gfp.memalloc && !gfp.nomemalloc) flags |= alloc_flags::no_watermarks;
   if (gfp.high) flags |= alloc_flags::min_reserve;
   if (gfp.direct_reclaim || gfp.nomemalloc) return flags;
   flags |= alloc_flags::non_block;
   if (gfp.high && order != Order{0}) flags |= alloc_flags::highatomic;
   return flags;
+}
+
+namespace detail {
+
+// What a request may do whatever the watermark.
+inline constexpr unsigned kept_flags = alloc_flags::cma | alloc_flags::kswapd;
+
+}  // namespace detail
+
+/// Returns those of its last try, if reclaim does not help.
+/// Kernel: with __gfp_pfmemalloc_flags().
+template <ZoneConfig Config>
+[[nodiscard]] constexpr unsigned last_alloc_flags(const Gfp& gfp, Order order) {
+  const unsigned flags = gfp_to_alloc_flags<Config>(gfp, order);
+  if (!gfp.memalloc || gfp.nomemalloc) return flags;
+  return (flags & detail::kept_flags) | alloc_flags::no_watermarks;
 }
 
 }  // namespace pageblock

@@ -251,20 +251,40 @@ class Memmap : public PageRecords<Config> {
     return true;
   }
 
-  /// Calls visit(pfn, bits, next or count, prev) for every page that is not as population left it.
-  /// Equal maps make equal calls.
+  /// Calls visit(first pfn, number, bits, next or count, prev) for all pages that are not as population
+  /// left them: once for as many as lie side by side and are alike. Equal maps make equal calls.
   template <typename Visitor>
   void visit_meaning(Visitor visit) const {
+    Pfn first = this->base();
+    std::uint64_t nr = 0;
+    Meaning alike{};
+    const auto give = [&] {
+      if (nr != 0) visit(first, nr, PageBits{alike.bits}, alike.links.next, alike.links.prev);
+      nr = 0;
+    };
+    const auto add = [&](Pfn pfn, std::uint64_t pages, const Meaning& now, const Meaning& usual) {
+      if (now == usual) return;
+      if (nr == 0 || !(now == alike) || first + nr != pfn) {
+        give();
+        first = pfn;
+        alike = now;
+      }
+      nr += pages;
+    };
     for (Index b = 0; b < nr_blocks(); ++b) {
-      const Pfn first = pfn_of(b);
-      const bool has_tails = has_records(b) || cover_of(b) != PageBits{};
-      const Pfn end = first + (has_tails ? Blocks::pageblock_nr_pages : 1);
-      for (Pfn pfn = first; pfn < end; ++pfn) {
-        const Meaning now = meaning_of(pfn);
-        if (now == (pfn == first ? populated(b) : Meaning{})) continue;
-        visit(pfn, PageBits{now.bits}, now.links.next, now.links.prev);
+      const Pfn head = pfn_of(b);
+      add(head, 1, meaning_of(head), populated(b));
+      if (!has_records(b)) {
+        const PageBits cover = cover_of(b).meaning().without(PageBits::shared);
+        const std::uint32_t nr_users = cover.has(PageBits::in_use) ? 1 : 0;
+        add(head + 1, nr_tails, {cover.raw(), {nr_users, 0}}, {});
+        continue;
+      }
+      for (Pfn pfn = head + 1; pfn < head + Blocks::pageblock_nr_pages; ++pfn) {
+        add(pfn, 1, meaning_of(pfn), {});
       }
     }
+    give();
   }
 
  private:

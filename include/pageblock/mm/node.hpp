@@ -69,7 +69,7 @@ class Node {
   [[nodiscard]] std::span<const Zone<Config>> zones() const { return zones_; }
 
   /// Returns the zones that may serve a request for @p highest, in the order in which they are
-  /// asked. Those without managed pages, which the kernel leaves out, are among them.
+  /// asked. Those without present pages, which the kernel leaves out, are among them.
   /// Kernel: for_each_zone_zonelist().
   [[nodiscard]] std::span<Zone<Config>> zonelist(ZoneType highest) {
     return std::span{zones_}.subspan(nr_above(highest));
@@ -78,7 +78,7 @@ class Node {
     return std::span{zones_}.subspan(nr_above(highest));
   }
 
-  /// Returns the zone that is asked first for @p highest, or null: the first with managed pages.
+  /// Returns the zone that is asked first for @p highest, or null: the first with present pages.
   /// Kernel: first_zones_zonelist(), ac->preferred_zoneref.
   [[nodiscard]] Zone<Config>* preferred_zone(ZoneType highest) {
     return first_in(zonelist(highest), has_pages);
@@ -106,7 +106,7 @@ class Node {
     return nr;
   }
 
-  static constexpr auto has_pages = [](const auto& zone) { return zone.managed_pages() != 0; };
+  static constexpr auto has_pages = [](const auto& zone) { return zone.present_pages() != 0; };
   [[nodiscard]] static auto is_of(ZoneType type) {
     return [type](const auto& zone) { return zone.type() == type; };
   }

@@ -20,6 +20,8 @@
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/base/tracepoint.hpp"
+#include "pageblock/mm/compound.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/gfp.hpp"
 #include "pageblock/mm/highatomic.hpp"
 #include "pageblock/mm/node.hpp"
@@ -34,7 +36,7 @@ namespace pageblock {
 /// What became of a zone when a node was asked for pages.
 enum class ZoneAnswer : std::uint8_t {
   not_asked,  ///< It is above the highest zone of the request, or another has served.
-  no_memory,  ///< The node has no such zone, or it manages no pages.
+  no_memory,  ///< The node has no such zone, or it has no pages.
   watermark,  ///< Too little would stay free.
   no_chunk,   ///< Enough is free, but nothing of that order that the request may take.
   served,
@@ -75,13 +77,12 @@ struct NoReclaim {
 
 namespace detail {
 
-// Returns the mark that a request with these flags is held to. An urgent request for one page need
-// not heed what steals have added to the lowest.
-[[nodiscard]] std::uint64_t mark_for(const CountedZone auto& zone, Order order, unsigned flags) {
-  constexpr unsigned atomic = alloc_flags::min_reserve | alloc_flags::non_block;
+// Returns the mark that a request with these flags is held to.
+[[nodiscard]] std::uint64_t mark_for(const CountedZone auto& zone, Order order, const Gfp& gfp,
+                                     unsigned flags) {
   switch (flags & alloc_flags::wmark_mask) {
     case alloc_flags::wmark_min:
-      if (order == Order{0} && (flags & atomic) == atomic) return zone.watermarks().min;
+      if (order == Order{0} && gfp.atomic) return zone.watermarks().min;
       return min_wmark_pages(zone);
     case alloc_flags::wmark_low:
       return low_wmark_pages(zone);
@@ -96,15 +97,22 @@ template <ZoneConfig Config>
   return zone.mobility_grouping() ? gfp.migratetype : MigrateType::unmovable;
 }
 
+// Returns the flags that a request has in a zone: with mobility grouping off none is movable, so none
+// may use CMA blocks. Kernel: gfp_to_alloc_flags_cma().
+template <ZoneConfig Config>
+[[nodiscard]] unsigned flags_in(const Zone<Config>& zone, unsigned flags) {
+  return zone.mobility_grouping() ? flags : flags & ~alloc_flags::cma;
+}
+
 // Returns what the counters of a zone say to a request, were so many pages free: served, unless too
 // little would stay free, or there is no chunk of the order. Kernel: zone_watermark_fast().
 template <CountedZone Counted>
-[[nodiscard]] ZoneAnswer answer_by_counters(const Counted& zone, Order order,
+[[nodiscard]] ZoneAnswer answer_by_counters(const Counted& zone, Order order, const Gfp& gfp,
                                             std::size_t classzone_idx, unsigned flags,
                                             std::int64_t free_pages) {
-  if (zone.managed_pages() == 0) return ZoneAnswer::no_memory;
+  if (zone.present_pages() == 0) return ZoneAnswer::no_memory;
   if ((flags & alloc_flags::no_watermarks) != 0) return ZoneAnswer::served;
-  const std::uint64_t mark = mark_for(zone, order, flags);
+  const std::uint64_t mark = mark_for(zone, order, gfp, flags);
   if (!exceeds_mark(zone, order, mark, classzone_idx, flags, free_pages)) {
     return ZoneAnswer::watermark;
   }
@@ -115,14 +123,18 @@ template <CountedZone Counted>
 template <ZoneConfig Config>
 [[nodiscard]] ZoneAnswer ask_zone(Zone<Config>& zone, Cpu cpu, Order order, const Gfp& gfp,
                                   unsigned flags, std::optional<Page<Config>>& page) {
+  flags = flags_in(zone, flags);
   const auto classzone_idx = static_cast<std::size_t>(gfp.highest_zone);
   const ZoneAnswer answer =
-      answer_by_counters(zone, order, classzone_idx, flags, zone.nr_free_pages());
+      answer_by_counters(zone, order, gfp, classzone_idx, flags, zone.nr_free_pages());
   if (answer != ZoneAnswer::served) return answer;
   const auto pfn = serve(zone, cpu, order, type_in(zone, gfp), Temperature::hot, flags);
   if (!pfn) return ZoneAnswer::no_chunk;
   if constexpr (Config::semantics.has(MigrateType::highatomic)) {
     if ((flags & alloc_flags::highatomic) != 0) reserve_highatomic_pageblock(zone, *pfn);
+  }
+  if constexpr (has_compound_pages<Config>) {
+    if (gfp.compound) prep_compound_page(zone, *pfn, order);
   }
   page.emplace(zone, *pfn);
   return ZoneAnswer::served;
@@ -139,7 +151,9 @@ template <CountedZone Counted>
     return semantics.has(from) && has_free_chunk(zone, least, from);
   };
   if (has(type, order) || has(MigrateType::reserve, order)) return true;
-  if (type == MigrateType::movable && has(MigrateType::cma, order)) return true;
+  const bool may_use_cma = semantics.steal_rule == StealRule::largest ? type == MigrateType::movable
+                                                                      : (flags & cma) != 0;
+  if (may_use_cma && has(MigrateType::cma, order)) return true;
   const bool is_urgent = (flags & (highatomic | oom | non_block)) != 0;
   if (is_urgent && has(MigrateType::highatomic, order)) return true;
   const bool whole_blocks = semantics.steal_rule != StealRule::largest &&
@@ -153,8 +167,7 @@ template <CountedZone Counted>
 template <ZoneConfig Config>
 [[nodiscard]] bool has_memory_for(const Zone<Config>& zone, Cpu cpu, Order order, MigrateType type,
                                   unsigned flags) {
-  using Pcp = PerCpuPages<Config>;
-  if (Pcp::has_lists(order) && !zone.pcp(cpu).list(type, order).empty()) return true;
+  if (uses_pcp<Config>(order, type, flags) && !zone.pcp(cpu).list(type, order).empty()) return true;
   return has_listed_memory_for(zone, order, type, flags);
 }
 
@@ -166,6 +179,13 @@ template <ZoneConfig Config>
   const Zone<Config>* preferred = node.preferred_zone(highest);
   const bool is_normal = preferred != nullptr && preferred->type() == ZoneType::normal;
   return is_normal ? alloc_flags::no_fragment : 0;
+}
+
+// Returns the alloc_flags of the first try. Kernel: prepare_alloc_pages().
+template <ZoneConfig Config>
+[[nodiscard]] unsigned first_flags(const Node<Config>& node, const Gfp& gfp, Order order) {
+  return (gfp_to_alloc_flags<Config>(gfp, order) & kept_flags) | alloc_flags::wmark_low |
+         nofragment_flag(node, gfp.highest_zone);
 }
 
 }  // namespace detail
@@ -196,7 +216,7 @@ template <ZoneConfig Config>
   for (Zone<Config>& zone : node.zonelist(gfp.highest_zone)) {
     ZoneAnswer& answer = result.answers[static_cast<std::size_t>(zone.type())];
     if (result.page) {
-      if (zone.managed_pages() != 0) answer = ZoneAnswer::not_asked;
+      if (zone.present_pages() != 0) answer = ZoneAnswer::not_asked;
     } else {
       bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
       answer = detail::ask_zone(zone, cpu, order, gfp, flags, result.page);
@@ -217,10 +237,12 @@ template <ZoneConfig Config>
   const ReportedCall call{"forecast_answer", caller, {}, order};
   bug_on(static_cast<std::size_t>(gfp.highest_zone) >= max_nr_zones, "no such zone index", call);
   bug_on((flags & alloc_flags::wmark_mask) == alloc_flags::wmark_mask, "no such watermark", call);
+  bug_on(order > Zone<Config>::top_order, "order is above the largest", call);
   bug_on(!is_pcp_type(gfp.migratetype), "requests are unmovable, reclaimable or movable", call);
+  flags = detail::flags_in(zone, flags);
   const auto classzone_idx = static_cast<std::size_t>(gfp.highest_zone);
   const ZoneAnswer answer =
-      detail::answer_by_counters(zone, order, classzone_idx, flags, free_pages);
+      detail::answer_by_counters(zone, order, gfp, classzone_idx, flags, free_pages);
   if (answer != ZoneAnswer::served) return answer;
   const MigrateType type = detail::type_in(zone, gfp);
   return detail::has_memory_for(zone, cpu, order, type, flags) ? answer : ZoneAnswer::no_chunk;
@@ -228,8 +250,9 @@ template <ZoneConfig Config>
 
 /// Allocates 2^order pages on @p cpu from the zones that @p gfp allows: first down to their low
 /// watermarks, for Normal without taking another type's memory as long as a lower zone has some;
-/// then with it; then down to the lowest watermarks, urgent requests deeper. What the kernel does
-/// next for a request that can wait is @p slow_path: by default it fails.
+/// then with it; then, twice, down to the lowest watermarks, urgent requests deeper, and the second
+/// time with gfp.memalloc without any. What the kernel does next for a request that can wait is @p
+/// slow_path: by default it fails.
 /// Requires: as get_page_from_freelist().
 /// Returns:  the page, and what each zone said at the last try.
 /// Locking:  as get_page_from_freelist().
@@ -239,14 +262,15 @@ template <ZoneConfig Config, SlowPath<Config> Reclaim = NoReclaim>
 [[nodiscard]] NodeAllocation<Config> alloc_pages(Node<Config>& node, Cpu cpu, Order order,
                                                  const Gfp& gfp, Reclaim&& slow_path = {},
                                                  Place caller = Place::here()) {
-  const unsigned slow = gfp_to_alloc_flags<Config>(gfp, order);
-  constexpr unsigned always = alloc_flags::cma | alloc_flags::kswapd;
-  const unsigned fast =
-      (slow & always) | alloc_flags::wmark_low | detail::nofragment_flag(node, gfp.highest_zone);
-  auto result = get_page_from_freelist(node, cpu, order, gfp, fast, caller);
-  if (!result.page) result = get_page_from_freelist(node, cpu, order, gfp, slow, caller);
-  while (!result.page && gfp.direct_reclaim && slow_path(node, order, gfp)) {
-    result = get_page_from_freelist(node, cpu, order, gfp, slow, caller);
+  const auto ask = [&](unsigned flags) {
+    return get_page_from_freelist(node, cpu, order, gfp, flags, caller);
+  };
+  auto result = ask(detail::first_flags(node, gfp, order));
+  if (!result.page) {
+    result = ask(gfp_to_alloc_flags<Config>(gfp, order));
+    const unsigned last = last_alloc_flags<Config>(gfp, order);
+    if (!result.page) result = ask(last);
+    while (!result.page && gfp.direct_reclaim && slow_path(node, order, gfp)) result = ask(last);
   }
   Zone<Config>* const zone =
       result.page ? node.find(result.page->zone().type()) : node.preferred_zone(gfp.highest_zone);
@@ -255,6 +279,44 @@ template <ZoneConfig Config, SlowPath<Config> Reclaim = NoReclaim>
     zone->trace(trace::MmPageAlloc{pfn, order, detail::type_in(*zone, gfp), cpu});
   }
   return result;
+}
+
+/// Allocates up to @p nr single pages from the first zone that keeps its low watermark, and calls
+/// visit(page) for each: those that a CPU's list gives, refilled as often as there is memory. If there is
+/// none, or only one is wanted, it is one alloc_pages() for one page.
+/// Requires: as get_page_from_freelist(). Returns: how many it were.
+/// Locking, throws: as alloc_pages() and, for a zone, alloc_pages_bulk().
+/// Kernel:   __alloc_pages_bulk() of v6.1, with an empty array.
+template <ZoneConfig Config, typename Visitor>
+std::uint32_t alloc_pages_bulk(Node<Config>& node, Cpu cpu, const Gfp& gfp, std::uint32_t nr,
+                               Visitor visit) {
+  bug_on(static_cast<std::size_t>(gfp.highest_zone) >= max_nr_zones, "no such zone index");
+  if (nr == 0) return 0;
+  const Zone<Config>* const preferred = node.preferred_zone(gfp.highest_zone);
+  if (nr > 1 && preferred != nullptr) {
+    const unsigned flags = detail::first_flags(node, gfp, Order{0});
+    const auto has_enough = [&](const Zone<Config>& zone) {
+      return zone.present_pages() != 0 &&
+             detail::watermark_ok(zone, Order{0}, low_wmark_pages(zone) + nr,
+                                  static_cast<std::size_t>(preferred->type()),
+                                  detail::flags_in(zone, flags), zone.nr_free_pages());
+    };
+    const auto zones = node.zonelist(gfp.highest_zone);
+    const auto zone = std::ranges::find_if(zones, has_enough);
+    if (zone != zones.end()) {
+      const std::uint32_t taken = alloc_pages_bulk(
+          *zone, cpu, detail::type_in(*zone, gfp), nr,
+          [&](Pfn pfn) {
+            visit(Page<Config>{*zone, pfn});
+          },
+          detail::flags_in(*zone, flags));
+      if (taken != 0) return taken;
+    }
+  }
+  const auto page = alloc_pages(node, cpu, Order{0}, gfp).page;
+  if (!page) return 0;
+  visit(*page);
+  return 1;
 }
 
 /// Drops a reference to the chunk of @p order at @p pfn, in whichever zone it is.

@@ -69,11 +69,11 @@ template <ZoneConfig Config>
 [[nodiscard]] ZoneForecast forecast_zone(const ZoneCounters<Config>& zone, Order order,
                                          const Gfp& gfp, std::size_t classzone_idx) {
   bug_on(!is_pcp_type(gfp.migratetype), "requests are unmovable, reclaimable or movable");
-  const unsigned flags = gfp_to_alloc_flags<Config>(gfp, order);
-  const std::uint64_t mark = detail::mark_for(zone, order, flags);
+  const unsigned flags = last_alloc_flags<Config>(gfp, order);
+  const std::uint64_t mark = detail::mark_for(zone, order, gfp, flags);
   const std::int64_t free = zone.nr_free_pages();
   ZoneForecast forecast{
-      .answer = detail::answer_by_counters(zone, order, classzone_idx, flags, free),
+      .answer = detail::answer_by_counters(zone, order, gfp, classzone_idx, flags, free),
       .demand = detail::demand_of(zone, order, mark, classzone_idx, flags)};
   const bool is_known = !zone.counts().chunks.empty();
   const bool has_chunk = is_known

@@ -37,6 +37,16 @@ void prep_new_page(Zone<Config>& zone, Pfn pfn, Order order) {
       order, [&](auto tier) { map.set_bits(tier, map.index(pfn), PageBits::allocation(order)); });
 }
 
+// Counts a chunk that a request with these flags has taken off a list.
+template <ZoneConfig Config>
+[[gnu::always_inline]] inline void count_taken(Zone<Config>& zone, Pfn pfn, Order order,
+                                               unsigned flags) {
+  zone.mod_nr_free_pages(-nr_pages_of(order));
+  if ((flags & alloc_flags::cma) != 0 && is_from_cma(zone, pfn)) [[unlikely]] {
+    zone.mod_nr_free_cma(-nr_pages_of(order));
+  }
+}
+
 // Takes a chunk off the buddy lists to hand it out without a way through a list, where the list is
 // empty and a refill would bring only this one.
 template <ZoneConfig Config>
@@ -44,8 +54,10 @@ inline OptionalPfn take_for_pcp(Zone<Config>& zone, Order order, MigrateType typ
   const std::lock_guard guard{zone.lock()};
   const auto pfn = rmqueue(zone, order, type, flags);
   if (!pfn) return {};
-  zone.trace(trace::MmPageAllocZoneLocked{*pfn, order, type, true});
-  zone.mod_nr_free_pages(-static_cast<std::int64_t>(order.nr_pages()));
+  if constexpr (!Config::semantics.zone_locked_names_list) {
+    zone.trace(trace::MmPageAllocZoneLocked{*pfn, order, type, true});
+  }
+  count_taken(zone, *pfn, order, flags);
   prep_new_page(zone, *pfn, order);
   return pfn;
 }
@@ -101,14 +113,16 @@ inline OptionalPfn alloc_from_buddy(Zone<Config>& zone, Order order, MigrateType
   const IrqSaveGuard guard{zone.lock()};
   const auto from_highatomic = [&](unsigned flags_that_may) -> OptionalPfn {
     if (!Config::semantics.has(MigrateType::highatomic) || (flags & flags_that_may) == 0) return {};
-    return zone.free_area().rmqueue_smallest(zone.memmap(), order, MigrateType::highatomic);
+    return take_smallest(zone, order, MigrateType::highatomic);
   };
   auto pfn = from_highatomic(alloc_flags::highatomic);
   if (!pfn) pfn = rmqueue(zone, order, type, flags);
   if (!pfn) pfn = from_highatomic(alloc_flags::oom | alloc_flags::non_block);
   if (!pfn) return {};
-  zone.mod_nr_free_pages(-static_cast<std::int64_t>(order.nr_pages()));
-  zone.trace(trace::MmPageAllocZoneLocked{*pfn, order, type, false});
+  count_taken(zone, *pfn, order, flags);
+  if constexpr (!Config::semantics.zone_locked_names_list) {
+    zone.trace(trace::MmPageAllocZoneLocked{*pfn, order, type, false});
+  }
   prep_new_page(zone, *pfn, order);
   return pfn;
 }
@@ -131,13 +145,26 @@ template <ZoneConfig Config>
   bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
 }
 
+// Returns whether a request asks the per-CPU lists first.
+template <ZoneConfig Config>
+[[nodiscard]] constexpr bool uses_pcp(Order order, MigrateType type, unsigned flags) {
+  const bool may_find_cma = Config::semantics.pcp_needs_cma_flag && type == MigrateType::movable;
+  return PerCpuPages<Config>::has_lists(order) &&
+         (!may_find_cma || (flags & alloc_flags::cma) != 0);
+}
+
+// The flags of a request that says nothing special: movable ones may use CMA blocks.
+[[nodiscard]] constexpr unsigned usual_flags(MigrateType type) {
+  return type == MigrateType::movable ? alloc_flags::cma : 0;
+}
+
 // Takes a chunk for a request from the lists that its order has; the caller writes MmPageAlloc.
 // Kernel: buffered_rmqueue() of v3.6, rmqueue() of v6.1.
 template <ZoneConfig Config>
 inline OptionalPfn serve(Zone<Config>& zone, Cpu cpu, Order order, MigrateType type,
                          Temperature temperature, unsigned flags) {
   OptionalPfn pfn;
-  const bool from_pcp = PerCpuPages<Config>::has_lists(order);
+  const bool from_pcp = uses_pcp<Config>(order, type, flags);
   if (from_pcp) pfn = alloc_from_pcp(zone, cpu, order, type, temperature, flags);
   // Later kernels ask again, for what the per-CPU lists do not give: the memory of urgent requests.
   if (!from_pcp || (Config::semantics.has(MigrateType::highatomic) && !pfn)) {
@@ -162,18 +189,18 @@ template <ZoneConfig Config>
                                                          MigrateType type, const auto& call) {
   if (!has_fast_path<Config> || !is_pcp_type(type) || !zone.may_use(cpu)) [[unlikely]] {
     check_request(zone, cpu, Order{0}, type, call);
-    return alloc(zone, cpu, Order{0}, type, Temperature::hot, 0);
+    return alloc(zone, cpu, Order{0}, type, Temperature::hot, usual_flags(type));
   }
   OptionalPfn pfn;
   {
     PerCpuPages<Config>& pcp = zone.pcp_of(cpu);
     const IrqSaveGuard guard{zone.pcp_lock_of(cpu)};
     if constexpr (Config::semantics.pcp_scales) pcp.free_factor >>= 1;
-    pfn = take_from_pcp(zone, pcp, Order{0}, type, Temperature::hot, 0);
+    pfn = take_from_pcp(zone, pcp, Order{0}, type, Temperature::hot, usual_flags(type));
   }
   if constexpr (Config::semantics.has(MigrateType::highatomic)) {
     if (!pfn) [[unlikely]]
-      pfn = alloc_from_buddy(zone, Order{0}, type, 0);
+      pfn = alloc_from_buddy(zone, Order{0}, type, usual_flags(type));
   }
   wake_kswapd(zone);
   return pfn;
@@ -205,10 +232,12 @@ template <ZoneConfig Config>
     return detail::page_at(zone, detail::alloc_hot_page(zone, cpu, type, call));
   }
   detail::check_request(zone, cpu, order, type, call);
-  return detail::page_at(zone, detail::alloc(zone, cpu, order, type, temperature, 0));
+  return detail::page_at(
+      zone, detail::alloc(zone, cpu, order, type, temperature, detail::usual_flags(type)));
 }
 
-/// The same with @p flags of alloc_flags: how the request may be met.
+/// The same with @p flags of alloc_flags: how the request may be met. A movable one without
+/// alloc_flags::cma passes the per-CPU lists by, where pages of CMA blocks may be.
 template <ZoneConfig Config>
 [[nodiscard]] inline std::optional<Page<Config>> alloc_pages(
     Zone<Config>& zone, Cpu cpu, Order order, MigrateType type, unsigned flags,
@@ -222,13 +251,14 @@ template <ZoneConfig Config>
 
 /// Allocates up to @p nr single pages for requests of @p type, and calls visit(pfn) for each. Unlike
 /// alloc_pages(), it does not slow down how frees scale.
+/// Movable requests may use CMA blocks.
 /// Requires: as alloc_pages(). Returns: how many it were. What alloc_pages() or visit throws passes
 ///           through; pages that were visited are the caller's.
 /// Locking:  the CPU's lock around all, and zone.lock inside it to refill.
 /// Kernel:   __alloc_pages_bulk() of v6.1, in one zone.
 template <ZoneConfig Config, typename Visitor>
 std::uint32_t alloc_pages_bulk(Zone<Config>& zone, Cpu cpu, MigrateType type, std::uint32_t nr,
-                               Visitor visit, unsigned flags = 0, Place caller = Place::here()) {
+                               Visitor visit, unsigned flags, Place caller = Place::here()) {
   const ReportedCall call{"alloc_pages_bulk", caller};
   bug_on(!is_pcp_type(type), "requests are unmovable, reclaimable or movable", call);
   bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
@@ -240,6 +270,13 @@ std::uint32_t alloc_pages_bulk(Zone<Config>& zone, Cpu cpu, MigrateType type, st
     visit(*pfn);
   }
   return nr;
+}
+
+/// The same with the flags of alloc_pages() without.
+template <ZoneConfig Config, typename Visitor>
+std::uint32_t alloc_pages_bulk(Zone<Config>& zone, Cpu cpu, MigrateType type, std::uint32_t nr,
+                               Visitor visit, Place caller = Place::here()) {
+  return alloc_pages_bulk(zone, cpu, type, nr, visit, detail::usual_flags(type), caller);
 }
 
 }  // namespace pageblock

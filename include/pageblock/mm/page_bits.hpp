@@ -10,8 +10,18 @@
 
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
+#include "pageblock/base/semantics.hpp"
 
 namespace pageblock {
+
+namespace detail {
+
+// Whether an allocation of several pages can be one page to its users: not in v3.6, where the word in
+// the page that would say so must stay what it was.
+template <typename Config>
+inline constexpr bool has_compound_pages = Config::semantics.isolate_rule == IsolateRule::scan;
+
+}  // namespace detail
 
 /// The state of a page. All bits zero: valid memory with count 0 that is no chunk head. So are, but
 /// for their private, the inner pages of chunks, pages on per-CPU lists, and those of an allocation
@@ -33,6 +43,9 @@ class PageBits {
   /// Taken from the system by a driver, as virtio-mem does (PageOffline, v5.1).
   static constexpr std::uint16_t offline = 1U << 11;
 
+  /// The first of an allocation that is one page to its users (a compound page), of order().
+  static constexpr std::uint16_t compound = 1U << 15;
+
   constexpr PageBits() = default;
   explicit constexpr PageBits(std::uint16_t raw) : raw_{raw} {}
 
@@ -48,8 +61,8 @@ class PageBits {
   }
 
   /// Whether this is the first page of what alloc_pages() gave, and order() is the order of that. It
-  /// stands where private would, which is 0. No kernel remembers it, so the page means the same
-  /// without it.
+  /// stands where private would, which is 0. No kernel remembers it, unless the page is compound, so the
+  /// page means the same without it.
   [[nodiscard]] constexpr bool is_sized() const {
     return (raw_ & (in_use | sized)) == (in_use | sized);
   }
@@ -57,6 +70,10 @@ class PageBits {
   [[nodiscard]] constexpr std::uint16_t raw() const { return raw_; }
   [[nodiscard]] constexpr bool has(unsigned flags) const { return (raw_ & flags) != 0; }
   [[nodiscard]] constexpr bool is_valid() const { return !has(hole); }
+
+  /// Returns whether the kernel has a page for this pfn: not where there is no memory, unless it is a
+  /// reserved page beside some (Semantics::holes_are_reserved).
+  [[nodiscard]] constexpr bool is_page() const { return is_valid() || has(reserved); }
 
   /// Returns whether this is the head of a free chunk of @p order.
   [[nodiscard]] constexpr bool is_chunk(Order order) const {
@@ -71,16 +88,20 @@ class PageBits {
 
   /// The kernel's page_private(): a chunk head's order; while on a per-CPU list and often long
   /// after it, the number of a migratetype.
-  [[nodiscard]] constexpr unsigned page_private() const { return meaning().raw_ & private_mask; }
+  [[nodiscard]] constexpr unsigned page_private() const {
+    return without_size().raw_ & private_mask;
+  }
   /// The same of a page that nobody holds.
   [[nodiscard]] constexpr unsigned unused_private() const { return raw_ & private_mask; }
 
   /// The bits without what only the library remembers.
   [[nodiscard]] constexpr PageBits meaning() const {
-    return is_sized() ? without(sized | private_mask) : *this;
+    return has(compound) ? *this : without_size();
   }
   /// The bits once nobody holds the page.
-  [[nodiscard]] constexpr PageBits released() const { return meaning().without(in_use | shared); }
+  [[nodiscard]] constexpr PageBits released() const {
+    return without_size().without(in_use | shared | compound);
+  }
 
   [[nodiscard]] constexpr PageBits with(unsigned flags) const {
     return PageBits{static_cast<std::uint16_t>(raw_ | flags)};
@@ -95,6 +116,10 @@ class PageBits {
   friend constexpr bool operator==(PageBits, PageBits) = default;
 
  private:
+  [[nodiscard]] constexpr PageBits without_size() const {
+    return is_sized() ? without(sized | private_mask) : *this;
+  }
+
   static constexpr unsigned private_mask = 0x1f;
   static constexpr unsigned list_shift = 5;
   static constexpr unsigned list_mask = 0x7;

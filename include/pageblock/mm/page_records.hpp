@@ -103,9 +103,12 @@ class PageRecords {
   /// (FreeLists::add_populated). The caller describes what is not so. Throws std::bad_alloc.
   PageRecords(Pfn start_pfn, std::uint64_t spanned_pages)
       : PageRecords{start_pfn.align_down(Blocks::top_order),
-                    (start_pfn + spanned_pages).align_up(Blocks::top_order)} {}
+                    (start_pfn + spanned_pages).align_up(Blocks::top_order)} {
+    zone_start_ = index(start_pfn);
+  }
 
   PageRecords(const PageRecords& other) : PageRecords{other.base_, other.end()} {
+    zone_start_ = other.zone_start_;
     states_.copy(other.states_, 0, nr_blocks());
     covers_.copy(other.covers_, 0, nr_blocks());
     blocks_.copy(other.blocks_, 0, nr_blocks());
@@ -127,6 +130,9 @@ class PageRecords {
   /// The first pfn of the map and the one behind its last: multiples of the largest chunk.
   [[nodiscard]] Pfn base() const { return base_; }
   [[nodiscard]] Pfn end() const { return base_ + nr_pages_; }
+
+  /// The zone's first page.
+  [[nodiscard]] Index zone_start() const { return zone_start_; }
 
   [[nodiscard]] bool contains(Pfn pfn) const { return pfn - base_ < nr_pages_; }
   [[nodiscard]] Index index(Pfn pfn) const { return static_cast<Index>(pfn - base_); }
@@ -342,6 +348,7 @@ class PageRecords {
   void swap(PageRecords& other) noexcept {
     std::swap(base_, other.base_);
     std::swap(nr_pages_, other.nr_pages_);
+    std::swap(zone_start_, other.zone_start_);
     std::swap(blocks_, other.blocks_);
     std::swap(block_links_, other.block_links_);
     std::swap(states_, other.states_);
@@ -352,6 +359,7 @@ class PageRecords {
 
   Pfn base_{};
   std::uint64_t nr_pages_ = 0;
+  Index zone_start_ = 0;
 
   // Of each block.
   detail::ZeroedArray<std::uint16_t> blocks_;  // its first page, as the difference from population

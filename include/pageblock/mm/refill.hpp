@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <mutex>
 
+#include <gsl/util>
+
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/base/tracepoint.hpp"
@@ -58,6 +60,14 @@ template <ZoneConfig Config>
   }
 }
 
+// Returns whether a chunk that has just left a free list was on that of CMA blocks, whose number it
+// has kept.
+template <ZoneConfig Config>
+[[nodiscard]] bool is_from_cma(const Zone<Config>& zone, Pfn pfn) {
+  constexpr unsigned cma = number_of<Config>(MigrateType::cma);
+  return Config::semantics.counts_cma && zone.memmap().bits(pfn).unused_private() == cma;
+}
+
 // Fills an empty per-CPU list of @p type, under the CPU's lock. For huge pages it is a function of its
 // own, since they come two at a time, and knowing their order saves a quarter of the instructions.
 // Kernel: rmqueue_bulk().
@@ -69,7 +79,11 @@ template <bool huge_pages, ZoneConfig Config>
   PcpList& list = pcp.list(type, order);
   const std::lock_guard guard{zone.lock()};
   // They come from a larger chunk at once, if that is what asking one by one would give.
-  const bool one_by_one = is_watched<Config> || has_free_cma_for(zone, type);
+  const bool one_by_one = is_watched<Config> || has_free_cma_for(zone, flags);
+  // The kernel counts what has left the lists of CMA at once, and all of it at the end: meanwhile it
+  // compares the two.
+  std::int64_t nr_taken = 0;
+  const auto count = gsl::finally([&] { zone.mod_nr_free_pages(-nr_taken); });
   for (std::uint32_t left = pcp.nr_to_refill(order); left != 0;) {
     // Room for what one chunk can bring. May throw, so before a page is taken.
     list.reserve(std::min<std::uint64_t>(left, Zone<Config>::max_order_nr_pages >> order.value()));
@@ -90,12 +104,13 @@ template <bool huge_pages, ZoneConfig Config>
     } else {
       list.push_head(got, order);
     }
-    if constexpr (is_watched<Config>) {
+    if constexpr (is_watched<Config> && !Config::semantics.zone_locked_names_list) {
       zone.trace(trace::MmPageAllocZoneLocked{got.start, order, type, true});
     }
     const auto pages = static_cast<std::uint32_t>(got.nr_pages());
+    if (one_by_one && is_from_cma(zone, got.start)) zone.mod_nr_free_cma(-std::int64_t{pages});
     pcp.count += pages;
-    zone.mod_nr_free_pages(-std::int64_t{pages});
+    nr_taken += pages;
     left -= pages >> order.value();
   }
 }

@@ -34,22 +34,11 @@ inline constexpr unsigned no_watermarks = 0x04;  ///< No mark counts.
 inline constexpr unsigned oom = 0x08;            ///< A victim of the OOM killer: the mark halves.
 inline constexpr unsigned non_block = 0x10;      ///< Cannot wait; with min_reserve, a quarter less.
 inline constexpr unsigned min_reserve = 0x20;    ///< Urgent: the mark counts half.
-inline constexpr unsigned cma = 0x80;            ///< May use CMA blocks.
+inline constexpr unsigned cma = 0x80;            ///< May use CMA blocks: of movable requests only.
 inline constexpr unsigned no_fragment = 0x100;   ///< Another zone rather than another type.
 inline constexpr unsigned highatomic = 0x200;    ///< May use the memory of urgent requests.
 inline constexpr unsigned kswapd = 0x800;        ///< May wake kswapd.
 }  // namespace alloc_flags
-
-/// Returns the free pages of CMA blocks. Kernel: NR_FREE_CMA_PAGES.
-template <ZoneConfig Config>
-[[nodiscard]] std::int64_t nr_free_cma_pages(const Zone<Config>& zone) {
-  if constexpr (!Config::semantics.has(MigrateType::cma)) return 0;
-  std::uint64_t pages = 0;
-  for (Order order{0}; order <= Zone<Config>::top_order; ++order) {
-    pages += zone.free_area().nr_free(order, MigrateType::cma) << order.value();
-  }
-  return static_cast<std::int64_t>(pages);
-}
 
 /// Returns whether a chunk of @p least or above is free on the lists of @p type.
 template <ZoneConfig Config>
@@ -62,14 +51,14 @@ template <ZoneConfig Config>
 template <typename Z>
 concept CountedZone = ZoneConfig<typename Z::Config> &&
     requires(const Z& zone, Order order, std::size_t classzone_idx, MigrateType type) {
-  { zone.managed_pages() } -> std::convertible_to<std::uint64_t>;
+  { zone.present_pages() } -> std::convertible_to<std::uint64_t>;
   { zone.nr_free_pages() } -> std::convertible_to<std::int64_t>;
   { zone.nr_free(order) } -> std::convertible_to<std::uint64_t>;
   { zone.watermarks() } -> std::convertible_to<const Watermarks&>;
   { zone.lowmem_reserve(classzone_idx) } -> std::convertible_to<std::uint64_t>;
   { zone.pressure() } -> std::convertible_to<const ZonePressure&>;
   { has_free_chunk(zone, order, type) } -> std::convertible_to<bool>;
-  { nr_free_cma_pages(zone) } -> std::convertible_to<std::int64_t>;
+  { zone.nr_free_cma_pages() } -> std::convertible_to<std::int64_t>;
 };
 
 /// What must stay free in a zone for a request, in pages.
@@ -106,7 +95,7 @@ inline constexpr std::uint64_t most_marked_pages = std::uint64_t{1} << 60;
   if ((flags & (non_block | min_reserve | highatomic | oom)) == 0) {
     pages += marked_pages(read_once<is_shared<Config>>(zone.pressure().nr_reserved_highatomic));
   }
-  if ((flags & cma) == 0) pages += nr_free_cma_pages(zone);
+  if ((flags & cma) == 0) pages += zone.nr_free_cma_pages();
   return pages;
 }
 

@@ -9,8 +9,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -48,7 +50,8 @@ struct MemoryIsolateNotify {
 /// tracer, and replaces its notifiers. A moved-from zone is empty. Copying, comparing and hashing
 /// take the locks of the zones they read; assigning and moving need zones that nobody else uses.
 ///
-/// The constructor throws std::bad_alloc and reports (bug_on) layouts that make no sense.
+/// It takes half a kilobyte for each CPU that the config allows: with thousands of them, keep it on the
+/// heap. The constructor throws std::bad_alloc and reports (bug_on) layouts that make no sense.
 template <ZoneConfig Config_ = DefaultConfig>
 class Zone : public Geometry<Config_> {
  public:
@@ -63,11 +66,17 @@ class Zone : public Geometry<Config_> {
 
   Zone(const Zone& other) : Zone{other, Locked{other}} {}
   Zone(Zone&& other) noexcept
-      : state_{std::exchange(other.state_, State{})},
-        isolate_notifiers_{std::move(other.isolate_notifiers_)} {}
-  Zone& operator=(const Zone& other) { return *this = Zone{other}; }
+      : state_{std::move(other.state_)}, isolate_notifiers_{std::move(other.isolate_notifiers_)} {
+    other.clear();
+  }
+  Zone& operator=(const Zone& other) {
+    // Made on the heap: with thousands of CPUs it takes megabytes.
+    return *this = std::move(*std::make_unique<Zone>(other));
+  }
   Zone& operator=(Zone&& other) noexcept {
-    state_ = std::exchange(other.state_, State{});
+    if (this == &other) return *this;
+    state_ = std::move(other.state_);
+    other.clear();
     isolate_notifiers_ = std::move(other.isolate_notifiers_);
     return *this;
   }
@@ -122,6 +131,10 @@ class Zone : public Geometry<Config_> {
   /// per-CPU lists are not counted.
   [[nodiscard]] std::int64_t nr_free_pages() const { return state_.nr_free_pages.get(); }
 
+  /// Returns NR_FREE_CMA_PAGES: those of them that are on the lists for CMA; 0 in v3.6, which does not
+  /// count them.
+  [[nodiscard]] std::int64_t nr_free_cma_pages() const { return state_.nr_free_cma.get(); }
+
   /// Returns the number of free chunks of @p order, of all types.
   /// Requires: order < max_order.
   [[nodiscard]] std::uint64_t nr_free(Order order, Place caller = Place::here()) const {
@@ -166,26 +179,40 @@ class Zone : public Geometry<Config_> {
   /// Returns the number of CPUs that have page lists.
   [[nodiscard]] unsigned nr_cpus() const { return state_.nr_cpus; }
 
-  /// Sets batch and high of every CPU's lists. Pages on them stay.
+  /// Sets batch and high of every CPU's lists. Pages on them stay. Waits while the lists are disabled
+  /// (zone_pcp_disable()); on a zone that no threads share, the change comes when they are enabled.
   /// Requires: 1 <= batch; batch <= high, or the boot values batch 1, high 0.
+  /// Locking:  takes all locks of the zone.
   void set_pageset(std::uint32_t batch, std::uint32_t high, Place caller = Place::here()) {
     const ReportedCall call{"Zone::set_pageset", caller};
     bug_on(batch == 0, "the batch of a per-CPU list is at least 1", call);
     bug_on(high < batch && !(batch == 1 && high == 0), "high is below batch", call);
+    const Locked locked{*this, Until::pcp_is_enabled};
     state_.pageset = {.batch = batch, .high = high};
-    set_pcp_limits(state_.pageset);
+    if (!state_.pcp_is_disabled) write_pcp_limits(state_.pageset);
   }
 
   /// Returns what set_pageset() set last.
   [[nodiscard]] const Pageset& pageset() const { return state_.pageset; }
 
-  /// Sets batch and high of every CPU's lists for a while: zone_pcp_disable().
-  void set_pcp_limits(const Pageset& limits) {
-    for (unsigned id = 0; id < Config::nr_cpus; ++id) {
-      const IrqSaveGuard guard{pcp_lock(Cpu{id})};
-      state_.pcps[id].batch = limits.batch;
-      state_.pcps[id].high = limits.high;
-    }
+  /// Lets nothing stay on the lists, as zone_pcp_disable(), which drains them too. Waits while
+  /// somebody else has disabled them; on a zone that no threads share, that is reported.
+  void disable_pcp(Place caller = Place::here()) {
+    const Locked locked{*this, Until::pcp_is_enabled};
+    bug_on(state_.pcp_is_disabled, "the per-CPU lists are disabled, so this would wait for ever",
+           ReportedCall{"Zone::disable_pcp", caller});
+    state_.pcp_is_disabled = true;
+    write_pcp_limits({.batch = 1, .high = 0});
+  }
+
+  /// Gives the lists the zone's batch and high again.
+  /// Requires: they are disabled.
+  void enable_pcp(Place caller = Place::here()) {
+    const Locked locked{*this};
+    bug_on(!state_.pcp_is_disabled, "the per-CPU lists are not disabled",
+           ReportedCall{"Zone::enable_pcp", caller});
+    state_.pcp_is_disabled = false;
+    write_pcp_limits(state_.pageset);
   }
 
   // Locks and watchers.
@@ -246,26 +273,59 @@ class Zone : public Geometry<Config_> {
     state_.managed_pages += static_cast<std::uint64_t>(change);
   }
   void mod_nr_free_pages(std::int64_t change) { state_.nr_free_pages.add(change); }
+  void mod_nr_free_cma(std::int64_t change) { state_.nr_free_cma.add(change); }
+  void mod_freepage_state(std::int64_t change, MigrateType type) {
+    state_.mod_freepage_state(change, type);
+  }
+  void count_free(std::int64_t change, MigrateType type) { state_.count_free(change, type); }
   void mod_nr_pageblock_isolate(std::int64_t change) { state_.nr_pageblock_isolate.add(change); }
 
  private:
+  // Locking: the caller holds all locks.
+  void write_pcp_limits(const Pageset& limits) {
+    for (PerCpuPages<Config>& pcp : state_.pcps) {
+      pcp.batch = limits.batch;
+      pcp.high = limits.high;
+    }
+  }
+
+  // Empties a zone that was moved from, in place.
+  void clear() noexcept {
+    std::destroy_at(&state_);
+    std::construct_at(&state_);
+  }
+
   struct alignas(64) PcpLock {  // CPUs share no cache line
     Lock lock{};
   };
 
   using State = detail::ZoneState<Config>;
 
+  // What may be waited for before locks are kept.
+  enum class Until { now, pcp_is_enabled };
+
   /// Holds all locks of a zone.
   class Locked {
    public:
-    explicit Locked(const Zone& zone) {
+    explicit Locked(const Zone& zone, Until until = Until::now) {
+      lock(zone);
+      // Kernel: pcp_batch_high_lock, which who disables the lists keeps.
+      while (is_shared<Config> && until == Until::pcp_is_enabled && zone.state_.pcp_is_disabled) {
+        zone_.unlock();
+        for (auto& pcp : pcps_) pcp.unlock();
+        std::this_thread::yield();
+        lock(zone);
+      }
+    }
+
+   private:
+    void lock(const Zone& zone) {
       for (unsigned id = 0; id < Config::nr_cpus; ++id) {
         pcps_[id] = std::unique_lock{zone.pcp_lock(Cpu{id})};
       }
       zone_ = std::unique_lock{zone.lock()};
     }
 
-   private:
     std::array<std::unique_lock<Lock>, Config::nr_cpus> pcps_;
     std::unique_lock<Lock> zone_;
   };

@@ -101,7 +101,12 @@ class ZoneCounters : public Geometry<Config_> {
 
   [[nodiscard]] const ZoneCounts& counts() const { return *counts_; }
   [[nodiscard]] std::uint64_t managed_pages() const { return counts_->managed; }
+  /// Reports do not all say more: where nothing is managed, there is nothing.
+  [[nodiscard]] std::uint64_t present_pages() const { return counts_->managed; }
   [[nodiscard]] std::int64_t nr_free_pages() const { return detail::marked_pages(counts_->free); }
+  [[nodiscard]] std::int64_t nr_free_cma_pages() const {
+    return detail::marked_pages(counts_->free_cma);
+  }
   [[nodiscard]] const Watermarks& watermarks() const { return counts_->watermarks; }
   [[nodiscard]] const ZonePressure& pressure() const { return counts_->pressure; }
 
@@ -121,12 +126,6 @@ class ZoneCounters : public Geometry<Config_> {
  private:
   const ZoneCounts* counts_;
 };
-
-/// Returns the number of free pages in CMA blocks, 0 if it is not known.
-template <ZoneConfig Config>
-[[nodiscard]] std::int64_t nr_free_cma_pages(const ZoneCounters<Config>& zone) {
-  return detail::marked_pages(zone.counts().free_cma);
-}
 
 /// Returns whether a chunk of this type and at least this order is free.
 template <ZoneConfig Config>

@@ -36,6 +36,20 @@ struct ZoneState {
   explicit ZoneState(const ZoneLayout& layout);
 
   [[nodiscard]] std::size_t hash() const;
+
+  /// Counts pages that come to a free list @p of a type, or leave it.
+  /// Kernel: __mod_zone_freepage_state(), where the caller asks whether they are isolated.
+  [[gnu::always_inline]] void mod_freepage_state(std::int64_t change, MigrateType of) {
+    nr_free_pages.add(change);
+    if (Config::semantics.counts_cma && of == MigrateType::cma) [[unlikely]]
+      nr_free_cma.add(change);
+  }
+  /// The same, where isolated pages do not count in kernels that leave them out.
+  [[gnu::always_inline]] void count_free(std::int64_t change, MigrateType of) {
+    if (!Config::semantics.counts_isolated && of == MigrateType::isolate) return;
+    mod_freepage_state(change, of);
+  }
+
   friend bool operator==(const ZoneState&, const ZoneState&) = default;
 
   std::string name;
@@ -47,11 +61,13 @@ struct ZoneState {
   std::uint64_t managed_pages = 0;
   ZonePressure pressure;
   ZoneCounter nr_free_pages;
+  ZoneCounter nr_free_cma;
   ZoneCounter nr_pageblock_isolate;
   Watermarks watermarks;
   std::array<std::uint64_t, max_nr_zones> lowmem_reserve{};
   unsigned nr_cpus = 1;
   Pageset pageset;
+  bool pcp_is_disabled = false;
   std::array<PerCpuPages<Config>, Config::nr_cpus> pcps;
   PageblockFlags<Config> flags;
   FreeArea<Config> free_area;
@@ -59,6 +75,8 @@ struct ZoneState {
 
  private:
   void populate(Pfn start, Pfn end, Order largest);
+  [[nodiscard]] Order mergeable_order(Pfn pfn, Order order, MigrateType first) const;
+  void reserve_cut_blocks(const std::vector<PfnRange>& holes);
 };
 
 template <ZoneConfig Config>
@@ -137,12 +155,14 @@ ZoneState<Config>::ZoneState(const ZoneLayout& layout)
     become(range, PageBits::reserved | PageBits::in_use);
   }
   present_pages = spanned_pages;
-  for (const PfnRange& range : merged(std::move(holes))) {
+  holes = merged(std::move(holes));
+  for (const PfnRange& range : holes) {
     become(range, PageBits::hole);
     const Pfn from = std::max(range.start, start_pfn);
     const Pfn to = std::min(range.end, end_pfn);
     if (from < to) present_pages -= to - from;
   }
+  if constexpr (Config::semantics.holes_are_reserved) reserve_cut_blocks(holes);
 
   for (const PfnRange& run : complement(absent, memmap.base(), memmap.end())) {
     populate(run.start, run.end, largest);
@@ -159,24 +179,59 @@ ZoneState<Config>::ZoneState(const ZoneLayout& layout)
   }
 }
 
+/// Returns the order of the largest chunk at @p pfn, of @p order at most, whose blocks may merge.
+template <ZoneConfig Config>
+Order ZoneState<Config>::mergeable_order(Pfn pfn, Order order, MigrateType first) const {
+  const auto all_may_merge = [&] {
+    for (Pfn block = pfn; block < pfn + order.nr_pages(); block += Blocks::pageblock_nr_pages) {
+      if (!flags.may_merge(block, first)) return false;
+    }
+    return true;
+  };
+  while (order > Blocks::pageblock_order && !all_may_merge()) --order;
+  return order;
+}
+
+/// Makes reserved pages of what is a hole in a pageblock that has memory too.
+template <ZoneConfig Config>
+void ZoneState<Config>::reserve_cut_blocks(const std::vector<PfnRange>& holes) {
+  const auto is_valid = [](PageBits bits) { return bits.is_valid(); };
+  const auto reserve = [&](PfnRange part) {
+    const Pfn block = part.start.align_down(Blocks::pageblock_order);
+    const Pfn end = block + Blocks::pageblock_nr_pages;
+    if (part.empty() || memmap.find_if(block, end, is_valid) == end) return;
+    memmap.transform(part.start, part.end,
+                     [](PageBits bits) { return bits.with(PageBits::reserved); });
+  };
+  for (const PfnRange& hole : holes) {  // at its ends, as between them are whole blocks
+    const Pfn first_end = std::min(hole.start.align_up(Blocks::pageblock_order), hole.end);
+    const Pfn last = std::max(hole.end.align_down(Blocks::pageblock_order), first_end);
+    reserve({hole.start, first_end});
+    reserve({last, hole.end});
+  }
+}
+
 /// Frees [start, end) in naturally aligned chunks from low to high, @p largest at most, each to the
-/// list of its first page's block.
+/// list of its first page's block. A chunk has no blocks that could not merge.
 /// Kernel: __free_pages_memory() of free_all_bootmem().
 template <ZoneConfig Config>
 void ZoneState<Config>::populate(Pfn start, Pfn end, Order largest) {
-  nr_free_pages.add(static_cast<std::int64_t>(end - start));
+  Pfn movable_until = start;  // behind the blocks that are known to be movable
   for (Pfn pfn = start; pfn < end;) {
     Order order = pfn.max_aligned_order(largest);
     while (end - pfn < order.nr_pages()) --order;
     const MigrateType list = flags.get(pfn);
+    if (pfn >= movable_until) movable_until = flags.find_other(pfn, MigrateType::movable);
+    if (pfn + order.nr_pages() > movable_until) order = mergeable_order(pfn, order, list);
     if (order == Blocks::top_order) {
       // The map has such chunks already; movable ones are where they belong.
       const Pfn first = pfn;
-      while (end - pfn >= order.nr_pages() && flags.get(pfn) == MigrateType::movable) {
-        pfn += order.nr_pages();
-      }
+      const Pfn movable_end = std::min(end, movable_until);
+      while (pfn + order.nr_pages() <= movable_end) pfn += order.nr_pages();
+      if (pfn == first && list == MigrateType::movable) pfn += order.nr_pages();
       if (pfn != first) {
         free_area.add_populated(memmap, first, (pfn - first) >> order.value());
+        nr_free_pages.add(static_cast<std::int64_t>(pfn - first));
         continue;
       }
       memmap.set_bits(pfn, PageBits{});
@@ -184,6 +239,7 @@ void ZoneState<Config>::populate(Pfn start, Pfn end, Order largest) {
       // Pages of order 0 pass the boot pageset (batch 1, high 0), which leaves this behind.
       memmap.set_bits(pfn, PageBits{}.with_private(number_of<Config>(list)));
     }
+    count_free(static_cast<std::int64_t>(order.nr_pages()), list);
     free_area.free_one_page(memmap, flags, pfn, order, list, Config::semantics.move_to);
     pfn += order.nr_pages();
   }
@@ -199,6 +255,7 @@ std::size_t ZoneState<Config>::hash() const {
   mix(start_pfn.value());
   mix(spanned_pages);
   mix(static_cast<std::uint64_t>(nr_free_pages.get()));
+  mix(static_cast<std::uint64_t>(nr_free_cma.get()));
   mix(static_cast<std::uint64_t>(nr_pageblock_isolate.get()));
   for (std::size_t block = 0; block < flags.size(); ++block) {
     if (flags[block] != MigrateType::movable) mix(block << 8 | index_of(flags[block]));
@@ -209,10 +266,12 @@ std::size_t ZoneState<Config>::hash() const {
       for (std::size_t i = 0; i < list.size(); ++i) mix(list[i].value());
     }
   }
-  memmap.visit_meaning([&mix](Pfn pfn, PageBits bits, std::uint64_t next, std::uint64_t prev) {
-    mix(pfn.value() << 16 | bits.raw());
-    mix(next << 32 | prev);
-  });
+  memmap.visit_meaning(
+      [&mix](Pfn pfn, std::uint64_t nr, PageBits bits, std::uint64_t next, std::uint64_t prev) {
+        mix(pfn.value() << 16 | bits.raw());
+        mix(nr);
+        mix(next << 32 | prev);
+      });
   return sum;
 }
 

@@ -6,6 +6,7 @@
 #include "pageblock/base/checked_lock.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/lab/verify.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/page_ref.hpp"
 

@@ -10,6 +10,7 @@
 #include "pageblock/clients/memory_hotplug.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/lab/verify.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 
 #include "support/catch.hpp"

@@ -9,6 +9,7 @@
 
 #include "pageblock/isolation/explain.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 
 #include "support/catch.hpp"

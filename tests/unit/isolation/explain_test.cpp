@@ -6,7 +6,7 @@
 
 #include "pageblock/base/checked_lock.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
-#include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/free_pages.hpp"
 
 #include "support/catch.hpp"
 #include "support/violation.hpp"

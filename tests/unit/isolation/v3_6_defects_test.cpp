@@ -11,6 +11,7 @@
 #include "pageblock/isolation/explain.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/lab/verify.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/split_page.hpp"
 #include "pageblock/mm/watermark.hpp"

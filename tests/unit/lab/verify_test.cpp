@@ -7,7 +7,7 @@
 
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/mm/fallback.hpp"
-#include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/free_pages.hpp"
 
 #include "support/catch.hpp"
 #include "support/tiny_zones.hpp"
@@ -35,7 +35,6 @@ TinyZone scattered() {
   detail::free_one_page(zone, Pfn{2}, Order{0}, MigrateType::movable);
   detail::free_one_page(zone, Pfn{12}, Order{0}, MigrateType::movable);
   detail::free_one_page(zone, Pfn{6}, Order{1}, MigrateType::unmovable);
-  zone.mod_nr_free_pages(4);
   return zone;
 }
 

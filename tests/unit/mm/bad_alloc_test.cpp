@@ -4,6 +4,7 @@
 #include <new>
 
 #include "pageblock/lab/verify.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/page_ref.hpp"
 #include "pageblock/mm/split_page.hpp"

@@ -2,7 +2,7 @@
 /// What v6.1 does otherwise in drain.hpp: it drains list by list, and can do without per-CPU lists.
 #include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/drain.hpp"
-#include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/free_pages.hpp"
 
 #include "support/catch.hpp"
 #include "support/v6_1_zones.hpp"

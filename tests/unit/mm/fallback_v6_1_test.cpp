@@ -19,10 +19,11 @@ namespace {
 using enum MigrateType;
 using NewZone = Zone<SmallV6_1Config>;
 
-// A request to the buddy lists, under the zone's lock. NR_FREE_PAGES stays as it was.
+// A request to the buddy lists, under the zone's lock; movable ones may use CMA blocks. The counters stay
+// as they were.
 std::optional<Pfn> request(NewZone& zone, unsigned order, MigrateType type, unsigned flags = 0) {
   const std::lock_guard guard{zone.lock()};
-  return detail::rmqueue(zone, Order{order}, type, flags);
+  return detail::rmqueue(zone, Order{order}, type, flags | detail::usual_flags(type));
 }
 
 // One block of a type, of which the first pages are free. The rest is in use, movable or not.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The part of page_alloc.hpp that frees pages and counts references.
+#include "pageblock/mm/free_pages.hpp"
+
 #include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/page_ref.hpp"

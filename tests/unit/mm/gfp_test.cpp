@@ -38,9 +38,15 @@ TEST_CASE("gfp_to_alloc_flags tells urgent requests from those that cannot wait"
   STATIC_REQUIRE(flags_of(gfp_atomic, 0) == (urgent | non_block));
 }
 
-TEST_CASE("gfp_to_alloc_flags holds what makes memory free to no watermark", "[gfp]") {
-  STATIC_REQUIRE(flags_of({.memalloc = true}, 0) == (kswapd | no_watermarks));
-  STATIC_REQUIRE(flags_of({.nomemalloc = true, .memalloc = true}, 0) == kswapd);
+TEST_CASE("last_alloc_flags holds what makes memory free to no watermark, but to nothing urgent",
+          "[gfp]") {
+  constexpr auto last = [](const Gfp& gfp) { return last_alloc_flags<V6_1Config>(gfp, Order{1}); };
+  STATIC_REQUIRE(flags_of({.memalloc = true}, 1) == kswapd);
+  STATIC_REQUIRE(last({.memalloc = true}) == (kswapd | no_watermarks));
+  STATIC_REQUIRE(last({.high = true, .direct_reclaim = false, .memalloc = true}) ==
+                 (kswapd | no_watermarks));
+  STATIC_REQUIRE(last({.memalloc = true, .nomemalloc = true}) == kswapd);
+  STATIC_REQUIRE(last(gfp_atomic) == flags_of(gfp_atomic, 1));
 }
 
 TEST_CASE(

@@ -13,7 +13,8 @@ namespace pageblock::test::memmap_cases {
 namespace {
 
 using Map = Memmap<TinyConfig>;
-using Visits = std::vector<std::tuple<std::uint64_t, unsigned, std::uint64_t, std::uint64_t>>;
+using Visits =
+    std::vector<std::tuple<std::uint64_t, std::uint64_t, unsigned, std::uint64_t, std::uint64_t>>;
 
 constexpr PageBits in_use{PageBits::in_use};
 
@@ -27,9 +28,10 @@ PageBits use(PageBits bits) { return bits.with(PageBits::in_use); }
 
 Visits visits_of(const Map& map) {
   Visits visits;
-  map.visit_meaning([&](Pfn pfn, PageBits bits, std::uint64_t next, std::uint64_t prev) {
-    visits.emplace_back(pfn.value(), bits.raw(), next, prev);
-  });
+  map.visit_meaning(
+      [&](Pfn pfn, std::uint64_t nr, PageBits bits, std::uint64_t next, std::uint64_t prev) {
+        visits.emplace_back(pfn.value(), nr, bits.raw(), next, prev);
+      });
   return visits;
 }
 

@@ -100,7 +100,7 @@ TEST_CASE("alloc_pages of a node tells too few pages from no chunk of the order"
   TinyV6_1Node node = tiny_node({dma, dma32, normal});
   for (std::uint64_t pfn = 64; pfn < 96; pfn += 2) pin(*node.find(normal), Pfn{pfn});
   set_marks(node, dma32, 32, 32);
-  node.find(dma)->mod_managed_pages(-32);
+  node.find(dma)->mod_present_pages(-32);
   const Allocation refused = request(node, 1, gfp_kernel);
   CHECK(!refused.page);
   CHECK(refused.answer_of(normal) == no_chunk);
@@ -124,8 +124,9 @@ TEST_CASE("alloc_pages of a node has nothing for an order that is on the CPU's l
   REQUIRE(node.find(normal)->nr_free_pages() == 2);
   CHECK(request(node, 1, movable_gfp).answer_of(normal) == no_chunk);
   CHECK(request(node, 0, movable_gfp).page);
-  CHECK(get_page_from_freelist(node, cpu0, Order{1}, movable_gfp, alloc_flags::no_watermarks)
-            .page->pfn() == Pfn{66});
+  constexpr unsigned flags = alloc_flags::no_watermarks | alloc_flags::cma;
+  CHECK(get_page_from_freelist(node, cpu0, Order{1}, movable_gfp, flags).page.value().pfn() ==
+        Pfn{66});
 }
 
 TEST_CASE("alloc_pages of a node counts on CMA blocks for movable requests from the first try on",

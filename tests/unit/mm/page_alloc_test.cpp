@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pageblock/lab/verify.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_ref.hpp"
 #include "pageblock/mm/split_page.hpp"
 

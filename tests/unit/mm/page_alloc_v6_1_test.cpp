@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// What v6.1 does otherwise in page_alloc.hpp: per-CPU lists of several orders.
 #include "pageblock/lab/verify.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 
 #include "support/catch.hpp"

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "pageblock/lab/verify.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/pcp.hpp"
 

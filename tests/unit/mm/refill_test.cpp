@@ -3,6 +3,7 @@
 #include "pageblock/mm/refill.hpp"
 
 #include "pageblock/lab/verify.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 
 #include "support/catch.hpp"

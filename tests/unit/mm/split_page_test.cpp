@@ -2,7 +2,7 @@
 #include "pageblock/mm/split_page.hpp"
 
 #include "pageblock/lab/verify.hpp"
-#include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/free_pages.hpp"
 
 #include "support/catch.hpp"
 #include "support/tiny_zones.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "pageblock/mm/watermark.hpp"
 
-#include "pageblock/mm/page_alloc.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/split_page.hpp"
 
 #include "support/catch.hpp"

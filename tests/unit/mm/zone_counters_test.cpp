@@ -19,7 +19,7 @@ template <typename Config>
 ZoneCounts counts_of(const Zone<Config>& zone) {
   ZoneCounts counts{.managed = zone.managed_pages(),
                     .free = static_cast<std::uint64_t>(zone.nr_free_pages()),
-                    .free_cma = static_cast<std::uint64_t>(nr_free_cma_pages(zone)),
+                    .free_cma = static_cast<std::uint64_t>(zone.nr_free_cma_pages()),
                     .watermarks = zone.watermarks(),
                     .pressure = zone.pressure()};
   for (std::size_t i = 0; i < max_nr_zones; ++i) {

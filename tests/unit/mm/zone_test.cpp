@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "pageblock/lab/verify.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/page_ref.hpp"
 #include "pageblock/mm/split_page.hpp"

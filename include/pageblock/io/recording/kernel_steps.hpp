@@ -15,6 +15,7 @@
 #include "pageblock/io/recording/list_repair.hpp"
 #include "pageblock/io/trace/trace_operations.hpp"
 #include "pageblock/mm/free_list.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/refill.hpp"
@@ -73,7 +74,6 @@ void free(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order, bool past_pcp, List
 template <ZoneConfig Config>
 void put_back(Zone<Config>& zone, Pfn pfn, Order order, MigrateType type, ListEnd to) {
   zone.memmap().set_bits(pfn, PageBits{});
-  zone.mod_nr_free_pages(detail::nr_counted<Config>(order.nr_pages(), type));
   detail::free_one_page(zone, pfn, order, type, to);
 }
 
@@ -84,7 +84,7 @@ void isolate_free_page(Zone<Config>& zone, Pfn pfn) {
   const Order order = zone.memmap().bits(pfn).order();
   const MigrateType type = zone.memmap().bits(pfn).list_type();
   zone.free_area().del(zone.memmap(), pfn);
-  zone.mod_nr_free_pages(-detail::nr_counted<Config>(order.nr_pages(), type));
+  zone.count_free(-detail::nr_pages_of(order), type);
   mark_in_use(zone, pfn, order, false);
   if (order + 1 < Zone<Config>::pageblock_order) return;
   for (Pfn block = pfn; block < pfn + order.nr_pages(); block += Zone<Config>::pageblock_nr_pages) {

@@ -24,6 +24,7 @@
 #include "pageblock/io/recording/replay_tracer.hpp"
 #include "pageblock/io/text/parse_error.hpp"
 #include "pageblock/io/trace/trace_operations.hpp"
+#include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/split_page.hpp"
 #include "pageblock/mm/zone.hpp"

@@ -90,7 +90,7 @@ class ReplayEngine {
   void on(const recorded::PcpDisable& disable) {
     Part& part = replay_.machine.part_at(disable.zone);
     part.pcp_disabled = true;
-    if (!disable.drains) return part.zone.set_pcp_limits({.batch = 1, .high = 0});
+    if (!disable.drains) return part.zone.disable_pcp();
     Replay::watch(part.zone);
     zone_pcp_disable(part.zone);
     replay_.compare_drained(part.zone, disable.drained);
@@ -112,7 +112,6 @@ class ReplayEngine {
   }
   static void set_pageset(Part& part, std::uint32_t batch, std::uint32_t high) {
     part.zone.set_pageset(batch, high);
-    if (part.pcp_disabled) part.zone.set_pcp_limits({.batch = 1, .high = 0});
   }
   void on(const recorded::Reclaim& reclaim) {
     replay_.take("beginnings and ends of reclaim");

@@ -37,11 +37,13 @@ class GfpFlags {
   /// Returns what the library's requests say with them.
   [[nodiscard]] constexpr Gfp gfp() const {
     using namespace gfp_bit;
+    // Urgent requests that cannot wait say __GFP_ATOMIC in the kernels that have it.
     Gfp gfp{.high = has(high),
+            .atomic = has(high) && !has(direct_reclaim),
             .direct_reclaim = has(direct_reclaim),
             .kswapd_reclaim = has(kswapd_reclaim),
-            .nomemalloc = has(nomemalloc),
-            .memalloc = has(memalloc)};
+            .memalloc = has(memalloc),
+            .nomemalloc = has(nomemalloc)};
     if (has(reclaimable)) gfp.migratetype = MigrateType::reclaimable;
     if (has(movable)) gfp.migratetype = MigrateType::movable;
     if (has(highmem | movable)) gfp.highest_zone = ZoneType::movable;

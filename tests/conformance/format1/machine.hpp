@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// Replays one vector on a zone of one geometry.
+/// The operations of format version 1: v3.6.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -16,34 +17,11 @@
 #include "pageblock/mm/split_page.hpp"
 #include "pageblock/pageblock.hpp"
 
-#include "conformance/geometries.hpp"
-#include "conformance/input.hpp"
+#include "conformance/format1/state.hpp"
 #include "conformance/line.hpp"
-#include "conformance/outcome.hpp"
-#include "conformance/state_text.hpp"
+#include "conformance/machine.hpp"
 
-namespace conformance {
-
-/// An operation that the kernel would stop at an assertion.
-struct Bug {
-  std::string reason;
-};
-
-/// Turns broken contracts into Bug while it lives.
-class ThrowOnViolation {
- public:
-  ThrowOnViolation() : former_{pageblock::set_violation_handler(&raise)} {}
-  ~ThrowOnViolation() { pageblock::set_violation_handler(former_); }
-  ThrowOnViolation(const ThrowOnViolation&) = delete;
-  ThrowOnViolation& operator=(const ThrowOnViolation&) = delete;
-
- private:
-  static void raise(const pageblock::Violation& violation) {
-    if (violation.severity == pageblock::Severity::warning) return;  // a bad page, in the results
-    throw Bug{pageblock::to_string(violation)};
-  }
-  pageblock::ViolationHandler former_;
-};
+namespace conformance::format1 {
 
 template <unsigned MaxOrder, unsigned PageblockOrder>
 struct ReplayConfig : pageblock::DefaultConfig {
@@ -55,29 +33,14 @@ struct ReplayConfig : pageblock::DefaultConfig {
 };
 
 template <pageblock::ZoneConfig Config>
-class Replayer {
+class ZoneMachine : public Machine {
  public:
-  /// Replays @p input from the line after `geom` on, to its end or the first difference.
-  Outcome run(Input& input) {
-    const ThrowOnViolation guard;
-    while (const auto text = input.next_line()) {
-      if (text->empty() || text->starts_with('#')) continue;
-      try {
-        if (*text == "dump") {
-          compare_dump(input);
-        } else if (text->starts_with('|')) {
-          throw BadLine{"a dump line outside a dump"};
-        } else {
-          replay(Line{*text}, *text, input.line_number());
-        }
-      } catch (const BadLine& bad) {
-        differ(concat("line ", input.line_number(), ": unreadable: ", bad.what()));
-        break;
-      }
-      if (is_over_) break;
-    }
-    return std::move(outcome_);
+  std::string run(const Line& line) override {
+    return is_populated_ ? operate(line) : set_up(line);
   }
+  [[nodiscard]] bool is_populated() const override { return is_populated_; }
+  [[nodiscard]] std::uint64_t hash() const override { return state_hash(zone_); }
+  [[nodiscard]] std::vector<std::string> dump() const override { return format1::dump(zone_); }
 
  private:
   using Zone = pageblock::Zone<Config>;
@@ -86,80 +49,6 @@ class Replayer {
   using Pfn = pageblock::Pfn;
   using Cpu = pageblock::Cpu;
   using Status = pageblock::Status;
-
-  // After the first difference the file is replayed on, unseen, to the next dump, which shows where
-  // the states differ.
-  void differ(std::string what) {
-    if (outcome_.difference.empty()) outcome_.difference = std::move(what);
-  }
-  [[nodiscard]] bool has_differed() const { return !outcome_.difference.empty(); }
-
-  void replay(const Line& line, std::string_view text, std::uint64_t line_number) {
-    if (line.result().empty()) throw BadLine{"there is no result (\" -> r=...\")"};
-    std::string result;
-    try {
-      result = is_populated_ ? operate(line) : set_up(line);
-    } catch (const Bug& bug) {
-      result = "BUG";
-      bug_ = bug.reason;
-    }
-    line.check_all_used();
-    if (has_differed()) return;
-
-    if (line.result().substr(2) != result) {
-      std::string got = result;
-      if (result == "BUG") got += " (" + bug_ + ")";
-      differ(concat("line ", line_number, ": ", text, "\n  expected result ",
-                    line.result().substr(2), "\n  got result      ", got));
-      return;
-    }
-    if (line.hash()) {
-      if (!is_populated_) throw BadLine{"a hash before populate"};
-      if (const std::uint64_t hash = state_hash(zone_); *line.hash() != hash) {
-        differ(concat("line ", line_number, ": ", text, "\n  expected hash ", hex(*line.hash()),
-                      "\n  got hash      ", hex(hash)));
-        return;
-      }
-      ++outcome_.hashes;
-    }
-    if (is_populated_) ++outcome_.operations;
-  }
-
-  void compare_dump(Input& input) {
-    if (!is_populated_) throw BadLine{"a dump before populate"};
-    const std::uint64_t first_line = input.line_number();
-    std::vector<std::string> theirs;
-    while (theirs.empty() || !theirs.back().starts_with("end ")) {
-      const auto line = input.next_line();
-      if (!line || !line->starts_with("| ")) throw BadLine{"the dump has no end"};
-      theirs.emplace_back(line->substr(2));
-    }
-    const auto ours = dump(zone_);
-    if (ours == theirs && !has_differed()) {
-      ++outcome_.dumps;
-      return;
-    }
-    differ(concat("line ", first_line, ": the dump differs"));
-    outcome_.difference += concat("\n  the states at the dump of line ", first_line, ":",
-                                  lines_without(theirs, ours, "\n    expected "),
-                                  lines_without(ours, theirs, "\n    got      "));
-    if (ours == theirs) outcome_.difference += " equal again";
-    is_over_ = true;
-  }
-
-  // The first few lines that the other dump lacks.
-  [[nodiscard]] static std::string lines_without(const std::vector<std::string>& dump,
-                                                 const std::vector<std::string>& other,
-                                                 const std::string& mark) {
-    std::string result;
-    int left = 6;
-    for (const std::string& line : dump) {
-      if (std::ranges::find(other, line) != other.end()) continue;
-      if (left-- == 0) return result + mark + "...";
-      result += mark + line;
-    }
-    return result;
-  }
 
   [[nodiscard]] static Pfn pfn(const Line& line, std::string_view key) {
     return Pfn{line.number(key)};
@@ -357,11 +246,7 @@ class Replayer {
     return pageblock::notify::okay;
   }
 
-  Outcome outcome_;
-  bool is_over_ = false;
   bool is_populated_ = false;
-  std::string bug_;
-
   pageblock::ZoneLayout layout_;
   std::uint32_t batch_ = 1;
   std::uint32_t high_ = 0;
@@ -370,4 +255,10 @@ class Replayer {
   Balloon balloon_;
 };
 
-}  // namespace conformance
+template <typename Kernel, unsigned max_order, unsigned pageblock_order, unsigned>
+[[nodiscard]] std::unique_ptr<Machine> make() {
+  static_assert(Kernel::semantics.major == 3);
+  return std::make_unique<ZoneMachine<ReplayConfig<max_order, pageblock_order>>>();
+}
+
+}  // namespace conformance::format1

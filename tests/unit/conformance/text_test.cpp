@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "conformance/state_text.hpp"
+#include "conformance/text.hpp"
 
 #include "support/catch.hpp"
 
-namespace pageblock::test::state_text_cases {
+namespace pageblock::test::text_cases {
 using conformance::Fnv;
 
 TEST_CASE("Fnv gives the check values of the format", "[conformance]") {
@@ -21,4 +21,4 @@ TEST_CASE("hex prints 16 digits", "[conformance]") {
   CHECK(conformance::hex(0x562d047f5870108aU) == "562d047f5870108a");
 }
 
-}  // namespace pageblock::test::state_text_cases
+}  // namespace pageblock::test::text_cases

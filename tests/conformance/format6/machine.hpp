@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: MIT
+/// The operations of format version 6: v6.1 and later.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "pageblock/pageblock.hpp"
+
+#include "conformance/format6/events.hpp"
+#include "conformance/format6/state.hpp"
+#include "conformance/line.hpp"
+#include "conformance/machine.hpp"
+
+namespace conformance::format6 {
+
+template <typename Kernel, unsigned MaxOrder, unsigned PageblockOrder, bool has_huge_pages>
+struct ReplayConfig : pageblock::DefaultConfig {
+  static constexpr unsigned max_order = MaxOrder;
+  static constexpr unsigned pageblock_order = PageblockOrder;
+  static constexpr unsigned nr_cpus = 1;
+  static constexpr pageblock::Semantics semantics = [] {
+    auto kernel = Kernel::semantics;
+    kernel.pcp_huge_pages = has_huge_pages;
+    return kernel;
+  }();
+  using Lock = pageblock::NullLock;
+};
+
+/// The same with a tracer, so that the zone takes each step by itself.
+template <typename Kernel, unsigned MaxOrder, unsigned PageblockOrder, bool has_huge_pages>
+struct WatchedConfig : ReplayConfig<Kernel, MaxOrder, PageblockOrder, has_huge_pages> {
+  using Tracer = EventTracer<Kernel>;
+};
+
+template <pageblock::ZoneConfig Config>
+class ZoneMachine : public Machine {
+ public:
+  std::string run(const Line& line) override {
+    return is_populated_ ? operate(line) : set_up(line);
+  }
+  [[nodiscard]] bool is_populated() const override { return is_populated_; }
+  [[nodiscard]] std::uint64_t hash() const override { return state_hash(zone()); }
+  [[nodiscard]] std::vector<std::string> dump() const override { return format6::dump(zone()); }
+  [[nodiscard]] std::vector<Event> take_events() override {
+    if constexpr (pageblock::is_watched<Config>) {
+      if (is_populated_) return zone().tracer().take();
+    }
+    return {};
+  }
+
+ private:
+  using Zone = pageblock::Zone<Config>;
+  using MigrateType = pageblock::MigrateType;
+  using Order = pageblock::Order;
+  using Pfn = pageblock::Pfn;
+  using Status = pageblock::Status;
+  static constexpr pageblock::Cpu cpu{0};
+
+  [[nodiscard]] Zone& zone() { return node_.zones().front(); }
+  [[nodiscard]] const Zone& zone() const { return node_.zones().front(); }
+
+  [[nodiscard]] static Pfn pfn(const Line& line, std::string_view key = "pfn") {
+    return Pfn{line.number(key)};
+  }
+  [[nodiscard]] static pageblock::PfnRange range(const Line& line) {
+    return {pfn(line, "s"), pfn(line, "e")};
+  }
+  [[nodiscard]] static Order order(const Line& line) {
+    const std::uint64_t value = line.number("order");
+    if (value >= Config::max_order) throw BadLine{"the order is above the largest"};
+    return Order{static_cast<unsigned>(value)};
+  }
+  [[nodiscard]] static MigrateType type(const Line& line) {
+    const auto named = Config::semantics.type_of(line.number("mt"));
+    if (!named) throw BadLine{"there is no such migratetype"};
+    return *named;
+  }
+  template <typename Number = unsigned>
+  [[nodiscard]] static Number small(const Line& line, std::string_view key) {
+    const std::string_view text = line.text(key);
+    return text.empty() ? Number{0} : to_number<Number>(text);
+  }
+  [[nodiscard]] static bool flag(const Line& line, std::string_view key) {
+    const std::uint64_t value = line.number(key);
+    if (value > 1) throw BadLine{concat(key, " is 0 or 1")};
+    return value == 1;
+  }
+  [[nodiscard]] static std::vector<Pfn> pfns(const Line& line) {
+    std::vector<Pfn> all;
+    for (std::string_view text = line.text("pfns"); !text.empty();) {
+      const std::size_t comma = std::min(text.find(','), text.size());
+      all.emplace_back(to_number<std::uint64_t>(text.substr(0, comma)));
+      text.remove_prefix(std::min(comma + 1, text.size()));
+    }
+    return all;
+  }
+
+  // The kernel's bits. Its zone list has this zone alone.
+  [[nodiscard]] pageblock::Gfp gfp(const Line& line) const {
+    const std::uint64_t bits = line.number("gfp");
+    constexpr std::uint64_t movable = 0x8, reclaimable = 0x10, high = 0x20, atomic = 0x200,
+                            kswapd = 0x800, memalloc = 0x20000, comp = 0x40000,
+                            nomemalloc = 0x80000;
+    const std::uint64_t known =
+        movable | reclaimable | high | atomic | kswapd | memalloc | comp | nomemalloc;
+    if ((bits & ~known) != 0) throw BadLine{"there is no such gfp flag in the format"};
+    if ((bits & movable) != 0 && (bits & reclaimable) != 0) {
+      throw BadLine{"a request is movable or reclaimable"};
+    }
+    return {.migratetype = (bits & movable) != 0       ? MigrateType::movable
+                           : (bits & reclaimable) != 0 ? MigrateType::reclaimable
+                                                       : MigrateType::unmovable,
+            .highest_zone = zone().type(),
+            .high = (bits & high) != 0,
+            .atomic = (bits & atomic) != 0,
+            .direct_reclaim = false,
+            .kswapd_reclaim = (bits & kswapd) != 0,
+            .memalloc = (bits & memalloc) != 0,
+            .nomemalloc = (bits & nomemalloc) != 0,
+            .compound = (bits & comp) != 0};
+  }
+
+  std::string set_up(const Line& line) {
+    const std::string_view op = line.op();
+    if (op == "zone") {
+      layout_.start_pfn = pfn(line, "start");
+      layout_.spanned_pages = line.number("pages");
+      if (layout_.spanned_pages > most_pages) {
+        throw BadLine{concat("a zone of more than ", most_pages, " pages")};
+      }
+      // Not ZONE_NORMAL, which has rules of its own.
+      const std::string_view kind = line.text("type");
+      if (kind != "normal" && kind != "movable") throw BadLine{"type is normal or movable"};
+      layout_.type = kind == "movable" ? pageblock::ZoneType::movable : pageblock::ZoneType::dma32;
+      layout_.mobility_grouping = !flag(line, "mobility_disabled");
+      const Pfn end = layout_.start_pfn + layout_.spanned_pages;
+      const Pfn first = layout_.start_pfn.align_down(Zone::pageblock_order);
+      return concat("ok blocks=",
+                    (end.align_up(Zone::pageblock_order) - first) / Zone::pageblock_nr_pages);
+    }
+    if (op == "reserved") return layout_.reserved.push_back(range(line)), "ok";
+    if (op == "blocktype") return set_block_types(range(line), type(line)), "ok";
+    if (op != "populate") throw BadLine{concat("\"", op, "\" is no setup line")};
+    layout_.populate_order = Order{small(line, "maxorder")};
+    std::vector<Zone> zones;
+    zones.emplace_back(layout_);
+    zones.front().set_pageset(1, 0);
+    node_ = pageblock::Node<Config>{std::move(zones)};
+    is_populated_ = true;
+    return concat("ok pages=", zone().managed_pages());
+  }
+
+  // The first block may begin before the zone: its part in the zone is meant.
+  void set_block_types(pageblock::PfnRange pages, MigrateType type) {
+    const Pfn start = layout_.start_pfn;
+    const Pfn first_block = start.align_down(Zone::pageblock_order);
+    if (pages.start < first_block) throw BadLine{"the range begins before the zone's first block"};
+    pages.end = std::min(pages.end, start + layout_.spanned_pages);
+    if (pages.start < start) {
+      const Pfn block_end = first_block + Zone::pageblock_nr_pages;
+      if (start < pages.end) {
+        layout_.block_types.push_back({{start, std::min(block_end, pages.end)}, type});
+      }
+      pages.start += Zone::pageblock_nr_pages;
+    }
+    if (pages.start < pages.end) layout_.block_types.push_back({pages, type});
+  }
+
+  std::string operate(const Line& line) {
+    for (const auto step :
+         {&ZoneMachine::change_settings, &ZoneMachine::allocate, &ZoneMachine::give_back,
+          &ZoneMachine::isolate, &ZoneMachine::take_ranges, &ZoneMachine::move_blocks}) {
+      std::string result = (this->*step)(line, line.op());
+      if (!result.empty()) return result;
+    }
+    throw BadLine{concat("\"", line.op(), "\" is no operation")};
+  }
+
+  // Each of these returns nothing for an operation of another kind.
+
+  std::string change_settings(const Line& line, std::string_view op) {
+    if (op == "set_managed") {
+      zone().mod_managed_pages(static_cast<std::int64_t>(line.number("pages")) -
+                               static_cast<std::int64_t>(zone().managed_pages()));
+      return "ok";
+    }
+    if (op == "set_pcp") {
+      static_cast<void>(line.has("high_max"));
+      static_cast<void>(line.has("free_high_batch"));
+      zone().set_pageset(small<std::uint32_t>(line, "batch"),
+                         small<std::uint32_t>(line, "high_min"));
+      return "ok";
+    }
+    if (op == "set_wmark") {
+      zone().set_watermarks({line.number("min"), line.number("low"), line.number("high")});
+      zone().pressure().watermark_boost = 0;
+      return "ok";
+    }
+    if (op == "set_zflag") {
+      if (line.number("bit") != 1) throw BadLine{"the zone flag that is set is number 1"};
+      zone().pressure().reclaim_active = flag(line, "on");
+      return "ok";
+    }
+    if (op == "pcp_disable") return zone_pcp_disable(zone()), "ok";
+    if (op == "pcp_enable") return zone_pcp_enable(zone()), "ok";
+    if (op == "drain") return drain_pages(zone(), cpu), "ok";
+    if (op == "drain_all") return drain_all_pages(zone()), "ok";
+    if (op == "tick") return "0";  // decay_pcp_high() is newer
+    if (op == "wmark") {
+      return concat(int{
+          zone_watermark_ok(zone(), order(line), line.number("mark"), 0, small(line, "flags"))});
+    }
+    return {};
+  }
+
+  std::string allocate(const Line& line, std::string_view op) {
+    using namespace pageblock;
+    if (op == "alloc") {
+      const auto page = alloc_pages(zone(), cpu, order(line), type(line), small(line, "flags"));
+      const bool is_compound = flag(line, "comp");
+      if (!page) return "none";
+      if (is_compound) prep_compound_page(zone(), *page, order(line));
+      return concat("ok pfn=", page->pfn().value());
+    }
+    if (op == "alloc_pages") {
+      const auto page = alloc_pages(node_, cpu, order(line), gfp(line)).page;
+      return page ? concat("ok pfn=", page->pfn().value()) : "none";
+    }
+    if (op == "alloc_bulk") {
+      std::string list;
+      const auto nr = alloc_pages_bulk(
+          node_, cpu, gfp(line), small<std::uint32_t>(line, "n"), [&](Page<Config> page) {
+            list += concat(list.empty() ? " pfns=" : ",", page.pfn().value());
+          });
+      return concat(nr, list);
+    }
+    if (op == "init_cma") return init_cma_reserved_pageblock(zone(), pfn(line)), "ok";
+    return {};
+  }
+
+  std::string give_back(const Line& line, std::string_view op) {
+    if (op == "free") return word(free_pages(zone(), cpu, pfn(line), order(line)));
+    if (op == "put") return word(put_page(zone(), cpu, pfn(line)));
+    if (op == "get") {
+      get_page(zone(), pfn(line));
+      return concat("ok count=", zone().page(pfn(line)).count());
+    }
+    if (op == "split") return split_page(zone(), pfn(line), order(line)), "ok";
+    if (op == "free_list") return free_unref_page_list(zone(), cpu, pfns(line)), "ok";
+    if (op == "set_lru" || op == "clear_lru") {
+      const Pfn end = pfn(line) + line.number("n");
+      for (Pfn page = pfn(line); page < end; ++page) set_page_lru(zone(), page, op == "set_lru");
+      return "ok";
+    }
+    return {};
+  }
+
+  std::string isolate(const Line& line, std::string_view op) {
+    using namespace pageblock;
+    if (op == "isolate") {
+      const IsolateRequest request{range(line), type(line), small(line, "flags")};
+      return word(set_migratetype_isolate(zone(), pfn(line), request));
+    }
+    if (op == "unisolate") {
+      return unset_migratetype_isolate(zone(), pfn(line), type(line)), "ok";
+    }
+    if (op == "start_isolate") {
+      const auto [start, end] = range(line);
+      return word(start_isolate_page_range(zone(), start, end, type(line), small(line, "flags")));
+    }
+    if (op == "undo_isolate") {
+      const auto [start, end] = range(line);
+      const Status undone = undo_isolate_page_range(zone(), start, end, type(line));
+      return undone == ok ? "ok" : word(undone);
+    }
+    if (op == "test_isolated") {
+      const auto [start, end] = range(line);
+      return word(test_pages_isolated(zone(), start, end, small(line, "flags")));
+    }
+    if (op == "unmovable") {
+      const auto page = has_unmovable_pages(zone(), range(line), type(line), small(line, "flags"));
+      return page ? concat(page->value()) : "none";
+    }
+    return {};
+  }
+
+  std::string take_ranges(const Line& line, std::string_view op) {
+    if (op == "alloc_contig") {
+      if (flag(line, "comp")) throw BadLine{"no modelled kernel makes a range one compound page"};
+      const auto [start, end] = range(line);
+      return word(alloc_contig_range(zone(), cpu, start, end, type(line)));
+    }
+    if (op == "free_contig") {
+      return free_contig_range(zone(), cpu, pfn(line), line.number("n")), "ok";
+    }
+    const std::lock_guard guard{zone().lock()};
+    if (op == "isolate_free") {
+      const bool is_chunk =
+          zone().is_valid(pfn(line)) && zone().memmap().bits(pfn(line)).is_chunk(order(line));
+      return is_chunk ? concat(isolate_free_page(zone(), pfn(line))) : "-1";
+    }
+    if (op == "putback") {
+      return putback_isolated_page(zone(), pfn(line), order(line), type(line)), "ok";
+    }
+    return {};
+  }
+
+  std::string move_blocks(const Line& line, std::string_view op) {
+    if (op == "move_block") {
+      const std::lock_guard guard{zone().lock()};
+      return concat(move_freepages_block(zone(), pfn(line), type(line)));
+    }
+    if (op == "set_mt") return set_pageblock_migratetype(zone(), pfn(line), type(line)), "ok";
+    if (op == "reserve_highatomic") {
+      static_cast<void>(order(line));
+      reserve_highatomic_pageblock(zone(), pfn(line));
+      return "ok";
+    }
+    if (op == "unreserve_highatomic") {
+      return concat(int{unreserve_highatomic_pageblock(zone(), type(line), flag(line, "force"))});
+    }
+    return {};
+  }
+
+  [[nodiscard]] static std::string word(Status status) { return std::to_string(status.to_errno()); }
+  [[nodiscard]] static std::string word(const pageblock::FreeResult& result) {
+    switch (result.freed) {
+      case pageblock::Freed::freed:
+        return "freed";
+      case pageblock::Freed::held:
+        return "held";
+      case pageblock::Freed::bad:
+        break;
+    }
+    return concat("bad n=", result.nr_bad);
+  }
+
+  bool is_populated_ = false;
+  pageblock::ZoneLayout layout_;
+  pageblock::Node<Config> node_;
+};
+
+/// Two machines that must agree: on a zone that is watched and on one that is not, which may do
+/// several steps as one.
+class Twins : public Machine {
+ public:
+  Twins(std::unique_ptr<Machine> watched, std::unique_ptr<Machine> unwatched)
+      : watched_{std::move(watched)}, unwatched_{std::move(unwatched)} {}
+
+  std::string run(const Line& line) override {
+    std::string bug;
+    std::string result;
+    try {
+      result = watched_->run(line);
+    } catch (const Bug& caught) {
+      bug = caught.reason;
+    }
+    std::string other;
+    try {
+      other = unwatched_->run(line);
+    } catch (const Bug& caught) {
+      if (bug.empty()) throw Bug{"of the unwatched zone alone: " + caught.reason};
+      throw;
+    }
+    if (!bug.empty()) throw Bug{"of the watched zone alone: " + bug};
+    if (result != other) result += concat(", but where nobody watches ", other);
+    if (line.hash() && is_populated()) {
+      hash_ = watched_->hash();
+      const std::uint64_t unwatched = unwatched_->hash();
+      if (hash_ != unwatched) {
+        result += concat(", with hash ", hex(hash_), ", but where nobody watches ", hex(unwatched));
+      }
+    }
+    return result;
+  }
+  [[nodiscard]] bool is_populated() const override { return watched_->is_populated(); }
+  // Of a line with a hash, for which alone it is asked.
+  [[nodiscard]] std::uint64_t hash() const override { return hash_; }
+  [[nodiscard]] std::vector<std::string> dump() const override { return watched_->dump(); }
+  [[nodiscard]] std::vector<Event> take_events() override { return watched_->take_events(); }
+
+ private:
+  std::unique_ptr<Machine> watched_;
+  std::unique_ptr<Machine> unwatched_;
+  std::uint64_t hash_ = 0;
+};
+
+template <typename Kernel, unsigned max_order, unsigned pageblock_order, unsigned thp_order>
+[[nodiscard]] std::unique_ptr<Machine> make() {
+  static_assert(thp_order == 0 || thp_order == pageblock_order);
+  constexpr bool huge = thp_order != 0;
+  return std::make_unique<Twins>(
+      std::make_unique<ZoneMachine<WatchedConfig<Kernel, max_order, pageblock_order, huge>>>(),
+      std::make_unique<ZoneMachine<ReplayConfig<Kernel, max_order, pageblock_order, huge>>>());
+}
+
+}  // namespace conformance::format6

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+/// The state hash and the dump of format version 6.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pageblock/pageblock.hpp"
+
+#include "conformance/text.hpp"
+
+namespace conformance::format6 {
+
+/// A number of the state, with the name that the dump has for it.
+using Value = std::pair<const char*, std::uint64_t>;
+
+/// Returns the zone's numbers, in the order of the hash.
+template <pageblock::ZoneConfig Config>
+[[nodiscard]] std::vector<Value> numbers_of(const pageblock::Zone<Config>& zone) {
+  const auto& pressure = zone.pressure();
+  const std::uint64_t flags = (pressure.boosted ? 1U : 0U) | (pressure.reclaim_active ? 2U : 0U);
+  return {{"free_pages", static_cast<std::uint64_t>(zone.nr_free_pages())},
+          {"free_cma", static_cast<std::uint64_t>(zone.nr_free_cma_pages())},
+          {"nr_isolate", static_cast<std::uint64_t>(zone.nr_pageblock_isolate())},
+          {"reserved_highatomic", pressure.nr_reserved_highatomic},
+          {"boost", pressure.watermark_boost},
+          {"zflags", flags}};
+}
+
+/// Returns the numbers of a CPU's lists, in the order of the hash.
+template <pageblock::ZoneConfig Config>
+[[nodiscard]] std::vector<Value> numbers_of(const pageblock::PerCpuPages<Config>& pcp) {
+  return {{"count", pcp.count},
+          {"high", pcp.high},
+          {"batch", pcp.batch},
+          {"free_factor", pcp.free_factor}};
+}
+
+/// The format has lists of huge pages whether the kernel keeps any or not.
+inline constexpr std::size_t nr_pcp_lists = 14;
+
+/// Returns the hash of the whole state.
+template <pageblock::ZoneConfig Config>
+[[nodiscard]] std::uint64_t state_hash(const pageblock::Zone<Config>& zone) {
+  using namespace pageblock;
+  Fnv fnv;
+  for (const auto& [name, value] : numbers_of(zone)) fnv.add(value);
+  for (std::size_t block = 0; block < zone.pageblock_flags().size(); ++block) {
+    fnv.add(Config::semantics.number_of(zone.pageblock_flags()[block]));
+  }
+  for (Order order{0}; order.value() < Config::max_order; ++order) {
+    fnv.add(zone.nr_free(order));
+    for (const MigrateType type : Config::semantics.migratetypes) {
+      for (const Pfn pfn : zone.free_list(order, type)) fnv.add(pfn.value());
+      fnv.separate();
+    }
+  }
+  const PerCpuPages<Config>& pcp = zone.pcp(Cpu{0});
+  for (const auto& [name, value] : numbers_of(pcp)) fnv.add(value);
+  for (std::size_t index = 0; index < nr_pcp_lists; ++index) {
+    for (std::size_t i = 0; index < pcp.lists.size() && i < pcp.lists[index].size(); ++i) {
+      const Pfn pfn = pcp.lists[index][i];
+      fnv.add(pfn.value());
+      fnv.add(zone.page(pfn).page_private());
+    }
+    fnv.separate();
+  }
+  return fnv.value();
+}
+
+/// Returns the dump of the whole state, line by line, without the "| ".
+template <pageblock::ZoneConfig Config>
+[[nodiscard]] std::vector<std::string> dump(const pageblock::Zone<Config>& zone) {
+  using namespace pageblock;
+  const auto add = [](std::string& line, const std::vector<Value>& values) {
+    for (const auto& [name, value] : values) {
+      if (!line.empty()) line += " ";
+      line += concat(name, "=", static_cast<std::int64_t>(value));
+    }
+  };
+  std::string numbers;
+  add(numbers, numbers_of(zone));
+  std::vector<std::string> lines{"begin", concat(numbers, " managed=", zone.managed_pages())};
+  std::string blocks = "blocks";
+  const auto& types = zone.pageblock_flags();
+  for (std::size_t block = 0; block < types.size();) {
+    std::size_t end = block;
+    while (end < types.size() && types[end] == types[block]) ++end;
+    blocks += concat(" ", Config::semantics.number_of(types[block]), "*", end - block);
+    block = end;
+  }
+  lines.push_back(blocks);
+  for (Order order{0}; order.value() < Config::max_order; ++order) {
+    if (zone.nr_free(order) == 0) continue;
+    lines.push_back(concat("area order=", order.value(), " nr_free=", zone.nr_free(order)));
+    for (std::size_t number = 0; number < Config::semantics.migratetypes.size(); ++number) {
+      std::string line = concat("free order=", order.value(), " mt=", number, " :");
+      const std::size_t empty = line.size();
+      for (const Pfn pfn : zone.free_list(order, Config::semantics.migratetypes[number])) {
+        line += concat(" ", pfn.value());
+      }
+      if (line.size() != empty) lines.push_back(line);
+    }
+  }
+  const PerCpuPages<Config>& pcp = zone.pcp(Cpu{0});
+  std::string cpu = "pcp cpu=0";
+  add(cpu, numbers_of(pcp));
+  lines.push_back(cpu);
+  for (std::size_t index = 0; index < pcp.lists.size(); ++index) {
+    if (pcp.lists[index].empty()) continue;
+    std::string line = concat("pcplist cpu=0 list=", index, " :");
+    for (std::size_t i = 0; i < pcp.lists[index].size(); ++i) {
+      const Pfn pfn = pcp.lists[index][i];
+      line += concat(" ", pfn.value(), "/", zone.page(pfn).page_private());
+    }
+    lines.push_back(line);
+  }
+  lines.push_back(concat("end h=", hex(state_hash(zone))));
+  return lines;
+}
+
+}  // namespace conformance::format6
