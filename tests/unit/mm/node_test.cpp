@@ -41,13 +41,13 @@ TEST_CASE("zonelist begins with the highest zone of the request", "[node]") {
   CHECK(tiny_node({normal}).zonelist(dma).empty());
 }
 
-TEST_CASE("preferred_zone is the first of the zonelist that manages pages", "[node]") {
+TEST_CASE("preferred_zone is the first of the zonelist that has pages", "[node]") {
   TinyV6_1Node node = tiny_node({dma, normal});
   CHECK(node.preferred_zone(ZoneType::movable)->type() == normal);
   CHECK(node.preferred_zone(dma32)->type() == dma);
-  node.find(normal)->mod_managed_pages(-32);
+  node.find(normal)->mod_present_pages(-32);
   CHECK(std::as_const(node).preferred_zone(ZoneType::movable)->type() == dma);
-  node.find(dma)->mod_managed_pages(-32);
+  node.find(dma)->mod_present_pages(-32);
   CHECK(node.preferred_zone(ZoneType::movable) == nullptr);
 }
 
