@@ -161,7 +161,7 @@ struct FtraceOptions {
 
 /// Appends a zone's events to a text, in the kernel's format:
 ///
-///     MmPageAlloc, MmPageFree, MmPageAllocZoneLocked, MmPagePcpuDrain, MmPageAllocExtfrag,
+///     MmPageAlloc, MmPageFree, MmPageFreeBatched, MmPageAllocZoneLocked, MmPagePcpuDrain, MmPageAllocExtfrag,
 ///     TestPagesIsolated          the kernel's event of that name
 ///     MmPageFreeZoneLocked       free_one: (free_one_page+0x0/0x0) page= pfn= order= mt=
 ///     SetMigratetypeIsolate      set_isolate: (set_migratetype_isolate+0x0/0x0) page=
@@ -208,6 +208,10 @@ class FtraceWriter {
   void operator()(const trace::MmPageFree& event) {
     cpu_ = event.cpu;
     write(ftrace::MmPageFree{page(event.pfn), event.pfn, event.order});
+  }
+  void operator()(const trace::MmPageFreeBatched& event) {
+    cpu_ = event.cpu;
+    write(ftrace::MmPageFreeBatched{page(event.pfn), event.pfn});
   }
   void operator()(const trace::MmPageAllocZoneLocked& event) {
     write(ftrace::MmPageAllocZoneLocked{.page = page(event.pfn),
