@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <unistd.h>
 
@@ -27,6 +28,19 @@ std::string first_line_of(const fs::path& path) {
   return content.substr(0, content.find('\n'));
 }
 
+// A memory block has a link to the node that it is in: node0.
+std::optional<std::string> node_of(const fs::path& block) {
+  for (const fs::directory_entry& entry : fs::directory_iterator{block}) {
+    const std::string name = entry.path().filename().string();
+    constexpr std::string_view prefix = "node";
+    if (name.size() > prefix.size() && name.starts_with(prefix) &&
+        name.find_first_not_of("0123456789", prefix.size()) == std::string::npos) {
+      return name.substr(prefix.size());
+    }
+  }
+  return std::nullopt;
+}
+
 // Writes down the folder of the memory blocks as the text that recordings have.
 std::optional<InputFile> read_live_memory_blocks() {
   const fs::path folder = "/sys/devices/system/memory";
@@ -37,8 +51,13 @@ std::optional<InputFile> read_live_memory_blocks() {
     const std::string name = entry.path().filename().string();
     if (!name.starts_with("memory") || !fs::exists(entry.path() / "phys_index")) continue;
     list.content +=
-        fmt::format("{} state={} phys_index={}\n", name, first_line_of(entry.path() / "state"),
+        fmt::format("{} state={} phys_index={}", name, first_line_of(entry.path() / "state"),
                     first_line_of(entry.path() / "phys_index"));
+    if (const auto node = node_of(entry.path())) list.content += " node=" + *node;
+    if (fs::exists(entry.path() / "valid_zones")) {
+      list.content += " valid_zones=" + first_line_of(entry.path() / "valid_zones");
+    }
+    list.content += '\n';
   }
   return list;
 }

@@ -244,6 +244,7 @@ constexpr std::array readers{
     Reader{&test::read_pages, "T0.pages"},
     Reader{&test::read_meta, "meta.json"},
     Reader{&read_version, "version"},
+    Reader{&test::rewrite_trace_text, "trace.txt"},
 };
 
 // "name:12: fault", "name: byte 12: fault" or "name: fault" of a file that lacks something as a whole.

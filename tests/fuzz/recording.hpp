@@ -2,8 +2,10 @@
 /// The files of a recording of a running kernel, read from any bytes.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "pageblock/io/recording/exact_state_reader.hpp"
 #include "pageblock/io/recording/page_runs.hpp"
@@ -11,6 +13,7 @@
 #include "pageblock/io/trace/ftrace_events.hpp"
 #include "pageblock/io/trace/ftrace_reader.hpp"
 #include "pageblock/io/trace/ftrace_writer.hpp"
+#include "pageblock/io/trace/trace_text.hpp"
 
 #include "common/recording_meta.hpp"
 #include "fuzz/json.hpp"
@@ -25,6 +28,22 @@ inline void replay_trace(const InputFile& file) {
   const ReplayReport report = example::replay_trace(file, 4096, {});
   require(!example::as_text(report).empty(), "nothing to say");
   require(is_json(example::as_json(report)), "the report is no JSON");
+}
+
+/// What any tool may have printed: each line becomes one line of the kernel's own format.
+inline void rewrite_trace_text(const InputFile& file) {
+  const TraceText text = rewrite_trace(file);
+  const auto nr_lines = [](std::string_view content) {
+    return std::ranges::count(content, '\n') + (content.empty() || content.back() == '\n' ? 0 : 1);
+  };
+  require(nr_lines(text.file.content) == nr_lines(file.content), "other lines");
+  std::uint64_t nr_events = 0;
+  FtraceReader reader{text.file};
+  while (reader.next_line()) nr_events += reader.line().is_event() ? 1U : 0U;
+  require(nr_events == text.nr_events && nr_events != 0, "other events");
+  require(text.skipped.count() <= static_cast<std::uint64_t>(nr_lines(file.content)),
+          "more lines passed over than there are");
+  replay_trace(file);
 }
 
 /// What is accepted is written again byte for byte, and read as a zone's events it can be written

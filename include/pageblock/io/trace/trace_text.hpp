@@ -130,7 +130,9 @@ class TraceRewriter {
 
   // Another event stays as it is; but trace-cmd shows where it happened in the way of a probe.
   void emit_other(std::string_view line, const TraceFront& front) {
-    may_continue_ = front.kind == TraceFront::Kind::kernel;
+    // What a program wrote may have several lines.
+    may_continue_ =
+        front.kind == TraceFront::Kind::kernel && front.rest.starts_with("tracing_mark_write: ");
     if (front.kind == TraceFront::Kind::kernel && !front.is_padded) return emit(line);
     put(front.prefix);
     std::string_view rest = front.rest;

@@ -241,4 +241,105 @@ TEST_CASE("read_snapshot notes counts of mappings that no page can have", "[snap
         "count one reference");
 }
 
+TEST_CASE("read_snapshot asks memory blocks whose a page is where zones overlap",
+          "[snapshot_reader]") {
+  SnapshotFiles files = Machine{}.files();
+  const auto span = [&](const char* name, std::uint64_t start, std::uint64_t spanned,
+                        std::uint64_t present) {
+    return fmt::format(
+        "Node 0, zone {}\n  pages free {}\n  spanned {}\n  present {}\n  managed {}\n"
+        "  start_pfn: {}\n",
+        name, present, spanned, present, present, start);
+  };
+  files.zoneinfo.content =
+      span("Normal", 0, nr_pages, 32768) + span("Movable", 32768, 32768, 32768);
+  files.memory_blocks =
+      InputFile{"blocks",
+                "block_size_bytes 8000000\nmemory0 state=online phys_index=0 valid_zones=Normal\n"
+                "memory1 state=online phys_index=1 valid_zones=Movable\n"};
+  SECTION("which say it") {
+    const Snapshot snapshot = read_snapshot(files);
+    CHECK(snapshot.zones[0].pages == std::vector<PfnRange>{{Pfn{0}, Pfn{32768}}});
+    CHECK(snapshot.zones[1].counts[Movability::free] == 32768);
+    CHECK(snapshot.open.empty());
+    CHECK(snapshot.notes.empty());
+  }
+  SECTION("or do not") {
+    const std::size_t at = files.memory_blocks->content.find("valid_zones=Movable");
+    files.memory_blocks->content.replace(at, 19, "valid_zones=none");
+    const Snapshot snapshot = read_snapshot(files);
+    CHECK(snapshot.open == std::vector<PfnRange>{{Pfn{32768}, Pfn{65536}}});
+    CHECK(snapshot.notes.front() ==
+          "zoneinfo: several zones span 32768 pages, from 8000, and the list of memory blocks does "
+          "not say whose they are; what is there is not judged");
+  }
+  SECTION("or are not there") {
+    files.memory_blocks.reset();
+    const Snapshot snapshot = read_snapshot(files);
+    CHECK(snapshot.open.size() == 1);
+    REQUIRE(snapshot.memory.blocks.size() == 2);
+    CHECK(snapshot.memory.blocks[1].range.start == Pfn{32768});
+  }
+}
+
+TEST_CASE("read_snapshot fills chunks of which only the first page is marked",
+          "[snapshot_reader]") {
+  Machine machine;
+  machine.flags.assign(nr_pages, 0);
+  for (std::size_t pfn = 0; pfn < nr_pages; pfn += 1024) machine.flags[pfn] = kpf::buddy;
+  machine.flags[1024] = kpf::lru;
+  machine.free_low = 32768 - 1024;
+  const Snapshot snapshot = machine.read();
+  CHECK(snapshot.marks_heads_only);
+  CHECK(snapshot.kind(Pfn{1023}) == PageKind::free);
+  CHECK(snapshot.kind(Pfn{1025}) == PageKind::unknown);
+  CHECK(snapshot.zones[0].counts[Movability::free] == 32768 - 1024);
+  CHECK(snapshot.zones[1].counts[Movability::free] == 32768);
+  REQUIRE(snapshot.notes.size() == 1);
+  CHECK(snapshot.notes[0].starts_with("kpageflags: only the first page of each free chunk"));
+}
+
+TEST_CASE("read_snapshot leaves out zones of which no page is present", "[snapshot_reader]") {
+  SnapshotFiles files = Machine{}.files();
+  files.zoneinfo.content +=
+      "Node 1, zone Normal\n  pages free 0\n  spanned 512\n  present 0\n"
+      "  managed 0\nNode 1, zone Device\n  pages free 0\n  spanned 512\n"
+      "  present 0\n  managed 0\n";
+  files.buddyinfo = InputFile{"buddyinfo",
+                              "Node 0, zone DMA32 0 0 0 0 0 0 0 0 0 0 32\n"
+                              "Node 0, zone Movable 0 0 0 0 0 0 0 0 0 0 32\n"
+                              "Node 1, zone Normal 0 0 0 0 0 0 0 0 0 0 0\n"};
+  CHECK(read_snapshot(files).notes ==
+        std::vector<std::string>{
+            "zoneinfo:15: zone 1/Normal is left out: it spans pages, but none is present",
+            "zoneinfo:20: zone 1/Device is left out: its pages are not the page allocator's"});
+}
+
+TEST_CASE("read_snapshot counts what it passes over in each file", "[snapshot_reader]") {
+  SnapshotFiles files = Machine{}.files();
+  files.zoneinfo.content = "$ cat zoneinfo\n" + files.zoneinfo.content;
+  files.iomem = InputFile{"iomem", "$ cat iomem\n00000000-0fffffff : System RAM\n"};
+  files.memory_blocks = InputFile{"blocks",
+                                  "$ cat blocks\nblock_size_bytes 8000000\n"
+                                  "memory0 state=online phys_index=0\n"
+                                  "memory1 state=online phys_index=1\n"};
+  const std::string one = "1 line is not of this format and was passed over: 1";
+  CHECK(read_snapshot(files).notes ==
+        std::vector<std::string>{"zoneinfo: " + one, "blocks: " + one, "iomem: " + one});
+}
+
+TEST_CASE("read_snapshot finds the size of pages and pageblocks", "[snapshot_reader]") {
+  SnapshotFiles files = Machine{}.files();
+  CHECK(read_snapshot(files).page_size == 4096);
+  CHECK(read_snapshot(files).pageblock_order == 9);
+  files.iomem = InputFile{"iomem", "00000000-3fffffff : System RAM\n"};
+  const Snapshot large = read_snapshot(files);
+  CHECK(large.page_size == 16384);
+  CHECK(large.pageblock_order == 11);
+  CHECK(large.pageblock_order_evidence.empty());
+  CHECK(large.memory.nr_pages == 8192);
+  CHECK(large.memory.blocks.size() == 8);
+  CHECK(large.notes.empty());
+}
+
 }  // namespace pageblock::test::snapshot_reader_cases

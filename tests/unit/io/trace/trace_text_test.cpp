@@ -135,6 +135,9 @@ TEST_CASE("rewrite_trace passes over what is no line of a trace, and says which"
   CHECK(pasted.skipped.text() == "3 lines are not of this format and were passed over: 1, 4, 5");
   CHECK(pasted.ends_in_a_line);
   CHECK(rewrite(front + freed + "\n\n").skipped.count() == 0);
+  CHECK(rewrite(front + "sched_switch: prev=a next=b\n$ \n").skipped.count() == 1);
+  CHECK(rewrite(front + "free_one: (free_one_page+0x0/0x180) order=0\n$ \n").skipped.count() == 1);
+  CHECK(rewrite(front + "tracing_mark_write: one\ntwo\n").skipped.count() == 0);
   CHECK(rewrite("# grep mm_page_alloc: trace\n" + front + freed).skipped.count() == 0);
   CHECK(rewrite("$ grep mm_page_alloc: trace\n" + front + freed).skipped.count() == 1);
 }
