@@ -65,7 +65,8 @@ struct FragmentedBlock {
     }
     add_list(zone, digest);
 
-    Zone walked{{.spanned_pages = end - start}};
+    // Half of a chunk is freed there.
+    typename Trusting<Zone>::Type walked{{.spanned_pages = end - start}};
     const auto test = [&] {
       if constexpr (is_v6_1<Zone>) {
         return test_pages_isolated(walked, start, end, isolate_flags::memory_offline);

@@ -57,6 +57,20 @@ inline constexpr bool is_reference = std::is_base_of_v<ReferenceBuddy, Zone>;
 template <typename Zone>
 inline constexpr bool is_v6_1 = std::is_same_v<Zone, LibraryV6_1>;
 
+/// The same kind of zone, but one that takes the caller's word for the order of a free, as kernels do.
+template <typename Config>
+struct TrustingConfig : Config {
+  static constexpr bool checks_free_order = false;
+};
+template <typename Z>
+struct Trusting {
+  using Type = Z;
+};
+template <typename Config>
+struct Trusting<Zone<Config>> {
+  using Type = Zone<TrustingConfig<Config>>;
+};
+
 /// Gives a zone of v6.1 what boot gives it on a machine that has no other: watermarks, which the
 /// limits of its per-CPU lists follow. Those of v3.6 do not depend on watermarks.
 template <typename Zone>

@@ -108,11 +108,9 @@ class FreeLists {
     if (!bits.has(PageBits::buddy) || start + order.nr_pages() < end) {
       return move_several(map, start, end, type);
     }
-    in_tier_of<Config>(order, [&](auto tier) {  // it is all there is
-      this->remove(tier, map, first, order, bits.list_type());
-      this->add(tier, map, first, order, type, Config::semantics.move_to);
-    });
-    return order.nr_pages();
+    // It is all there is.
+    if (order >= Blocks::pageblock_order) return move_one(in_blocks, map, first, bits, type);
+    return move_one(in_pages, map, first, bits, type);
   }
 
   /// Compares the ends and sizes; the links in between are the memory map's.
@@ -141,10 +139,15 @@ class FreeLists {
   [[gnu::always_inline]] inline void add(InTier<t> tier, Map& map, Index page, Order order,
                                          MigrateType type, ListEnd end = ListEnd::head) {
     map.set_bits(tier, page, PageBits::chunk(order, type));
-    List& to = list_of(order, type);
+    mark(order, type);
+    link(tier, map, list_of(order, type), page, end);
+  }
+
+  template <Tier t>
+  [[gnu::always_inline]] inline void link(InTier<t> tier, Map& map, List& to, Index page,
+                                          ListEnd end) {
     const bool was_empty = to.size == 0;
     add_to_size(to, 1);
-    mark(order, type);
     if (was_empty) {
       map.set_next(tier, page, page);
       map.set_prev(tier, page, page);
@@ -171,6 +174,23 @@ class FreeLists {
     take_from_size(from, 1);
     if (from.size == 0) return unmark(order, type);
     unlink(tier, map, from, page, map.prev(tier, page), page, map.next(tier, page));
+  }
+
+  // Moves the chunk at page, which has these bits, to another list or the end of its own. Returns its
+  // pages.
+  template <Tier t>
+  [[gnu::always_inline]] inline std::uint64_t move_one(InTier<t> tier, Map& map, Index page,
+                                                       PageBits bits, MigrateType type) {
+    const Order order = bits.order();
+    List& from = list_of(order, bits.list_type());
+    take_from_size(from, 1);
+    if (from.size != 0) {
+      unlink(tier, map, from, page, map.prev(tier, page), page, map.next(tier, page));
+    } else {
+      unmark(order, bits.list_type());
+    }
+    add(tier, map, page, order, type, Config::semantics.move_to);
+    return order.nr_pages();
   }
 
   /// Chunks of a block that are side by side on a list, from the lowest page to the highest; with the
