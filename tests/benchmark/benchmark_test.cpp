@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "benchmark/compare.hpp"
 #include "benchmark/compile_time.hpp"
 #include "benchmark/plot.hpp"
 #include "benchmark/report.hpp"
@@ -76,9 +77,41 @@ TEST_CASE("run fails when library and reference disagree", "[benchmark]") {
   const Figure figure{"time", "ns"};
   const Results results = run({workload(&answer<1>, &answer<1>, figure)}, Sizes::quick(), 3);
   REQUIRE(results.rows.size() == 1);
-  CHECK(results.rows[0].medians[0] == 2.0);
-  CHECK_FALSE(results.rows[0].medians[1].has_value());
+  CHECK(results.rows[0].best[0] == 2.0);
+  CHECK_FALSE(results.rows[0].best[1].has_value());
   CHECK_THROWS_AS(run({workload(&answer<1>, &answer<2>, figure)}, Sizes::quick(), 1), Failure);
+}
+
+TEST_CASE("probability_of_chance counts the ways to deal out what was measured", "[benchmark]") {
+  CHECK(probability_of_chance({}, {1}) == 1);
+  CHECK(probability_of_chance({1, 2, 3}, {1, 2, 3}) == 1);
+  CHECK(probability_of_chance({1, 2, 3}, {4, 5, 6}) == 0.1);  // 2 of the 20 ways to choose 3 of 6
+  CHECK(probability_of_chance({4, 5, 6}, {1, 2, 3}) == 0.1);
+  std::vector<double> low;
+  std::vector<double> high;
+  for (int i = 0; i < 30; ++i) {
+    low.push_back(i);
+    high.push_back(i + 20);
+  }
+  CHECK(probability_of_chance(low, high) < 1e-6);  // by the normal distribution
+  CHECK(probability_of_chance(low, low) == 1);
+}
+
+TEST_CASE("to_comparison tells what an earlier build was better at", "[benchmark]") {
+  const Workload of = workload(nullptr, nullptr, {"time", "ns"});
+  const auto measured = [&of](double library) {
+    Row row{&of, &of.figures[0]};
+    for (int i = 0; i < 6; ++i) row.samples[0].push_back(library + i);
+    row.best[0] = library;
+    return Results{.rows = {row}};
+  };
+  const std::string saved = to_json(measured(10), {});
+  CHECK(to_comparison(measured(20), saved).find("2.00  0.0022  WORSE") != std::string::npos);
+  CHECK(to_comparison(measured(1), saved).find("0.10  0.0022  better") != std::string::npos);
+  CHECK(to_comparison(measured(10), saved).find("1.00  1.0000  no difference") !=
+        std::string::npos);
+  CHECK_THROWS_AS(to_comparison(measured(10), "{}"), Failure);
+  CHECK_THROWS_AS(to_comparison(measured(10), "nonsense"), Failure);
 }
 
 TEST_CASE("to_table and to_markdown say which targets are missed", "[benchmark]") {
@@ -90,7 +123,8 @@ TEST_CASE("to_table and to_markdown say which targets are missed", "[benchmark]"
         std::string::npos);
   CHECK(
       to_markdown({.rows = {row(of, 6, 12)}})
-          .find("| | time, ns | 6.00 |  | 12.0 |  | 2.00 |  |  | 5.00 | MISSED | 7.00 beaten |") !=
+          .find(
+              "| | time, ns | 6.00 |  | 12.0 |  | 2.00 |  |  |  | 5.00 | MISSED | 7.00 beaten |") !=
       std::string::npos);
 }
 

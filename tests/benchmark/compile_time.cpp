@@ -25,7 +25,8 @@ void collect(const std::string& folder, const std::string& header, std::set<std:
     if (!line.starts_with(include)) continue;
     const std::string name = line.substr(include.size());
     if (name[0] == '<') {
-      foreign.insert(name);
+      // With spaces it is what version.hpp tells a compiler that is not enough.
+      if (name.find(' ') == std::string::npos) foreign.insert(name);
     } else {
       collect(folder, name.substr(1, name.size() - 2), seen, foreign);
     }

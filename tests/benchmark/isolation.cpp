@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // I1 to I4: isolating pageblocks, testing them, looking for unmovable pages.
+#include <algorithm>
 #include <cstddef>
+#include <limits>
 
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/mm/free_pages.hpp"
@@ -24,23 +26,18 @@ struct FreeBlock {
     require(zone.nr_free(Zone::pageblock_order) == 1, "the block is not a free chunk of its own");
     const std::uint64_t turns = sizes.pairs / 5;
     Digest digest;
-    const double range = time_ns([&] {
-      for (std::uint64_t i = 0; i < turns; ++i) {
-        const Pfn end = block + Zone::pageblock_nr_pages;
-        digest.add(start_isolate_page_range(zone, block, end, movable));
-        digest.add(undo_isolate_page_range(zone, block, end, movable));
-      }
+    const Pfn end = block + Zone::pageblock_nr_pages;
+    const double range = best_time_ns(turns, [&] {
+      digest.add(start_isolate_page_range(zone, block, end, movable));
+      digest.add(undo_isolate_page_range(zone, block, end, movable));
     });
-    const double one = time_ns([&] {
-      for (std::uint64_t i = 0; i < turns; ++i) {
-        digest.add(set_migratetype_isolate(zone, block));
-        unset_migratetype_isolate(zone, block, movable);
-      }
+    const double one = best_time_ns(turns, [&] {
+      digest.add(set_migratetype_isolate(zone, block));
+      unset_migratetype_isolate(zone, block, movable);
     });
     free_pages(zone, cpu0, lower, Zone::pageblock_order);
     require_all_merged(zone);
-    const auto per_turn = [turns](double ns) { return ns / static_cast<double>(turns); };
-    return {{per_turn(range), per_turn(one)}, digest.value(), sizes.small_zone};
+    return {{range, one}, digest.value(), sizes.small_zone};
   }
 };
 
@@ -56,12 +53,15 @@ struct FragmentedBlock {
     for (Pfn pfn = start + 1; pfn < end; pfn += 2) set_page_lru(zone, pfn, true);
     const std::uint64_t turns = sizes.pairs / 500;
     Digest digest;
-    double isolating = 0;
-    double undoing = 0;
+    double isolating = std::numeric_limits<double>::infinity();
+    double undoing = std::numeric_limits<double>::infinity();
     for (std::uint64_t i = 0; i < turns; ++i) {
-      isolating +=
-          time_ns([&] { digest.add(start_isolate_page_range(zone, start, end, movable)); });
-      undoing += time_ns([&] { digest.add(undo_isolate_page_range(zone, start, end, movable)); });
+      const double isolated =
+          wall_time_ns([&] { digest.add(start_isolate_page_range(zone, start, end, movable)); });
+      const double undone =
+          wall_time_ns([&] { digest.add(undo_isolate_page_range(zone, start, end, movable)); });
+      isolating = std::min(isolating, isolated);
+      undoing = std::min(undoing, undone);
     }
     add_list(zone, digest);
 
@@ -79,13 +79,9 @@ struct FragmentedBlock {
     } else {
       free_and_mark(walked);
     }
-    const double walking = time_ns([&] {
-      for (std::uint64_t i = 0; i < turns; ++i) {
-        digest.add(test());
-      }
-    });
+    const double walking = best_time_ns(turns, [&] { digest.add(test()); });
     require(test() == ok, "the walk did not reach the end");
-    const auto per_block = [&](double ns) { return ns / static_cast<double>(turns * nr_blocks); };
+    const auto per_block = [](double ns) { return ns / static_cast<double>(nr_blocks); };
     return {{per_block(isolating), per_block(isolating + undoing), per_block(walking)},
             digest.value(),
             end - start};
@@ -174,9 +170,11 @@ struct Terabyte {
     const Pfn start = zone.start_pfn();
     const Pfn end = zone.end_pfn();
     Times times{};
-    times.start = time_ns([&] { digest.add(start_isolate_page_range(zone, start, end, movable)); });
-    times.test = time_ns([&] { digest.add(test_pages_isolated(zone, start, end)); });
-    times.undo = time_ns([&] { digest.add(undo_isolate_page_range(zone, start, end, movable)); });
+    times.start =
+        wall_time_ns([&] { digest.add(start_isolate_page_range(zone, start, end, movable)); });
+    times.test = wall_time_ns([&] { digest.add(test_pages_isolated(zone, start, end)); });
+    times.undo =
+        wall_time_ns([&] { digest.add(undo_isolate_page_range(zone, start, end, movable)); });
     for (int i = 0; i < 1000; ++i) digest.add(take(zone, cpu0, Order{0}));
     return times;
   }
@@ -196,15 +194,13 @@ struct MovablePages {
     }
     const std::uint64_t turns = sizes.pairs / 10;
     Digest digest;
-    const double ns = time_ns([&] {
-      for (std::uint64_t i = 0; i < turns; ++i) {
-        digest.add(std::uint64_t{is_unmovable(zone, block)});
-        touch(zone);
-      }
+    const double ns = best_time_ns(turns, [&] {
+      digest.add(std::uint64_t{is_unmovable(zone, block)});
+      touch(zone);
     });
     set_page_lru(zone, block.end - 1, false);
     require(is_unmovable(zone, block), "the search missed the last page");
-    return {{ns / static_cast<double>(turns)}, digest.value(), sizes.small_zone};
+    return {{ns}, digest.value(), sizes.small_zone};
   }
 
   template <typename Zone>

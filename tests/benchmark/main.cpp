@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include "benchmark/compare.hpp"
 #include "benchmark/growth.hpp"
 #include "benchmark/plot.hpp"
 #include "benchmark/probe.hpp"
@@ -30,6 +32,7 @@ struct Options {
   bool quick = false;
   bool markdown = false;
   std::string json{};
+  std::string against{};
   std::string svg{};
 
   [[nodiscard]] bool wants_growth() const {
@@ -53,13 +56,17 @@ std::vector<std::string> to_names(std::string_view text) {
 
 void declare(example::Program& program, Options& options) {
   program.number("--rounds", "N", options.rounds, 1, 1000,
-                 "measure everything N times, else 5 times, and print medians");
+                 "measure everything N times, else 5 times, and print the best");
   program.option("--only", "NAME[,NAME]...", options.only,
                  "W1 to W5, I1 to I4, M1 to M3, C1, growth; all of them without this");
   program.flag("--quick", options.quick,
                "tiny zones, one round: shows that it runs, the figures say nothing");
   program.flag("--markdown", options.markdown, "print tables in Markdown");
-  program.option("--json", "FILE", options.json, "write the figures as JSON too");
+  program.option("--json", "FILE", options.json,
+                 "write the figures as JSON too, with the medians and all rounds");
+  program.option("--against", "FILE", options.against,
+                 "compare with the JSON of an earlier build: ratios, and whether chance explains "
+                 "them");
   program.option("--svg", "FILE", options.svg, "draw the growth");
 }
 
@@ -83,7 +90,15 @@ class Output {
   std::ofstream file_{};
 };
 
+std::string read(const std::string& name) {
+  std::ifstream file{name};
+  std::string text{std::istreambuf_iterator<char>{file}, {}};
+  if (!file) throw example::UsageError{name + " cannot be read"};
+  return text;
+}
+
 void measure(const Options& options) {
+  const std::string before = options.against.empty() ? "" : read(options.against);
   Output json{options.json};
   Output svg{options.svg};
   const unsigned rounds = static_cast<unsigned>(options.rounds.value_or(options.quick ? 1 : 5));
@@ -98,6 +113,7 @@ void measure(const Options& options) {
     fmt::print("{}", options.markdown ? "\n" + to_markdown(results) : to_table(results));
     std::fflush(stdout);
   }
+  if (!before.empty()) fmt::print("{}", to_comparison(results, before));
   std::vector<GrowthRow> growth;
   if (options.wants_growth()) {
     growth = grow(GrowthPlan::make(options.quick, std::min(rounds, 3U), sizes.program));

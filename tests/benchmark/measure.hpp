@@ -3,9 +3,11 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <limits>
 #include <numeric>
 #include <utility>
 #include <vector>
@@ -29,6 +31,31 @@ double time_ns(Work&& work) {
   const double start = thread_time_ns();
   work();
   return thread_time_ns() - start;
+}
+
+/// Returns how many nanoseconds @p work takes by the clock on the wall: for what threads do at the same
+/// time, and for portions that are too short for time_ns().
+template <typename Work>
+double wall_time_ns(Work&& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double, std::nano>{std::chrono::steady_clock::now() - start}.count();
+}
+
+/// Does @p work @p times, in portions, and returns the time of one: that of the best portion, which
+/// other programs and interrupts have disturbed least.
+template <typename Work>
+double best_time_ns(std::uint64_t times, Work&& work) {
+  constexpr std::uint64_t nr_portions = 50;
+  const std::uint64_t each = (times + nr_portions - 1) / nr_portions;
+  double best = std::numeric_limits<double>::infinity();
+  for (std::uint64_t done = 0; done < times; done += each) {
+    const double ns = time_ns([&] {
+      for (std::uint64_t i = 0; i < each; ++i) work();
+    });
+    best = std::min(best, ns / static_cast<double>(each));
+  }
+  return best;
 }
 
 /// Makes the compiler believe that @p object is read and changed here.

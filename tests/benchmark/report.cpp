@@ -15,9 +15,6 @@
 namespace pageblock::benchmark {
 namespace {
 
-constexpr std::array<std::string_view, nr_subjects> subjects{
-    "library", "library_spinlock", "reference", "reference_spinlock", "library_v6_1"};
-
 std::string verdict(const Row& row) {
   const auto met = row.meets_target();
   return !met ? "" : *met ? "met" : "MISSED";
@@ -61,8 +58,19 @@ std::string to_json(const Row& row) {
                                  json_quoted(row.workload->name), json_quoted(row.workload->what),
                                  json_quoted(row.figure->what), json_quoted(row.figure->unit));
   for (std::size_t i = 0; i < nr_subjects; ++i) {
-    text += fmt::format(", \"{}\": {}", subjects[i], json_number(row.medians[i]));
+    text += fmt::format(", \"{}\": {}", subject_names[i], json_number(row.best[i]));
   }
+  text += ", \"medians\": {";
+  for (std::size_t i = 0; i < nr_subjects; ++i) {
+    text += fmt::format("{}\"{}\": {}", i == 0 ? "" : ", ", subject_names[i],
+                        json_number(row.medians[i]));
+  }
+  text += "}, \"rounds\": {";
+  for (std::size_t i = 0; i < nr_subjects; ++i) {
+    text += fmt::format("{}\"{}\": [{:.6g}]", i == 0 ? "" : ", ", subject_names[i],
+                        fmt::join(row.samples[i], ", "));
+  }
+  text += "}";
   return text +
          fmt::format(
              ", \"ratio\": {}, \"v6_1_ratio\": {}, \"target\": {}, \"met\": {}, \"kernel\": {}, "
@@ -119,10 +127,12 @@ std::string machine() {
 
 std::string legend(const Sizes& sizes) {
   std::string text =
-      "Medians. Targets are for the library with NullLock, of I1 and W5 with Spinlock; the ratio "
-      "is "
-      "to the\nreference with the same lock. v6.1 is the library with that kernel's rules and "
-      "NullLock, as many\ntimes its figure for v3.6. The kernel is its own code in user space with "
+      "The best of all rounds, in processor time of the thread (I2's isolations, I3, W5: by the "
+      "clock).\nTargets are for the library with NullLock, of I1 and W5 with Spinlock; they were "
+      "set "
+      "for an AMD\nEPYC of 2024 with 1 MiB of L2. The ratios are the reference's times to the "
+      "library's, without and with\na lock. v6.1 is the library with that kernel's rules and "
+      "NullLock, as many times its figure for v3.6.\nThe kernel is its own code in user space with "
       "real locks.\n";
   if (sizes.largest_reference < sizes.huge_zone) {
     text += fmt::format("The reference's figures for larger zones than {} GiB are scaled.\n",
@@ -137,15 +147,15 @@ std::string to_table(const Results& results) {
   for (const Row& row : results.rows) {
     if (row.workload != last) {
       last = row.workload;
-      text += fmt::format("\n{:<63} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7} {:>9} {:>6} {:>8}\n",
+      text += fmt::format("\n{:<63} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7} {:>7} {:>9} {:>6} {:>8}\n",
                           fmt::format("{}  {}", last->name, last->what), "", "library", "+Spinlock",
-                          "reference", "+Spinlock", "ratio", "v6.1", "times", "target");
+                          "reference", "+Spinlock", "ratio", "+Spin", "v6.1", "times", "target");
     }
-    text += fmt::format("    {:<59} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7} {:>9} {:>6} {:>8} {:<6}",
-                        row.figure->what, row.figure->unit, to_text(row.medians[0]),
-                        to_text(row.medians[1]), to_text(row.medians[2]), to_text(row.medians[3]),
-                        to_text(row.ratio()), to_text(row.medians[4]), to_text(row.v6_1_ratio()),
-                        target(row), verdict(row));
+    text += fmt::format(
+        "    {:<59} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7} {:>7} {:>9} {:>6} {:>8} {:<6}",
+        row.figure->what, row.figure->unit, to_text(row.best[0]), to_text(row.best[1]),
+        to_text(row.best[2]), to_text(row.best[3]), to_text(row.ratio()), to_text(row.ratio(true)),
+        to_text(row.best[4]), to_text(row.v6_1_ratio()), target(row), verdict(row));
     if (row.beats_kernel()) text += "  kernel " + against_kernel(row);
     text.erase(text.find_last_not_of(' ') + 1);
     text += '\n';
@@ -158,21 +168,20 @@ std::string to_table(const Results& results) {
 
 std::string to_markdown(const Results& results) {
   std::string text =
-      "| | | library | with Spinlock | reference | with Spinlock | ratio | v6.1 | times | target | "
-      "| "
-      "kernel |\n|-|-|-:|-:|-:|-:|-:|-:|-:|-:|-|-|\n";
+      "| | | library | with Spinlock | reference | with Spinlock | ratio | with Spinlock | v6.1 | "
+      "times | target | | kernel |\n|-|-|-:|-:|-:|-:|-:|-:|-:|-:|-:|-|-|\n";
   const Workload* last = nullptr;
   for (const Row& row : results.rows) {
     if (row.workload != last) {
       last = row.workload;
-      text += fmt::format("| **{}** | **{}** | | | | | | | | | | |\n", last->name, last->what);
+      text += fmt::format("| **{}** | **{}** | | | | | | | | | | | |\n", last->name, last->what);
     }
     text += fmt::format("| | {}, {} |", row.figure->what, row.figure->unit);
     const auto cell = [](std::optional<double> value) { return value ? to_text(value) : ""; };
-    for (std::size_t i = 0; i < 4; ++i) text += fmt::format(" {} |", cell(row.medians[i]));
-    text += fmt::format(" {} | {} | {} | {} | {} | {} |\n", cell(row.ratio()), cell(row.medians[4]),
-                        cell(row.v6_1_ratio()), row.figure->target ? target(row) : "", verdict(row),
-                        against_kernel(row));
+    for (std::size_t i = 0; i < 4; ++i) text += fmt::format(" {} |", cell(row.best[i]));
+    text += fmt::format(" {} | {} | {} | {} | {} | {} | {} |\n", cell(row.ratio()),
+                        cell(row.ratio(true)), cell(row.best[4]), cell(row.v6_1_ratio()),
+                        row.figure->target ? target(row) : "", verdict(row), against_kernel(row));
   }
   for (const std::string& note : results.notes) text += fmt::format("\n{}\n", note);
   return text;
@@ -180,7 +189,7 @@ std::string to_markdown(const Results& results) {
 
 std::string to_json(const Results& results, const std::vector<GrowthRow>& growth) {
   return fmt::format(
-      "{{\n  \"schema\": \"pageblock-benchmark\",\n  \"version\": 1,\n  \"machine\": {},\n"
+      "{{\n  \"schema\": \"pageblock-benchmark\",\n  \"version\": 2,\n  \"machine\": {},\n"
       "  \"figures\": {},\n  \"growth\": {}\n}}\n",
       json_quoted(machine()), json_array(results.rows), json_array(growth));
 }

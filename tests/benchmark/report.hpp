@@ -2,14 +2,20 @@
 /// Results as a table, as Markdown and as JSON.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "benchmark/growth.hpp"
 #include "benchmark/suite.hpp"
 
 namespace pageblock::benchmark {
+
+/// What the subjects are called in JSON.
+inline constexpr std::array<std::string_view, nr_subjects> subject_names{
+    "library", "library_spinlock", "reference", "reference_spinlock", "library_v6_1"};
 
 /// Returns three digits that count, "-" for nothing.
 [[nodiscard]] std::string to_text(std::optional<double> value);

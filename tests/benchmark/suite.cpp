@@ -35,14 +35,14 @@ void require_agreement(const Workload& workload, const Measurement& now,
 
 }  // namespace
 
-double Row::judged() const { return medians[static_cast<std::size_t>(workload->judged)].value(); }
+double Row::judged() const { return best[static_cast<std::size_t>(workload->judged)].value(); }
 
-std::optional<double> Row::ratio() const {
-  const bool locked = workload->judged == Subject::library_locked;
-  const auto reference =
-      medians[static_cast<std::size_t>(locked ? Subject::reference_locked : Subject::reference)];
-  if (!reference || judged() <= 0) return std::nullopt;
-  return figure->at_least ? judged() / *reference : *reference / judged();
+std::optional<double> Row::ratio(bool locked) const {
+  const auto of = [this](Subject subject) { return best[static_cast<std::size_t>(subject)]; };
+  const auto library = of(locked ? Subject::library_locked : Subject::library);
+  const auto reference = of(locked ? Subject::reference_locked : Subject::reference);
+  if (!library || !reference || *library <= 0) return std::nullopt;
+  return figure->at_least ? *library / *reference : *reference / *library;
 }
 
 std::optional<bool> Row::reaches(std::optional<double> limit) const {
@@ -53,8 +53,8 @@ std::optional<bool> Row::meets_target() const { return reaches(figure->target); 
 std::optional<bool> Row::beats_kernel() const { return reaches(figure->kernel); }
 
 std::optional<double> Row::v6_1_ratio() const {
-  const auto& library = medians[static_cast<std::size_t>(Subject::library)];
-  const auto& later = medians[static_cast<std::size_t>(Subject::library_v6_1)];
+  const auto& library = best[static_cast<std::size_t>(Subject::library)];
+  const auto& later = best[static_cast<std::size_t>(Subject::library_v6_1)];
   if (!library || !later || *library <= 0) return std::nullopt;
   return *later / *library;
 }
@@ -114,9 +114,12 @@ Results run(const std::vector<Workload>& workloads, Sizes sizes, unsigned rounds
     for (std::size_t f = 0; f < workloads[w].figures.size(); ++f) {
       Row row{&workloads[w], &workloads[w].figures[f]};
       for (std::size_t subject = 0; subject < nr_subjects; ++subject) {
-        std::vector<double> values;
+        std::vector<double>& values = row.samples[subject];
         for (const auto& sample : states[w].samples[subject]) values.push_back(sample.at(f));
-        if (!values.empty()) row.medians[subject] = median(values);
+        if (values.empty()) continue;
+        row.medians[subject] = median(values);
+        row.best[subject] =
+            row.figure->at_least ? std::ranges::max(values) : std::ranges::min(values);
       }
       results.rows.push_back(row);
     }

@@ -11,16 +11,21 @@
 
 namespace pageblock::benchmark {
 
-/// The medians of one figure.
+/// What was measured of one figure.
 struct Row {
   const Workload* workload;
   const Figure* figure;
+  /// Of each subject the best round, which other programs have disturbed least.
+  std::array<std::optional<double>, nr_subjects> best{};
   std::array<std::optional<double>, nr_subjects> medians{};
+  /// All rounds.
+  std::array<std::vector<double>, nr_subjects> samples{};
 
   /// The library's figure that the target is for.
   [[nodiscard]] double judged() const;
-  /// Returns how many times better that is than the reference with the same lock.
-  [[nodiscard]] std::optional<double> ratio() const;
+  /// Returns how many times better the library is than the reference, both with NullLock or both with
+  /// Spinlock.
+  [[nodiscard]] std::optional<double> ratio(bool locked = false) const;
   /// Returns how many times the library's figure its figure for v6.1 is.
   [[nodiscard]] std::optional<double> v6_1_ratio() const;
   /// Returns whether the target is met, or the kernel's figure beaten; nothing without.
@@ -42,7 +47,7 @@ struct Results {
 /// Returns all workloads, or those with one of @p names ("W4").
 [[nodiscard]] std::vector<Workload> workloads(const std::vector<std::string>& names);
 
-/// Runs each workload on each subject, and again for each round; the figures are medians. A round
+/// Runs each workload on each subject, and again for each round; the figures are those of the best round. A round
 /// more comes first, unmeasured, with checks. Throws Failure if anything is not as it must be, or
 /// if subjects do not agree.
 [[nodiscard]] Results run(const std::vector<Workload>& workloads, Sizes sizes, unsigned rounds);

@@ -90,6 +90,7 @@ inline constexpr std::uint64_t pages_of_tib = pages_of_gib << 10;
 
 /// How large everything is.
 struct Sizes {
+  std::uint64_t tiny_zone = pages_of_gib / 64;
   std::uint64_t small_zone = pages_of_gib;
   std::uint64_t large_zone = 64 * pages_of_gib;
   std::uint64_t huge_zone = pages_of_tib;
@@ -104,7 +105,8 @@ struct Sizes {
   std::string program{};
 
   [[nodiscard]] static Sizes quick() {
-    return {.small_zone = 1U << 14,
+    return {.tiny_zone = 1U << 12,
+            .small_zone = 1U << 14,
             .large_zone = 1U << 16,
             .huge_zone = 1U << 17,
             .largest_reference = 1U << 17,

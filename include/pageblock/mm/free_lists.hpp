@@ -108,9 +108,8 @@ class FreeLists {
     if (!bits.has(PageBits::buddy) || start + order.nr_pages() < end) {
       return move_several(map, start, end, type);
     }
-    // It is all there is.
-    if (order >= Blocks::pageblock_order) return move_one(in_blocks, map, first, bits, type);
-    return move_one(in_pages, map, first, bits, type);
+    return in_tier_of<Config>(  // it is all there is
+        order, [&](auto tier) { return this->move_one(tier, map, first, bits, type); });
   }
 
   /// Compares the ends and sizes; the links in between are the memory map's.
