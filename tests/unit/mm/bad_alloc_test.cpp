@@ -80,7 +80,7 @@ TEST_CASE("calls that do not need a CPU's list need no memory", "[bad_alloc]") {
   CHECK(needs_none(used, [](TinyZone& zone) { set_page_lru(zone, Pfn{9}, true); }));
   TinyZone chunk{pages(32)};
   static_cast<void>(alloc_pages(chunk, cpu0, Order{4}, movable));
-  CHECK(needs_none(chunk, [](TinyZone& zone) { split_page(zone, Pfn{16}, Order{2}); }));
+  CHECK(needs_none(chunk, [](TinyZone& zone) { split_page(zone, Pfn{16}, Order{4}); }));
   CHECK(needs_none(chunk, [](TinyZone& zone) { free_pages(zone, cpu0, Pfn{16}, Order{4}); }));
 }
 
