@@ -123,7 +123,11 @@ int main(int argc, char** argv) {
     for (const std::string& error : findings.errors) fmt::print(stderr, "whynot: {}\n", error);
     if (!findings.found.empty()) return findings.errors.empty() ? 0 : 1;
     if (findings.errors.empty()) {
-      fmt::print(stderr, "whynot: I found nothing that I know. I know\n{}", what_is_known());
+      fmt::print(stderr,
+                 "whynot: I found nothing that I know. I know\n{}For traces there is replay, for "
+                 "the memory blocks of a "
+                 "machine offline_check.\n",
+                 what_is_known());
     }
     return 1;
   });
