@@ -111,7 +111,7 @@ install_missing() {
 }
 
 build() {
-  quietly cmake -S . -B "$build" ${generator:+-G "$generator"} -DCMAKE_BUILD_TYPE=Release \
+  quietly cmake -S . -B "$build" ${generator:+-G "$generator"} "-DCMAKE_BUILD_TYPE=${CMAKE_BUILD_TYPE:-Release}" \
     -DPAGEBLOCK_EXAMPLES=ON "-DPAGEBLOCK_TESTS=$1" || fail "CMake found something amiss. $needs"
   quietly cmake --build "$build" --parallel "$jobs" || fail 'the build failed'
 }
