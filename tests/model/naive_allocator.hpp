@@ -41,7 +41,10 @@ struct NaiveAllocator : NaiveBuddy {
       if (page.is_lru || page.is_reserved || page.count != 0 || page.is_buddy) ++nr_bad;
     }
     if (nr_bad != 0) return nr_bad;
-    if (order == 0) return free_to_pcp(pcps[cpu], pfn, cold), 0;
+    if (order == 0) {
+      free_to_pcp(pcps[cpu], pfn, cold);
+      return 0;
+    }
     free_chunk(pfn, order, type_of(pfn));
     nr_free_pages += signed_pages(order);
     return 0;

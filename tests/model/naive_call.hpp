@@ -49,25 +49,33 @@ inline std::int64_t call(NaiveV6Zone& zone, const Operation& op) {
     case Call::free_pages:
       return zone.free(cpu, pfn, order);
     case Call::get_page:
-      return zone.get(pfn), 0;
+      zone.get(pfn);
+      return 0;
     case Call::put_page:
       return zone.put(cpu, pfn);
     case Call::set_page_lru:
-      return zone.set_lru(pfn, true), 0;
+      zone.set_lru(pfn, true);
+      return 0;
     case Call::clear_page_lru:
-      return zone.set_lru(pfn, false), 0;
+      zone.set_lru(pfn, false);
+      return 0;
     case Call::split_page:
-      return zone.split(pfn, order), 0;
+      zone.split(pfn, order);
+      return 0;
     case Call::split_free_page:
       return static_cast<std::int64_t>(zone.split_free(pfn));
     case Call::drain_pages:
-      return zone.drain_cpu(cpu), 0;
+      zone.drain_cpu(cpu);
+      return 0;
     case Call::drain_all_pages:
-      return zone.drain_all(), 0;
+      zone.drain_all();
+      return 0;
     case Call::zone_pcp_disable:
-      return zone.disable_pcps(), 0;
+      zone.disable_pcps();
+      return 0;
     case Call::zone_pcp_enable:
-      return zone.enable_pcps(), 0;
+      zone.enable_pcps();
+      return 0;
     case Call::set_reclaim_active:
       zone.reclaim_active = op.number != 0;
       return 0;
@@ -82,11 +90,13 @@ inline std::int64_t call(NaiveV6Zone& zone, const Operation& op) {
     case Call::unset_migratetype_isolate:
       zone.check_type(op.type);
       zone.bug_if(!zone.spans(pfn));
-      return zone.unset_isolate(pfn, op.type), 0;
+      zone.unset_isolate(pfn, op.type);
+      return 0;
     case Call::start_isolate_page_range:
       return zone.start_isolate(pfn, end, op.type, op.flags);
     case Call::undo_isolate_page_range:
-      return zone.undo_isolate(pfn, end, op.type), 0;
+      zone.undo_isolate(pfn, end, op.type);
+      return 0;
     case Call::test_pages_isolated:
       return zone.test_isolated(pfn, end, op.flags);
     case Call::has_unmovable_pages: {
@@ -95,7 +105,9 @@ inline std::int64_t call(NaiveV6Zone& zone, const Operation& op) {
       return page ? static_cast<std::int64_t>(*page) : -1;
     }
     case Call::set_pageblock_migratetype:
-      return zone.check_type(op.type), zone.set_type(pfn, op.type), 0;
+      zone.check_type(op.type);
+      zone.set_type(pfn, op.type);
+      return 0;
     case Call::move_freepages_block:
       zone.check_type(op.type);
       zone.bug_if(!zone.spans(pfn));
@@ -105,9 +117,11 @@ inline std::int64_t call(NaiveV6Zone& zone, const Operation& op) {
     case Call::alloc_contig_range:
       return zone.alloc_contig(cpu, pfn, end, op.type);
     case Call::free_contig_range:
-      return zone.free_contig(cpu, pfn, op.number), 0;
+      zone.free_contig(cpu, pfn, op.number);
+      return 0;
     case Call::init_cma_reserved_pageblock:
-      return zone.init_cma(pfn), 0;
+      zone.init_cma(pfn);
+      return 0;
     case Call::offline_pages:
       return zone.offline(pfn, pfn + op.number);
     case Call::online_pages:
@@ -123,7 +137,8 @@ inline std::int64_t call(NaiveV6Zone& zone, const Operation& op) {
       return 0;
     case Call::set_pageset:
       zone.bug_if(op.number == 0 || (op.high < op.number && (op.number != 1 || op.high != 0)));
-      return zone.set_pageset(op.number, op.high), 0;
+      zone.set_pageset(op.number, op.high);
+      return 0;
     default:
       throw std::logic_error{"the kernel has no such call"};
   }

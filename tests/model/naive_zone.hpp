@@ -203,25 +203,32 @@ inline std::int64_t call(NaiveZone& zone, const Operation& op) {
     case Call::free_pages:
       return zone.free(cpu, pfn, order, cold);
     case Call::get_page:
-      return zone.get(pfn), 0;
+      zone.get(pfn);
+      return 0;
     case Call::put_page:
       return zone.free(cpu, pfn, 0, false, true);
     case Call::set_page_lru:
-      return zone.set_lru(pfn, true), 0;
+      zone.set_lru(pfn, true);
+      return 0;
     case Call::clear_page_lru:
-      return zone.set_lru(pfn, false), 0;
+      zone.set_lru(pfn, false);
+      return 0;
     case Call::split_page:
-      return zone.split(pfn, order), 0;
+      zone.split(pfn, order);
+      return 0;
     case Call::split_free_page:
       return static_cast<std::int64_t>(zone.split_free(pfn));
     case Call::drain_pages:
-      return zone.drain_cpu(cpu), 0;
+      zone.drain_cpu(cpu);
+      return 0;
     case Call::drain_all_pages:
-      return zone.drain_all(), 0;
+      zone.drain_all();
+      return 0;
     case Call::set_migratetype_isolate:
       return zone.set_isolate(pfn);
     case Call::unset_migratetype_isolate:
-      return zone.unset_isolate(pfn, op.type), 0;
+      zone.unset_isolate(pfn, op.type);
+      return 0;
     case Call::start_isolate_page_range:
       return zone.start_isolate(pfn, end, op.type);
     case Call::undo_isolate_page_range:
@@ -233,7 +240,9 @@ inline std::int64_t call(NaiveZone& zone, const Operation& op) {
     case Call::is_pageblock_removable_nolock:
       return zone.spans(pfn) && !zone.has_unmovable(pfn, 0) ? 1 : 0;
     case Call::set_pageblock_migratetype:
-      return zone.check_type(op.type), zone.set_type(pfn, op.type), 0;
+      zone.check_type(op.type);
+      zone.set_type(pfn, op.type);
+      return 0;
     case Call::move_freepages_block:
       zone.check_type(op.type);
       zone.bug_if(!zone.spans(pfn));
@@ -247,11 +256,14 @@ inline std::int64_t call(NaiveZone& zone, const Operation& op) {
     case Call::alloc_contig_range:
       return zone.alloc_contig(cpu, pfn, end, op.type);
     case Call::free_contig_range:
-      return zone.free_contig(cpu, pfn, op.number), 0;
+      zone.free_contig(cpu, pfn, op.number);
+      return 0;
     case Call::init_cma_reserved_pageblock:
-      return zone.init_cma(pfn), 0;
+      zone.init_cma(pfn);
+      return 0;
     case Call::offline_isolated_pages:
-      return zone.offline(pfn, end), 0;
+      zone.offline(pfn, end);
+      return 0;
     case Call::set_watermarks:
       zone.low_watermark = op.number;
       return 0;

@@ -104,7 +104,10 @@ struct Replay {
       const NaiveV6Zone empty{geometry, layout};
       return fmt::format("ok blocks={}", empty.block_types.size());
     }
-    if (op == "reserved") return layout.reserved.push_back(range(line)), "ok";
+    if (op == "reserved") {
+      layout.reserved.push_back(range(line));
+      return "ok";
+    }
     if (op == "blocktype") {
       layout.block_types.push_back({range(line), rules::v6_1.types.at(line.number("mt"))});
       return "ok";
@@ -159,8 +162,14 @@ struct Replay {
     }
     if (op == "free") return freed(z.free(0, pfn, order));
     if (op == "put") return freed(z.put(0, pfn));
-    if (op == "get") return z.get(pfn), fmt::format("ok count={}", z.at(pfn).count);
-    if (op == "split") return z.split(pfn, order), "ok";
+    if (op == "get") {
+      z.get(pfn);
+      return fmt::format("ok count={}", z.at(pfn).count);
+    }
+    if (op == "split") {
+      z.split(pfn, order);
+      return "ok";
+    }
     if (op == "free_list") {
       const Pfns all = pfns();
       for (const std::uint64_t p : all) {
@@ -176,17 +185,35 @@ struct Replay {
       for (std::uint64_t i = 0; i < line.number("n"); ++i) z.set_lru(pfn + i, op == "set_lru");
       return "ok";
     }
-    if (op == "drain") return z.drain_cpu(0), "ok";
-    if (op == "drain_all") return z.drain_all(), "ok";
+    if (op == "drain") {
+      z.drain_cpu(0);
+      return "ok";
+    }
+    if (op == "drain_all") {
+      z.drain_all();
+      return "ok";
+    }
     if (op == "tick") return "0";
     if (op == "set_managed") {
       z.managed_pages = line.number("pages");
       return "ok";
     }
-    if (op == "init_cma") return z.init_cma(pfn), "ok";
-    if (op == "set_pcp") return z.set_pageset(line.number("batch"), line.number("high_min")), "ok";
-    if (op == "pcp_disable") return z.disable_pcps(), "ok";
-    if (op == "pcp_enable") return z.enable_pcps(), "ok";
+    if (op == "init_cma") {
+      z.init_cma(pfn);
+      return "ok";
+    }
+    if (op == "set_pcp") {
+      z.set_pageset(line.number("batch"), line.number("high_min"));
+      return "ok";
+    }
+    if (op == "pcp_disable") {
+      z.disable_pcps();
+      return "ok";
+    }
+    if (op == "pcp_enable") {
+      z.enable_pcps();
+      return "ok";
+    }
     if (op == "set_zflag") {
       if (line.number("bit") == 1) z.reclaim_active = line.number("on") != 0;
       return line.number("bit") == 1 ? "ok" : "?";
@@ -200,18 +227,30 @@ struct Replay {
     }
     if (op == "wmark") return z.watermark_ok(order, line.number("mark"), 0, flags) ? "1" : "0";
     if (op == "isolate") return result(z.set_isolate(pfn, s, e, type, flags));
-    if (op == "unisolate") return z.unset_isolate(pfn, type), "ok";
+    if (op == "unisolate") {
+      z.unset_isolate(pfn, type);
+      return "ok";
+    }
     if (op == "start_isolate") return result(z.start_isolate(s, e, type, flags));
-    if (op == "undo_isolate") return z.undo_isolate(s, e, type), "ok";
+    if (op == "undo_isolate") {
+      z.undo_isolate(s, e, type);
+      return "ok";
+    }
     if (op == "test_isolated") return result(z.test_isolated(s, e, flags));
     if (op == "unmovable") {
       const auto found = z.find_unmovable(s, e, type, flags);
       return found ? std::to_string(*found) : "none";
     }
     if (op == "alloc_contig") return result(z.alloc_contig(0, s, e, type));
-    if (op == "free_contig") return z.free_contig(0, pfn, line.number("n")), "ok";
+    if (op == "free_contig") {
+      z.free_contig(0, pfn, line.number("n"));
+      return "ok";
+    }
     if (op == "move_block") return std::to_string(z.move_block(pfn, type));
-    if (op == "set_mt") return z.set_type(pfn, type), "ok";
+    if (op == "set_mt") {
+      z.set_type(pfn, type);
+      return "ok";
+    }
     if (op == "reserve_highatomic") {
       z.reserve_highatomic(pfn);
       return "ok";
@@ -222,7 +261,10 @@ struct Replay {
       if (!z.is_head(pfn) || z.order_of(pfn) != order) return "-1";
       return std::to_string(z.isolate_free(pfn));
     }
-    if (op == "putback") return z.put_back(pfn, order, type), "ok";
+    if (op == "putback") {
+      z.put_back(pfn, order, type);
+      return "ok";
+    }
     return "?";
   }
 

@@ -65,7 +65,10 @@ struct Violation {
   if (call.function != nullptr) {
     text += call.function;
     const char* before = "(";
-    if (call.pfn) text += before + ("pfn " + std::to_string((*call.pfn).value())), before = ", ";
+    if (call.pfn) {
+      text += before + ("pfn " + std::to_string((*call.pfn).value()));
+      before = ", ";
+    }
     if (call.order) text += before + ("order " + std::to_string(call.order->value()));
     text += call.pfn || call.order ? "): " : ": ";
   }
