@@ -5,11 +5,13 @@
 /// Kernel: `unsigned long pfn`, `unsigned int order` everywhere in mm/.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <compare>
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -158,10 +160,18 @@ template <>
 struct fmt::formatter<pageblock::PfnRange> : formatter<std::uint64_t> {
   template <typename FormatContext>
   auto format(const pageblock::PfnRange& range, FormatContext& ctx) const {
-    ctx.advance_to(fmt::format_to(ctx.out(), "["));
+    // Not format_to(): every file that prints a range would compile fmt's engine.
+    put(ctx, "[");
     ctx.advance_to(formatter<std::uint64_t>::format(range.start.value(), ctx));
-    ctx.advance_to(fmt::format_to(ctx.out(), ", "));
+    put(ctx, ", ");
     ctx.advance_to(formatter<std::uint64_t>::format(range.end.value(), ctx));
-    return fmt::format_to(ctx.out(), ")");
+    put(ctx, ")");
+    return ctx.out();
+  }
+
+ private:
+  template <typename FormatContext>
+  static void put(FormatContext& ctx, std::string_view text) {
+    ctx.advance_to(std::copy(text.begin(), text.end(), ctx.out()));
   }
 };
