@@ -145,27 +145,35 @@ std::int64_t call_any(Zone<Config>& zone, const Operation& op) {
     case Call::free_pages:
       return to_value(free_pages(zone, op.cpu, op.pfn, op.order, op.temperature));
     case Call::get_page:
-      return get_page(zone, op.pfn), 0;
+      get_page(zone, op.pfn);
+      return 0;
     case Call::put_page:
       return to_value(put_page(zone, op.cpu, op.pfn));
     case Call::set_page_lru:
-      return set_page_lru(zone, op.pfn, true), 0;
+      set_page_lru(zone, op.pfn, true);
+      return 0;
     case Call::clear_page_lru:
-      return set_page_lru(zone, op.pfn, false), 0;
+      set_page_lru(zone, op.pfn, false);
+      return 0;
     case Call::split_page:
-      return split_page(zone, op.pfn, op.order), 0;
+      split_page(zone, op.pfn, op.order);
+      return 0;
     case Call::split_free_page:
       return static_cast<std::int64_t>(split_free_page(zone, op.pfn));
     case Call::drain_pages:
-      return drain_pages(zone, op.cpu), 0;
+      drain_pages(zone, op.cpu);
+      return 0;
     case Call::drain_all_pages:
-      return drain_all_pages(zone), 0;
+      drain_all_pages(zone);
+      return 0;
     case Call::unset_migratetype_isolate:
-      return unset_migratetype_isolate(zone, op.pfn, op.type), 0;
+      unset_migratetype_isolate(zone, op.pfn, op.type);
+      return 0;
     case Call::undo_isolate_page_range:
       return undo_isolate_page_range(zone, op.pfn, op.end, op.type).to_errno();
     case Call::set_pageblock_migratetype:
-      return set_pageblock_migratetype(zone, op.pfn, op.type), 0;
+      set_pageblock_migratetype(zone, op.pfn, op.type);
+      return 0;
     case Call::move_freepages_block:
       return static_cast<std::int64_t>(move_block(zone, op.pfn, op.type));
     case Call::zone_watermark_ok:
@@ -173,13 +181,17 @@ std::int64_t call_any(Zone<Config>& zone, const Operation& op) {
     case Call::alloc_contig_range:
       return alloc_contig_range(zone, op.cpu, op.pfn, op.end, op.type).to_errno();
     case Call::free_contig_range:
-      return free_contig_range(zone, op.cpu, op.pfn, op.number), 0;
+      free_contig_range(zone, op.cpu, op.pfn, op.number);
+      return 0;
     case Call::init_cma_reserved_pageblock:
-      return init_cma_reserved_pageblock(zone, op.pfn), 0;
+      init_cma_reserved_pageblock(zone, op.pfn);
+      return 0;
     case Call::set_lowmem_reserve:
-      return zone.set_lowmem_reserve(op.classzone_idx, op.number), 0;
+      zone.set_lowmem_reserve(op.classzone_idx, op.number);
+      return 0;
     case Call::set_pageset:
-      return zone.set_pageset(static_cast<std::uint32_t>(op.number), op.high), 0;
+      zone.set_pageset(static_cast<std::uint32_t>(op.number), op.high);
+      return 0;
     default:
       throw std::logic_error{"the kernel has no such call"};
   }
@@ -206,9 +218,11 @@ std::int64_t call_v3_6(Zone<Config>& zone, const Operation& op) {
     case Call::zone_watermark_ok_safe:
       return zone_watermark_ok_safe(zone, op.order, op.number, op.classzone_idx, op.flags) ? 1 : 0;
     case Call::offline_isolated_pages:
-      return offline_isolated_pages(zone, op.pfn, op.end), 0;
+      offline_isolated_pages(zone, op.pfn, op.end);
+      return 0;
     case Call::set_watermarks:
-      return zone.set_watermarks({.min = 0, .low = op.number, .high = 0}), 0;
+      zone.set_watermarks({.min = 0, .low = op.number, .high = 0});
+      return 0;
     default:
       return call_any(zone, op);
   }
@@ -230,11 +244,14 @@ std::int64_t call_v6_1(Zone<Config>& zone, const Operation& op) {
       return static_cast<std::int64_t>(sum);
     }
     case Call::zone_pcp_disable:
-      return zone_pcp_disable(zone), 0;
+      zone_pcp_disable(zone);
+      return 0;
     case Call::zone_pcp_enable:
-      return zone_pcp_enable(zone), 0;
+      zone_pcp_enable(zone);
+      return 0;
     case Call::set_reclaim_active:
-      return zone.pressure().reclaim_active = op.number != 0, 0;
+      zone.pressure().reclaim_active = op.number != 0;
+      return 0;
     case Call::reserve_highatomic_pageblock:
       return reserve_highatomic_pageblock(zone, op.pfn) ? 1 : 0;
     case Call::unreserve_highatomic_pageblock:
@@ -251,7 +268,8 @@ std::int64_t call_v6_1(Zone<Config>& zone, const Operation& op) {
       return page ? static_cast<std::int64_t>(page->value()) : -1;
     }
     case Call::set_watermarks:
-      return zone.set_watermarks({op.number, low_for(op.number), high_for(op.number)}), 0;
+      zone.set_watermarks({op.number, low_for(op.number), high_for(op.number)});
+      return 0;
     case Call::offline_pages:
       return offline_pages(zone, op.pfn, op.number).to_errno();
     case Call::online_pages:

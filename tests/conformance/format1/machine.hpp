@@ -93,9 +93,18 @@ class ZoneMachine : public Machine {
       const std::uint64_t size = Zone::pageblock_nr_pages;
       return concat("ok blocks=", (layout_.spanned_pages + size - 1) / size);
     }
-    if (op == "hole") return layout_.holes.push_back(range(line)), "ok";
-    if (op == "reserved") return layout_.reserved.push_back(range(line)), "ok";
-    if (op == "blocktype") return layout_.block_types.push_back({range(line), type(line)}), "ok";
+    if (op == "hole") {
+      layout_.holes.push_back(range(line));
+      return "ok";
+    }
+    if (op == "reserved") {
+      layout_.reserved.push_back(range(line));
+      return "ok";
+    }
+    if (op == "blocktype") {
+      layout_.block_types.push_back({range(line), type(line)});
+      return "ok";
+    }
     if (op == "cpus") {
       layout_.nr_cpus = to_number<unsigned>(line.text("n"));
       batch_ = to_number<std::uint32_t>(line.text("batch"));
@@ -124,14 +133,23 @@ class ZoneMachine : public Machine {
     if (op == "free") {
       return word(free_pages(zone_, cpu(line), pfn(line, "pfn"), order(line), temperature(line)));
     }
-    if (op == "split") return split_page(zone_, pfn(line, "pfn"), order(line)), "ok";
+    if (op == "split") {
+      split_page(zone_, pfn(line, "pfn"), order(line));
+      return "ok";
+    }
     if (op == "get") {
       get_page(zone_, pfn(line, "pfn"));
       return concat("ok count=", zone_.page(pfn(line, "pfn")).count());
     }
     if (op == "put") return word(put_page(zone_, cpu(line), pfn(line, "pfn")));
-    if (op == "set_lru") return set_page_lru(zone_, pfn(line, "pfn"), true), "ok";
-    if (op == "clear_lru") return set_page_lru(zone_, pfn(line, "pfn"), false), "ok";
+    if (op == "set_lru") {
+      set_page_lru(zone_, pfn(line, "pfn"), true);
+      return "ok";
+    }
+    if (op == "clear_lru") {
+      set_page_lru(zone_, pfn(line, "pfn"), false);
+      return "ok";
+    }
     if (op == "hold" || op == "release") return hold(range(line), op == "hold");
     if (op == "notifier") {
       constexpr std::uint64_t stop = 0x8000;
@@ -144,7 +162,8 @@ class ZoneMachine : public Machine {
     }
     if (op == "isolate") return word(set_migratetype_isolate(zone_, pfn(line, "pfn")));
     if (op == "unisolate") {
-      return unset_migratetype_isolate(zone_, pfn(line, "pfn"), type(line)), "ok";
+      unset_migratetype_isolate(zone_, pfn(line, "pfn"), type(line));
+      return "ok";
     }
     if (op == "start_isolate") {
       return word(start_isolate_page_range(zone_, pfn(line, "s"), pfn(line, "e"), type(line)));
@@ -155,8 +174,14 @@ class ZoneMachine : public Machine {
     if (op == "test_isolated") {
       return word(test_pages_isolated(zone_, pfn(line, "s"), pfn(line, "e")));
     }
-    if (op == "drain") return drain_pages(zone_, cpu(line)), "ok";
-    if (op == "drain_all") return drain_all_pages(zone_), "ok";
+    if (op == "drain") {
+      drain_pages(zone_, cpu(line));
+      return "ok";
+    }
+    if (op == "drain_all") {
+      drain_all_pages(zone_);
+      return "ok";
+    }
     if (op == "wmark") {
       return concat(int{zone_watermark_ok(zone_, order(line), line.number("mark"),
                                           line.number("classzone"), flags(line))});
@@ -170,26 +195,33 @@ class ZoneMachine : public Machine {
       return "ok";
     }
     if (op == "set_lowmem_reserve") {
-      return zone_.set_lowmem_reserve(line.number("classzone"), line.number("pages")), "ok";
+      zone_.set_lowmem_reserve(line.number("classzone"), line.number("pages"));
+      return "ok";
     }
     if (op == "nr_isolate_freepages") return concat(nr_zone_isolate_freepages(zone_));
     if (op == "alloc_contig") {
       return word(alloc_contig_range(zone_, cpu(line), pfn(line, "s"), pfn(line, "e"), type(line)));
     }
     if (op == "free_contig") {
-      return free_contig_range(zone_, cpu(line), pfn(line, "pfn"), line.number("n")), "ok";
+      free_contig_range(zone_, cpu(line), pfn(line, "pfn"), line.number("n"));
+      return "ok";
     }
     if (op == "split_free") return concat(split_free_page(zone_, pfn(line, "pfn")));
     if (op == "set_mt") {
-      return set_pageblock_migratetype(zone_, pfn(line, "pfn"), type(line)), "ok";
+      set_pageblock_migratetype(zone_, pfn(line, "pfn"), type(line));
+      return "ok";
     }
     if (op == "move_block") {
       const std::lock_guard guard{zone_.lock()};
       return concat(move_freepages_block(zone_, pfn(line, "pfn"), type(line)));
     }
-    if (op == "init_cma") return init_cma_reserved_pageblock(zone_, pfn(line, "pfn")), "ok";
+    if (op == "init_cma") {
+      init_cma_reserved_pageblock(zone_, pfn(line, "pfn"));
+      return "ok";
+    }
     if (op == "offline") {
-      return offline_isolated_pages(zone_, pfn(line, "s"), pfn(line, "e")), "ok";
+      offline_isolated_pages(zone_, pfn(line, "s"), pfn(line, "e"));
+      return "ok";
     }
     if (op == "removable") {
       return concat(int{is_pageblock_removable_nolock(zone_, pfn(line, "pfn"))});

@@ -146,8 +146,14 @@ class ZoneMachine : public Machine {
       return concat("ok blocks=",
                     (end.align_up(Zone::pageblock_order) - first) / Zone::pageblock_nr_pages);
     }
-    if (op == "reserved") return layout_.reserved.push_back(range(line)), "ok";
-    if (op == "blocktype") return set_block_types(range(line), type(line)), "ok";
+    if (op == "reserved") {
+      layout_.reserved.push_back(range(line));
+      return "ok";
+    }
+    if (op == "blocktype") {
+      set_block_types(range(line), type(line));
+      return "ok";
+    }
     if (op != "populate") throw BadLine{concat("\"", op, "\" is no setup line")};
     layout_.populate_order = Order{small(line, "maxorder")};
     std::vector<Zone> zones;
@@ -209,10 +215,22 @@ class ZoneMachine : public Machine {
       zone().pressure().reclaim_active = flag(line, "on");
       return "ok";
     }
-    if (op == "pcp_disable") return zone_pcp_disable(zone()), "ok";
-    if (op == "pcp_enable") return zone_pcp_enable(zone()), "ok";
-    if (op == "drain") return drain_pages(zone(), cpu), "ok";
-    if (op == "drain_all") return drain_all_pages(zone()), "ok";
+    if (op == "pcp_disable") {
+      zone_pcp_disable(zone());
+      return "ok";
+    }
+    if (op == "pcp_enable") {
+      zone_pcp_enable(zone());
+      return "ok";
+    }
+    if (op == "drain") {
+      drain_pages(zone(), cpu);
+      return "ok";
+    }
+    if (op == "drain_all") {
+      drain_all_pages(zone());
+      return "ok";
+    }
     if (op == "tick") return "0";  // decay_pcp_high() is newer
     if (op == "wmark") {
       return concat(int{
@@ -242,7 +260,10 @@ class ZoneMachine : public Machine {
           });
       return concat(nr, list);
     }
-    if (op == "init_cma") return init_cma_reserved_pageblock(zone(), pfn(line)), "ok";
+    if (op == "init_cma") {
+      init_cma_reserved_pageblock(zone(), pfn(line));
+      return "ok";
+    }
     return {};
   }
 
@@ -253,8 +274,14 @@ class ZoneMachine : public Machine {
       get_page(zone(), pfn(line));
       return concat("ok count=", zone().page(pfn(line)).count());
     }
-    if (op == "split") return split_page(zone(), pfn(line), order(line)), "ok";
-    if (op == "free_list") return free_unref_page_list(zone(), cpu, pfns(line)), "ok";
+    if (op == "split") {
+      split_page(zone(), pfn(line), order(line));
+      return "ok";
+    }
+    if (op == "free_list") {
+      free_unref_page_list(zone(), cpu, pfns(line));
+      return "ok";
+    }
     if (op == "set_lru" || op == "clear_lru") {
       const Pfn end = pfn(line) + line.number("n");
       for (Pfn page = pfn(line); page < end; ++page) set_page_lru(zone(), page, op == "set_lru");
@@ -270,7 +297,8 @@ class ZoneMachine : public Machine {
       return word(set_migratetype_isolate(zone(), pfn(line), request));
     }
     if (op == "unisolate") {
-      return unset_migratetype_isolate(zone(), pfn(line), type(line)), "ok";
+      unset_migratetype_isolate(zone(), pfn(line), type(line));
+      return "ok";
     }
     if (op == "start_isolate") {
       const auto [start, end] = range(line);
@@ -299,7 +327,8 @@ class ZoneMachine : public Machine {
       return word(alloc_contig_range(zone(), cpu, start, end, type(line)));
     }
     if (op == "free_contig") {
-      return free_contig_range(zone(), cpu, pfn(line), line.number("n")), "ok";
+      free_contig_range(zone(), cpu, pfn(line), line.number("n"));
+      return "ok";
     }
     const std::lock_guard guard{zone().lock()};
     if (op == "isolate_free") {
@@ -308,7 +337,8 @@ class ZoneMachine : public Machine {
       return is_chunk ? concat(isolate_free_page(zone(), pfn(line))) : "-1";
     }
     if (op == "putback") {
-      return putback_isolated_page(zone(), pfn(line), order(line), type(line)), "ok";
+      putback_isolated_page(zone(), pfn(line), order(line), type(line));
+      return "ok";
     }
     return {};
   }
@@ -318,7 +348,10 @@ class ZoneMachine : public Machine {
       const std::lock_guard guard{zone().lock()};
       return concat(move_freepages_block(zone(), pfn(line), type(line)));
     }
-    if (op == "set_mt") return set_pageblock_migratetype(zone(), pfn(line), type(line)), "ok";
+    if (op == "set_mt") {
+      set_pageblock_migratetype(zone(), pfn(line), type(line));
+      return "ok";
+    }
     if (op == "reserve_highatomic") {
       static_cast<void>(order(line));
       reserve_highatomic_pageblock(zone(), pfn(line));

@@ -29,6 +29,7 @@ enum class BlockLook : std::uint8_t {
   isolated,
   hole,
 };
+/// How many looks there are.
 inline constexpr std::size_t nr_block_looks = 8;
 
 /// How a look is drawn: its character, its words in the legend, and its colour on a terminal and as
@@ -40,6 +41,7 @@ struct BlockStyle {
   std::string_view rgb;
 };
 
+/// Returns how a pageblock of this look is drawn.
 [[nodiscard]] constexpr BlockStyle style_of(BlockLook look) {
   constexpr std::array<BlockStyle, nr_block_looks> styles{{
       {'.', "free", "\x1b[32m", "#d9f0e6"},
@@ -75,6 +77,7 @@ struct BlockPages {
   }
   return BlockLook::free;
 }
+/// Returns how a pageblock with these pages looks.
 [[nodiscard]] inline BlockLook look_of(const PageCounts& counts) {
   return look_of({.present = counts.nr_present(),
                   .movable = counts[Movability::movable],

@@ -20,6 +20,7 @@
 
 namespace pageblock {
 
+/// A block map as text, in letters or with colours.
 struct BlockMapText {
   bool color = false;         ///< of ANSI terminals
   std::size_t per_line = 64;  ///< blocks; longer rows are broken
