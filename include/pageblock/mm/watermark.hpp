@@ -90,12 +90,16 @@ inline constexpr std::uint64_t most_marked_pages = std::uint64_t{1} << 60;
 [[nodiscard]] std::int64_t nr_unusable_free(const CountedZone auto& zone, unsigned flags) {
   using namespace alloc_flags;
   using Config = typename std::remove_cvref_t<decltype(zone)>::Config;
-  if constexpr (Config::semantics.watermark_rule == WatermarkRule::by_order) return 0;
+  constexpr const Semantics& semantics = Config::semantics;
   std::int64_t pages = 0;
-  if ((flags & (non_block | min_reserve | highatomic | oom)) == 0) {
-    pages += marked_pages(read_once<is_shared<Config>>(zone.pressure().nr_reserved_highatomic));
+  if constexpr (semantics.has(MigrateType::highatomic)) {
+    if ((flags & (non_block | min_reserve | highatomic | oom)) == 0) {
+      pages += marked_pages(read_once<is_shared<Config>>(zone.pressure().nr_reserved_highatomic));
+    }
   }
-  if ((flags & cma) == 0) pages += zone.nr_free_cma_pages();
+  if constexpr (semantics.counts_cma) {
+    if ((flags & cma) == 0) pages += zone.nr_free_cma_pages();
+  }
   return pages;
 }
 

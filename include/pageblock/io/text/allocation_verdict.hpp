@@ -81,9 +81,20 @@ struct AllocationVerdict {
   std::vector<unsigned> forbidden_nodes;
 };
 
-/// Which kernel's rules are applied to a text: "v3.6" before v4.4, "v6.1" from then on.
+/// v3.6 with what v3.7 changed of watermarks: free pages of CMA blocks are left out.
+inline constexpr Semantics v3_7_marks = [] {
+  Semantics semantics = kernel::v3_6;
+  semantics.minor = 7;
+  semantics.counts_isolated = false;
+  semantics.counts_cma = true;
+  return semantics;
+}();
+
+/// Returns the rules that are applied to a text of a kernel: those of the nearest that is modelled.
+/// They changed with v3.7 and v4.4; without a version, v6.1's are taken.
 [[nodiscard]] constexpr const Semantics& rules_for(std::optional<KernelVersion> printer) {
-  return printer && *printer < KernelVersion{4, 4} ? kernel::v3_6 : kernel::v6_1;
+  if (!printer || *printer >= KernelVersion{4, 4}) return kernel::v6_1;
+  return *printer < KernelVersion{3, 7} ? kernel::v3_6 : v3_7_marks;
 }
 
 namespace detail {
@@ -149,11 +160,14 @@ template <ZoneConfig Config>
                                                         std::span<const NodeZone> zones,
                                                         Order order, GfpFlags flags,
                                                         const Semantics& rules) {
-  using V3_6 = CountersConfig<kernel::v3_6>;
-  using V6_1 = CountersConfig<kernel::v6_1>;
-  return rules.watermark_rule == WatermarkRule::by_order
-             ? detail::judge_allocation<V3_6>(names, zones, order, flags)
-             : detail::judge_allocation<V6_1>(names, zones, order, flags);
+  const auto judge = [&]<const Semantics & of>() {
+    return detail::judge_allocation<CountersConfig<of>>(names, zones, order, flags);
+  };
+  if (rules.watermark_rule == WatermarkRule::any_chunk) {
+    return judge.template operator()<kernel::v6_1>();
+  }
+  return rules.counts_cma ? judge.template operator()<v3_7_marks>()
+                          : judge.template operator()<kernel::v3_6>();
 }
 
 /// The same of a report's zones. The request may use the nodes in @p allowed, all without it.

@@ -115,6 +115,20 @@ TEST_CASE("AllocationReportReader finds the zones of other machines", "[allocati
       judge_allocation(arm[0].info, Order{3}, read_gfp_flags("GFP_HIGHUSER"), kernel::v6_1, {});
   CHECK(answers(user) == "0/HighMem served, 0/Normal below its watermark");
 
+  // Since v3.7, and not before, free CMA pages are left out.
+  CHECK(rules_for(KernelVersion{3, 6}).minor == 6);
+  CHECK(rules_for(KernelVersion{3, 10}).minor == 7);
+  CHECK(rules_for(KernelVersion{4, 4}).minor == 1);
+  CHECK(rules_for(std::nullopt).minor == 1);
+  const auto unusable = [&](const Semantics& rules) {
+    return judge_allocation(arm[0].info, Order{0}, read_gfp_flags("GFP_KERNEL"), rules, {})
+        .zones[0]
+        .forecast.demand.unusable;
+  };
+  CHECK(unusable(kernel::v3_6) == 0);
+  CHECK(unusable(v3_7_marks) == 3500);
+  CHECK(unusable(kernel::v6_1) == 3500);
+
   // 64 KiB pages, two nodes of which one is allowed, a boost and what is free of the reserve.
   const auto arm64 = read(
       "[  1.0] a: page allocation failure: order:0, mode:0xcc0(GFP_KERNEL), "
