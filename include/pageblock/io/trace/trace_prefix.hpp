@@ -81,8 +81,9 @@ inline constexpr std::string_view decimal_digits = "0123456789";
 /// Writes a front as the kernel does. A clock that counts is as good as seconds here.
 [[nodiscard]] inline std::string kernel_front(std::string_view comm, std::string_view pid,
                                               std::string_view cpu, std::string_view time) {
-  if (cpu.size() < 3) return fmt::format("{}-{} [{:0>3}] {}: ", comm, pid, cpu, time);
-  return fmt::format("{}-{} [{}] {}: ", comm, pid, cpu, time);
+  // At the start of a line these would make it one of another kind.
+  const bool is_odd = comm.starts_with('#') || comm.starts_with("CPU:");
+  return fmt::format("{}{}-{} [{:0>3}] {}: ", is_odd ? " " : "", comm, pid, cpu, time);
 }
 
 // "bash  1234/1235 [002]  2319.000857:" and "kmem:" or nothing behind it. Without a CPU it is 0.

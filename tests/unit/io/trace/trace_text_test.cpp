@@ -79,6 +79,7 @@ TEST_CASE("rewrite_trace reads what trace-cmd report prints", "[trace_text]") {
 TEST_CASE("rewrite_trace reads what perf script prints", "[trace_text]") {
   CHECK(line("Web Content  3837/3840 [012]   383.632199: kmem:" + freed) ==
         "Web Content-3837 [012] 383.632199: " + freed);
+  CHECK(line(" 0)  #odd-7  |  /* " + freed + " */") == " #odd-7 [000] 0.000000: " + freed);
   CHECK(line("bash  1234   383.632199123:   kmem:" + freed) ==
         "bash-1234 [000] 383.632199: " + freed);
   CHECK(line("bash  1234 [000]   383.632199: kmem:mm_page_alloc: page=(nil) pfn=0 order=4 "
