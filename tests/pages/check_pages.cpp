@@ -1,14 +1,14 @@
+// SPDX-License-Identifier: MIT
 // Holds the Markdown pages to what they show: a block that nothing checks is soon wrong.
 //
 //   check_pages ROOT BUILD PAGE...
 //
 // The comment above a fenced block says what it is:
 //   <!-- is: PATH -->   lines of that file, in this order; a line "..." stands for any others
+//   <!-- in: PATH -->   lines of that file, in any order and with comments of their own
 //   <!-- run -->        commands that succeed, run in ROOT one by one; "build/quickstart" is BUILD
 //   <!-- output -->     what the commands above print, again with "..."
 // Relative links must lead to a file, and to a heading where they name one.
-#include <sys/wait.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -21,6 +21,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <sys/wait.h>
 
 #include <fmt/format.h>
 
@@ -66,10 +68,9 @@ std::optional<std::string> first_missing(const Lines& block, const Lines& text) 
     const auto same = [](const std::string& a, const std::string& b) {
       return trimmed(a) == trimmed(b);
     };
-    const auto found =
-        std::search(text.begin() + static_cast<std::ptrdiff_t>(next), text.end(),
-                    block.begin() + static_cast<std::ptrdiff_t>(begin),
-                    block.begin() + static_cast<std::ptrdiff_t>(end), same);
+    const auto found = std::search(text.begin() + static_cast<std::ptrdiff_t>(next), text.end(),
+                                   block.begin() + static_cast<std::ptrdiff_t>(begin),
+                                   block.begin() + static_cast<std::ptrdiff_t>(end), same);
     if (found == text.end()) {
       // The longest beginning that stands there tells where it parts.
       for (std::size_t part = end; part-- > begin;) {
@@ -152,11 +153,18 @@ class Checker {
 
   void check_block(const std::string& above, const Lines& block) {
     constexpr std::string_view is = "<!-- is: ";
+    constexpr std::string_view in = "<!-- in: ";
     constexpr std::string_view end = " -->";
-    if (above.starts_with(is) && above.ends_with(end)) {
+    if ((above.starts_with(is) || above.starts_with(in)) && above.ends_with(end)) {
       const std::string name = above.substr(is.size(), above.size() - is.size() - end.size());
       if (!fs::is_regular_file(root_ / name)) return offence(fmt::format("there is no {}", name));
-      if (const auto line = first_missing(block, lines_of(read_text(root_ / name)))) {
+      const Lines text = lines_of(read_text(root_ / name));
+      if (above.starts_with(in)) {
+        for (const std::string& line : block) {
+          const std::string command = trimmed(line.substr(0, line.find(" # ")));
+          if (first_missing({command}, text)) offence(fmt::format("not in {}: {}", name, command));
+        }
+      } else if (const auto line = first_missing(block, text)) {
         offence(fmt::format("not in {}, or not there: {}", name, *line));
       }
     } else if (above == "<!-- run -->") {
@@ -168,7 +176,9 @@ class Checker {
         offence(fmt::format("the command above does not print: {}", *line));
       }
     } else {
-      offence("the block does not say what it is (<!-- is: PATH -->, <!-- run -->, <!-- output -->)");
+      offence(
+          "the block does not say what it is (<!-- is: PATH -->, <!-- in: PATH -->, <!-- run -->, "
+          "<!-- output -->)");
     }
   }
 
