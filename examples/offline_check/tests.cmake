@@ -71,3 +71,10 @@ list(TRANSFORM recordings REPLACE "/before/kpageflags.xz$" "")
 if(recordings)
   add_answers_test(shared/answers 95 ${recordings})
 endif()
+
+# The picture on the front page.
+add_test(NAME "example/offline_check_picture"
+         COMMAND sh -c "'$<TARGET_FILE:offline_check>' examples/data/sample --svg '${PROJECT_BINARY_DIR}/sample.svg' >/dev/null &&
+                        cmp '${PROJECT_BINARY_DIR}/sample.svg' examples/offline_check/expected/sample.svg"
+         WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+set_tests_properties("example/offline_check_picture" PROPERTIES LABELS example TIMEOUT 60)
