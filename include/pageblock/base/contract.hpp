@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <concepts>
+#include <cstdint>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -59,22 +60,29 @@ struct Violation {
   // Not fmt: every user of a check would compile its formatting engine, seconds per file.
   const ReportedCall& call = violation.call;
   const Place& place = call.caller.file != nullptr ? call.caller : violation.check;
-  const auto place_of = [](const Place& of) { return of.file + (":" + std::to_string(of.line)); };
-  std::string text = place_of(place);
-  text += violation.severity == Severity::bug ? ": BUG: " : ": WARNING: ";
+  std::string text;
+  const auto add = [&text](const char* before, std::uint64_t number) {
+    text.append(before).append(std::to_string(number));
+  };
+  const auto add_place = [&](const Place& of) {
+    text.append(of.file);
+    add(":", static_cast<std::uint64_t>(of.line));
+  };
+  add_place(place);
+  text.append(violation.severity == Severity::bug ? ": BUG: " : ": WARNING: ");
   if (call.function != nullptr) {
-    text += call.function;
-    const char* before = "(";
-    if (call.pfn) {
-      text += before + ("pfn " + std::to_string((*call.pfn).value()));
-      before = ", ";
-    }
-    if (call.order) text += before + ("order " + std::to_string(call.order->value()));
-    text += call.pfn || call.order ? "): " : ": ";
+    text.append(call.function);
+    if (call.pfn) add("(pfn ", (*call.pfn).value());
+    if (call.order) add(call.pfn ? ", order " : "(order ", call.order->value());
+    text.append(call.pfn || call.order ? "): " : ": ");
   }
-  text += violation.reason;
-  if (violation.other_order) text += ": " + std::to_string(violation.other_order->value());
-  if (&place != &violation.check) text += " (" + place_of(violation.check) + ")";
+  text.append(violation.reason);
+  if (violation.other_order) add(": ", violation.other_order->value());
+  if (&place != &violation.check) {
+    text.append(" (");
+    add_place(violation.check);
+    text.append(")");
+  }
   return text;
 }
 
