@@ -125,6 +125,7 @@ function(check_cycles header path)
 endfunction()
 
 file(GLOB_RECURSE headers RELATIVE ${ROOT}/${top} ${ROOT}/${top}/*)
+list(FILTER headers EXCLUDE REGEX "(^|/)README\\.md$")
 if(NOT headers)
   message(FATAL_ERROR "check_layers: no headers in ${ROOT}/${top}")
 endif()
