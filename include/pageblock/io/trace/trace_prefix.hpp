@@ -65,11 +65,13 @@ inline constexpr std::string_view decimal_digits = "0123456789";
   return !text.empty() && text.find_first_not_of(decimal_digits) == std::string_view::npos;
 }
 
-// "2319.000857", also with nanoseconds.
+// "2319.000857", also with nanoseconds. With other decimals it is torn.
 [[nodiscard]] inline bool is_seconds(std::string_view text) {
   const std::size_t point = text.find('.');
-  return point != std::string_view::npos && is_decimal(text.substr(0, point)) &&
-         is_decimal(text.substr(point + 1));
+  if (point == std::string_view::npos) return false;
+  const std::string_view decimals = text.substr(point + 1);
+  return (decimals.size() == 6 || decimals.size() == 9) && is_decimal(decimals) &&
+         is_decimal(text.substr(0, point));
 }
 
 [[nodiscard]] inline std::string trimmed_name(std::string_view text) {

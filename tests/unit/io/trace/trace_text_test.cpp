@@ -90,7 +90,7 @@ TEST_CASE("rewrite_trace reads what perf script prints", "[trace_text]") {
         "swapper-0 [000] 383.700000: sched_switch: prev_comm=a:b c");
   const TraceText whole = rewrite("bash  1234 [000]   383.632199: kmem:" + freed +
                                   "\n        ffffffffbe23e32e free_one_page+0x2e "
-                                  "([kernel.kallsyms])\n\nbash  1234 [000]   383.7: kmem:" +
+                                  "([kernel.kallsyms])\n\nbash  1234 [000]   383.700000: kmem:" +
                                   freed + "\n");
   CHECK(whole.skipped.count() == 0);
   CHECK(whole.nr_events == 2);
@@ -150,6 +150,8 @@ TEST_CASE("rewrite_trace refuses what is meant as an event and cannot be read", 
       "trace:1: expected '<comm>-<pid> [<cpu>] <time>: <event>', and no line of the trace is one");
   CHECK(fault_of(front + freed + "\n  bash-1234 [0z2] 2319.000857: " + freed + "\n") ==
         "trace:2: expected '<comm>-<pid> [<cpu>] <time>: <event>'");
+  CHECK(fault_of("bash  1234 [000]   383.62200: kmem:" + freed + "\n") ==
+        "trace:1: expected '<comm>-<pid> [<cpu>] <time>: <event>'");
   CHECK(fault_of(front + "mm_page_free: page=0 pfn=0x1q order=0\n") ==
         "trace:1: mm_page_free: '0x1q' is no number for 'pfn'");
   CHECK(fault_of(front + "mm_page_free: page=0 pfn=0x1\n") == "trace:1: mm_page_free: no 'order='");
