@@ -100,8 +100,8 @@ class Paint {
         replaced += text.substr(from, at - from);
         if (at == text.npos) break;
         // Only in front of a zone's explanation, which begins with a colon of its own.
-        replaced += words.front() == '\n' ? "\n" + in(code, words.substr(1))
-                                          : ": " + in(code, words.substr(2));
+        const std::string_view mark = words.substr(0, words.front() == '\n' ? 1 : 2);
+        replaced.append(mark).append(in(code, words.substr(mark.size())));
         from = at + words.size();
       }
       text = std::move(replaced);
