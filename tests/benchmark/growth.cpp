@@ -40,13 +40,13 @@ GrowthRow measure(const GrowthPlan& plan, std::uint64_t pages) {
     const Pfn end = zone.end_pfn();
     Status ret = ok;
     std::vector<double> times{probe(plan.program, "fresh", is_reference<Zone>, pages).ns};
-    times.push_back(
-        time_ns([&] { ret = start_isolate_page_range(zone, start, end, MigrateType::movable); }));
+    times.push_back(wall_time_ns(
+        [&] { ret = start_isolate_page_range(zone, start, end, MigrateType::movable); }));
     require(ret == ok, "a free zone was not isolated");
-    times.push_back(time_ns([&] { ret = test_pages_isolated(zone, start, end); }));
+    times.push_back(wall_time_ns([&] { ret = test_pages_isolated(zone, start, end); }));
     require(ret == ok, "a test of an isolated zone failed");
-    times.push_back(
-        time_ns([&] { ret = undo_isolate_page_range(zone, start, end, MigrateType::movable); }));
+    times.push_back(wall_time_ns(
+        [&] { ret = undo_isolate_page_range(zone, start, end, MigrateType::movable); }));
     require_all_merged(zone);
     return times;
   });
