@@ -10,6 +10,8 @@ file(STRINGS ${WARNINGS} warnings)
 # Doxygen takes specialisations of other libraries' templates for classes of theirs.
 list(FILTER warnings EXCLUDE REGEX "Internal inconsistency: scope for class (fmt|std)::")
 list(FILTER warnings EXCLUDE REGEX "Member .* of (class|struct|namespace pageblock::) *.* is not documented")
+# Doxygen knows no headings as targets before 1.9.8; tests/pages checks them.
+list(FILTER warnings EXCLUDE REGEX "unable to resolve reference to '[a-z0-9_-]+' for")
 list(LENGTH warnings count)
 if(count GREATER 0)
   list(JOIN warnings "\n" text)

@@ -3,7 +3,7 @@ find_package(Doxygen REQUIRED)
 
 set(pages README.md .github/CHANGELOG.md)
 file(GLOB_RECURSE more CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
-     include/*.md examples/*.md tests/*.md)
+     include/*.md examples/*.md tests/*.md cmake/*.md)
 list(APPEND pages ${more})
 list(TRANSFORM pages PREPEND ${PROJECT_SOURCE_DIR}/)
 list(JOIN pages " " pages)
