@@ -343,7 +343,8 @@ template <ZoneConfig Config>
   const IrqSaveGuard guard{zone.pcp_lock_of(cpu)};
   const bool drains =
       pcp.count + 1 >= pcp.high || (Config::semantics.pcp_scales && zone.pressure().reclaim_active);
-  if (!drains && map.is_recorded(index)) {
+  // The page first: the map reaches beyond the zone, whose blocks alone have types.
+  if (!drains && map.is_recorded(index) && map.bits_of(in_pages, index).has(PageBits::in_use)) {
     const MigrateType type = zone.pageblock_flags().get(pfn);
     if (type == MigrateType::movable) [[likely]] {
       if (put_hot_page(map, pcp, pfn, MigrateType::movable)) return {};

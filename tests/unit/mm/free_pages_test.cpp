@@ -167,6 +167,16 @@ TEST_CASE("free_pages reports a chunk that is none", "[page_alloc]") {
   CHECK_VIOLATION_IN(zone, free_pages(zone, cpu1, Pfn{8}, Order{1}), "no such CPU");
 }
 
+TEST_CASE("free_pages reports a page beside the zone that shares a block with it", "[page_alloc]") {
+  TinyZone zone{{.start_pfn = Pfn{10}, .spanned_pages = 22}};
+  zone.set_pageset(4, 24);
+  const Pfn pfn = *alloc_pages(zone, cpu0, Order{0}, movable);
+  free_pages(zone, cpu0, pfn, Order{0});
+  for (const std::uint64_t beside : {8, 9, 0}) {
+    CHECK_VIOLATION_IN(zone, free_pages(zone, cpu0, Pfn{beside}, Order{0}), "not in the zone");
+  }
+}
+
 TEST_CASE("free_pages reports pages that are free already", "[page_alloc]") {
   TinyZone zone = used_zone(16);
   zone.set_pageset(4, 8);
