@@ -110,14 +110,16 @@ void measure(const Options& options) {
   const std::vector<Workload> chosen = workloads(options.names);
   const Results results = run(chosen, sizes, rounds);
   if (!chosen.empty()) {
-    fmt::print("{}", options.markdown ? "\n" + to_markdown(results) : to_table(results));
+    const std::string text = options.markdown ? to_markdown(results) : to_table(results);
+    fmt::print("{}{}", options.markdown ? "\n" : "", text);
     std::fflush(stdout);
   }
   if (!before.empty()) fmt::print("{}", to_comparison(results, before));
   std::vector<GrowthRow> growth;
   if (options.wants_growth()) {
     growth = grow(GrowthPlan::make(options.quick, std::min(rounds, 3U), sizes.program));
-    fmt::print("{}", options.markdown ? "\n" + to_markdown(growth) : to_table(growth));
+    const std::string text = options.markdown ? to_markdown(growth) : to_table(growth);
+    fmt::print("{}{}", options.markdown ? "\n" : "", text);
   }
   if (json.is_wanted()) json.write(to_json(results, growth));
   if (svg.is_wanted()) svg.write(to_svg(to_panels(growth)));

@@ -43,31 +43,26 @@ void split_page(Zone<Config>& zone, Pfn pfn, Order order, Place caller = Place::
   map.transform(pfn, end, [](PageBits bits) { return bits.meaning().with(PageBits::in_use); });
 }
 
-/// Takes the free chunk at @p pfn off its list, without giving it to anybody, unless that would leave the
-/// zone below its low watermark plus the chunk (v6.1: its min watermark; what is isolated may go in
-/// any case). A chunk of half a block or more turns the blocks it touches movable, except isolated
-/// and CMA ones and those of urgent requests. Its pages have count 0 and are on no list.
-/// Requires: @p pfn is the head of a free chunk.
-/// Returns:  the number of pages, 0 if the watermark forbids it.
-/// Locking:  the caller holds zone.lock.
-/// Kernel:   the first half of split_free_page() of v3.6; __isolate_free_page() of v6.1.
+namespace detail {
+
+// isolate_free_page(), for whoever is reported.
 template <ZoneConfig Config>
-std::uint64_t isolate_free_page(Zone<Config>& zone, Pfn pfn, Place caller = Place::here()) {
+std::uint64_t take_free_page(Zone<Config>& zone, Pfn pfn, const ReportedCall& call) {
   zone.assert_locked();
   Memmap<Config>& map = zone.memmap();
   bug_on(!zone.is_valid(pfn) || !map.bits(pfn).has(PageBits::buddy),
-         "pfn is not the head of a free chunk", ReportedCall{"isolate_free_page", caller, pfn});
+         "pfn is not the head of a free chunk", call);
   const Order order = map.bits(pfn).order();
   constexpr bool is_v3_6 = Config::semantics.isolate_rule == IsolateRule::notifiers;
   const MigrateType type = zone.pageblock_flags().get(pfn);
   if (is_v3_6 || type != MigrateType::isolate) {
     const std::uint64_t mark = is_v3_6 ? zone.watermarks().low : zone.watermarks().min;
-    const std::uint64_t least = std::min(mark, detail::most_marked_pages / 2) + order.nr_pages();
+    const std::uint64_t least = std::min(mark, most_marked_pages / 2) + order.nr_pages();
     const unsigned flags = is_v3_6 ? 0 : alloc_flags::cma;
     if (!zone_watermark_ok(zone, Order{0}, least, 0, flags)) return 0;
   }
   zone.free_area().del(map, pfn);
-  zone.count_free(-detail::nr_pages_of(order), type);
+  zone.count_free(-nr_pages_of(order), type);
   if (order + 1 >= Zone<Config>::pageblock_order) {
     const Pfn end = pfn + order.nr_pages();
     for (Pfn block = pfn; block < end - 1; block += Zone<Config>::pageblock_nr_pages) {
@@ -78,6 +73,21 @@ std::uint64_t isolate_free_page(Zone<Config>& zone, Pfn pfn, Place caller = Plac
     }
   }
   return order.nr_pages();
+}
+
+}  // namespace detail
+
+/// Takes the free chunk at @p pfn off its list, without giving it to anybody, unless that would leave the
+/// zone below its low watermark plus the chunk (v6.1: its min watermark; what is isolated may go in
+/// any case). A chunk of half a block or more turns the blocks it touches movable, except isolated
+/// and CMA ones and those of urgent requests. Its pages have count 0 and are on no list.
+/// Requires: @p pfn is the head of a free chunk.
+/// Returns:  the number of pages, 0 if the watermark forbids it.
+/// Locking:  the caller holds zone.lock.
+/// Kernel:   the first half of split_free_page() of v3.6; __isolate_free_page() of v6.1.
+template <ZoneConfig Config>
+std::uint64_t isolate_free_page(Zone<Config>& zone, Pfn pfn, Place caller = Place::here()) {
+  return detail::take_free_page(zone, pfn, {"isolate_free_page", caller, pfn});
 }
 
 /// Frees the chunk of @p order at @p pfn, which isolate_free_page() took, to the tail of the list of
@@ -106,7 +116,7 @@ void putback_isolated_page(Zone<Config>& zone, Pfn pfn, Order order, MigrateType
 template <ZoneConfig Config>
 std::uint64_t split_free_page(Zone<Config>& zone, Pfn pfn, Place caller = Place::here()) {
   const IrqSaveGuard guard{zone.lock()};
-  const std::uint64_t pages = isolate_free_page(zone, pfn, caller);
+  const std::uint64_t pages = detail::take_free_page(zone, pfn, {"split_free_page", caller, pfn});
   zone.memmap().transform(pfn, pfn + pages,
                           [](PageBits bits) { return bits.with(PageBits::in_use); });
   return pages;

@@ -165,15 +165,15 @@ TEST_CASE("forecast_offline says what offline_pages then answers where nothing i
     NewZone zone = zone_with({});
     zone.set_pageset(1, 100);
     for (int i = 0; i < 4; ++i) {
-      const auto page =
-          alloc_pages(zone, cpu0, Order{random() % 3U == 0 ? 1U : 0U},
-                      random() % 2 == 0 ? MigrateType::movable : MigrateType::unmovable);
+      const Order order{random() % 3U == 0 ? 1U : 0U};
+      const auto page = alloc_pages(
+          zone, cpu0, order, random() % 2 == 0 ? MigrateType::movable : MigrateType::unmovable);
       REQUIRE(page);
       const Pfn pfn = page->pfn();
       const PageBits bits = zone.memmap().bits(pfn);
       switch (random() % 4) {
         case 0:
-          free_pages(zone, cpu1, pfn, Order{0});
+          free_pages(zone, cpu1, pfn, order);
           break;
         case 1:
           zone.memmap().set_bits(pfn, PageBits{PageBits::offline});
