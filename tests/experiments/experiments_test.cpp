@@ -36,7 +36,7 @@ const std::vector<Outcomes> outcomes{
     {"D16", "-EBUSY", "ok"},
     {"D17", "ok", "-EBUSY"},
     {"D18", "3 for 3 blocks", "0 for 3 blocks"},
-    {"D20", "ok, its pages on Movable", "ok, its pages on Movable"},
+    {"D20", "ok, its pages on Movable", "-EBUSY, its pages on Movable"},
     {"D21", "Movable", "Movable"},
     {"D22", "second half: Movable; first half: all Isolate",
      "second half: Movable; first half: all Isolate"},
