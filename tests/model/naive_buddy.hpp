@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "pageblock/mm/zone_layout.hpp"
@@ -35,6 +36,10 @@ struct NaiveBuddy : ZoneImage {
   unsigned max_order;
   unsigned block_order;
   bool is_movable_zone;
+  /// Chunks that compaction has taken and not given back: first page and order.
+  std::vector<std::pair<Number, unsigned>> taken_chunks{};
+  /// Somebody lets nothing stay on the per-CPU lists.
+  bool has_disabled_pcps = false;
   bool mobility_grouping;
 
   static void bug_if(bool condition) {
@@ -102,7 +107,16 @@ struct NaiveBuddy : ZoneImage {
         return true;
       };
       while (order < largest && fits(order + 1)) ++order;
-      if (order == 0) at(pfn).page_private = number(type_of(pfn));  // by way of a CPU's list
+      // No real boot has other types than movable, so what could not have merged is not one chunk.
+      const auto may_be_one = [&](unsigned o) {
+        for (Number p = pfn; p < pfn + pages_of(o); p += block_pages()) {
+          if (!may_merge(type_of(p), type_of(pfn))) return false;
+        }
+        return true;
+      };
+      while (order > block_order && !may_be_one(order)) --order;
+      // In v3.6 by way of a CPU's list.
+      if (order == 0 && !rules.boots_to_tail) at(pfn).page_private = number(type_of(pfn));
       free_chunk(pfn, order, type_of(pfn), rules.boots_to_tail);
       count(type_of(pfn), signed_pages(order));
       pfn += pages_of(order);
@@ -193,6 +207,19 @@ struct NaiveBuddy : ZoneImage {
       }
     }
     return false;
+  }
+
+  /// Of a compound page, which begins at @p pfn; else 0.
+  [[nodiscard]] unsigned compound_order(Number pfn) const {
+    return static_cast<unsigned>(at(pfn).compound);
+  }
+  /// The first page of the compound page that @p pfn is in, or @p pfn.
+  [[nodiscard]] Number compound_head(Number pfn) const {
+    for (unsigned order = 0; order < max_order; ++order) {
+      const Number head = pfn & ~(pages_of(order) - 1);
+      if (spans(head) && at(head).compound >= std::max(order, 1U)) return head;
+    }
+    return pfn;
   }
 
   // --- Freeing a chunk into the buddy lists. The caller counts.

@@ -2,9 +2,11 @@
 /// Operations on the naive models.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <stdexcept>
 #include <type_traits>
+#include <utility>
 
 #include "model/naive_v6_zone.hpp"
 #include "model/naive_zone.hpp"
@@ -12,22 +14,75 @@
 
 namespace pageblock::test {
 
-/// Returns whether the kernel, and so the library, would not notice that @p op treats a page on a per-CPU
-/// list as somebody's. What comes of that is not defined.
+/// Returns whether the kernel, and so the library, would not notice that @p op is a mistake: it treats a
+/// page on a per-CPU list, or one that compaction has taken, as somebody's; frees a part of a compound
+/// page, or behind the first page of a shared chunk what is free or somebody's; makes a compound page of
+/// what has been used already, or puts a part of one on the LRU; gives back what it did not take; or
+/// isolates a block for none of its pages. What comes of that is not defined. Or it would wait for ever, for
+/// somebody who has disabled the per-CPU lists.
 [[nodiscard]] inline bool is_unnoticed_misuse(const NaiveBuddy& zone, const Operation& op) {
-  const bool is_on_chunk = op.call == Call::free_pages || op.call == Call::split_page;
-  const bool is_on_page = op.call == Call::set_page_lru || op.call == Call::clear_page_lru;
-  if (!is_on_chunk && !is_on_page) return false;
-  const PfnRange touched{op.pfn, op.pfn + op.order.nr_pages()};
-  for (const PcpImage& pcp : zone.pcps) {
-    for (std::size_t i = 0; i < pcp.lists.size(); ++i) {
-      for (const std::uint64_t pfn : pcp.lists[i]) {
-        const Pfn end = Pfn{pfn} + NaiveBuddy::pages_of(zone.order_of_list(i));
-        if (Pfn{pfn} < touched.end && touched.start < end) return true;
+  const std::uint64_t first = op.pfn.value();
+  const std::uint64_t end = first + op.order.nr_pages();
+  const auto touches_free_pages = [&] {
+    for (const auto& [pfn, order] : zone.taken_chunks) {
+      if (pfn < end && first < pfn + NaiveBuddy::pages_of(order)) return true;
+    }
+    for (const PcpImage& pcp : zone.pcps) {
+      for (std::size_t i = 0; i < pcp.lists.size(); ++i) {
+        const std::uint64_t size = NaiveBuddy::pages_of(zone.order_of_list(i));
+        for (const std::uint64_t pfn : pcp.lists[i]) {
+          if (pfn < end && first < pfn + size) return true;
+        }
       }
     }
+    return false;
+  };
+  const auto is_compound = [&](std::uint64_t pfn) {
+    return zone.spans(pfn) && zone.at(pfn).compound != 0;
+  };
+  const auto is_lru = [&](std::uint64_t pfn) { return zone.spans(pfn) && zone.at(pfn).is_lru; };
+  switch (op.call) {
+    case Call::free_contig_range:
+      for (std::uint64_t pfn = first; pfn < first + op.number && zone.spans(pfn); ++pfn) {
+        if (is_compound(pfn)) return true;
+      }
+      return false;
+    case Call::zone_pcp_disable:
+    case Call::set_pageset:
+    case Call::offline_pages:
+      return zone.has_disabled_pcps;
+    case Call::split_page:
+      return touches_free_pages();
+    case Call::set_page_lru:
+    case Call::clear_page_lru:
+      return touches_free_pages() || (zone.spans(first) && zone.compound_head(first) != first);
+    case Call::free_pages: {
+      if (touches_free_pages()) return true;
+      if (is_compound(first) && zone.at(first).compound != op.order.value()) return true;
+      const bool frees_tails = zone.rules.isolates_by_scan && zone.spans(first) &&
+                               zone.at(first).count > 1 && !is_compound(first);
+      for (std::uint64_t pfn = first + 1; frees_tails && pfn < end; ++pfn) {
+        if (!zone.is_valid(pfn) || zone.is_in_use(pfn) || zone.is_in_free_chunk(pfn)) return true;
+      }
+      return false;
+    }
+    case Call::prep_compound_page:
+      for (std::uint64_t pfn = first; pfn < end; ++pfn) {
+        if (is_lru(pfn)) return true;
+      }
+      return touches_free_pages() || op.order == Order{0} || !zone.spans(first) ||
+             is_compound(first) || zone.at(first).is_reserved;
+    case Call::putback_isolated_page:
+      return std::ranges::find(zone.taken_chunks, std::pair{first, op.order.value()}) ==
+             zone.taken_chunks.end();
+    case Call::set_migratetype_isolate: {
+      if (!zone.rules.isolates_by_scan) return false;
+      const Pfn block_end{(first / zone.block_pages() + 1) * zone.block_pages()};
+      return std::max(op.pfn, op.start) >= std::min(block_end, op.end);
+    }
+    default:
+      return false;
   }
-  return false;
 }
 
 /// Does on the model what call() does on a zone. A broken contract throws Bug.
@@ -64,6 +119,15 @@ inline std::int64_t call(NaiveV6Zone& zone, const Operation& op) {
       return 0;
     case Call::split_free_page:
       return static_cast<std::int64_t>(zone.split_free(pfn));
+    case Call::prep_compound_page:
+      zone.make_compound(pfn, order);
+      return 0;
+    case Call::isolate_free_page:
+      zone.bug_if(!zone.is_head(pfn));
+      return static_cast<std::int64_t>(zone.isolate_free(pfn));
+    case Call::putback_isolated_page:
+      zone.put_back_taken(pfn, order, op.type);
+      return 0;
     case Call::drain_pages:
       zone.drain_cpu(cpu);
       return 0;
@@ -85,7 +149,6 @@ inline std::int64_t call(NaiveV6Zone& zone, const Operation& op) {
       return zone.unreserve_highatomic(op.type, op.number != 0) ? 1 : 0;
     case Call::set_migratetype_isolate:
       zone.bug_if(!zone.spans(pfn));
-      zone.check_type(op.type);
       return zone.set_isolate(pfn, op.start.value(), end, op.type, op.flags);
     case Call::unset_migratetype_isolate:
       zone.check_type(op.type);
@@ -100,7 +163,8 @@ inline std::int64_t call(NaiveV6Zone& zone, const Operation& op) {
     case Call::test_pages_isolated:
       return zone.test_isolated(pfn, end, op.flags);
     case Call::has_unmovable_pages: {
-      zone.bug_if(pfn >= end || !zone.spans(pfn) || !zone.spans(end - 1));
+      zone.bug_if(pfn >= end || zone.down(pfn) != zone.down(end - 1));
+      zone.bug_if(pfn < zone.down(zone.start_pfn) || pfn >= zone.up(zone.end_pfn()));
       const auto page = zone.find_unmovable(pfn, end, op.type, op.flags);
       return page ? static_cast<std::int64_t>(*page) : -1;
     }

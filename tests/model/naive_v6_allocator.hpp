@@ -97,13 +97,14 @@ struct NaiveV6Allocator : NaiveV6Lists {
     check_chunk(pfn, order);
     check_cpu(cpu);
     bug_if(at(pfn).count == 0);
+    bug_if(compound_order(pfn) != 0 && compound_order(pfn) != order);
     if (--at(pfn).count != 0) {
       // Of a chunk that is not compound, the last reference will free one page only.
       if (compound_order(pfn) != 0) return -1;
       for (unsigned o = order; o-- > 0;) free_unused(cpu, pfn + pages_of(o), o);
       return -1;
     }
-    if (clear_lru) at(pfn).is_lru = false;
+    if (clear_lru) set_lru(pfn, false);
     return free_unused(cpu, pfn, order);
   }
 
@@ -118,8 +119,8 @@ struct NaiveV6Allocator : NaiveV6Lists {
       const PageImage& page = at(pfn + i);
       if (page.is_lru || page.is_reserved || page.count != 0 || page.is_buddy) ++nr_bad;
     }
+    at(pfn).compound = 0;
     if (nr_bad != 0) return nr_bad;
-    for (Number i = 0; i < pages_of(order); ++i) at(pfn + i).compound = 0;
     if (has_lists(order)) {
       free_to_pcp(pcps[cpu], pfn, order);
     } else {
@@ -130,18 +131,25 @@ struct NaiveV6Allocator : NaiveV6Lists {
 
   // --- Pages in use.
 
-  void make_compound(Number pfn, unsigned order) { at(pfn).compound = order; }
+  void make_compound(Number pfn, unsigned order) {
+    check_chunk(pfn, order);
+    if (order == 0) return;
+    bug_if(at(pfn).count != 1);
+    for (Number i = 1; i < pages_of(order); ++i)
+      bug_if(at(pfn + i).count != 0 || at(pfn + i).is_buddy);
+    at(pfn).compound = order;
+  }
   void get(Number pfn) {
     bug_if(!is_in_use(pfn));
     ++at(pfn).count;
   }
   void set_lru(Number pfn, bool lru) {
     bug_if(!is_valid(pfn) || is_in_free_chunk(pfn));
-    at(pfn).is_lru = lru;
+    for (Number i = 0; i < pages_of(compound_order(pfn)); ++i) at(pfn + i).is_lru = lru;
   }
   void split(Number pfn, unsigned order) {
     check_chunk(pfn, order);
-    bug_if(at(pfn).count == 0);
+    bug_if(at(pfn).count == 0 || compound_order(pfn) != 0);
     for (Number i = 1; i < pages_of(order); ++i) {
       bug_if(at(pfn + i).count != 0 || at(pfn + i).is_buddy);
     }
@@ -163,15 +171,23 @@ struct NaiveV6Allocator : NaiveV6Lists {
         if (is_ordinary(type_of(p))) set_type(p, MigrateType::movable);
       }
     }
+    taken_chunks.emplace_back(pfn, order);
     return pages_of(order);
   }
   void put_back(Number pfn, unsigned order, MigrateType type) {
+    std::erase(taken_chunks, std::pair{pfn, order});
     count(type, signed_pages(order));
     free_chunk(pfn, order, type, true);
+  }
+  void put_back_taken(Number pfn, unsigned order, MigrateType type) {
+    check_type(type);
+    bug_if(std::ranges::find(taken_chunks, std::pair{pfn, order}) == taken_chunks.end());
+    put_back(pfn, order, type);
   }
   Number split_free(Number pfn) {
     bug_if(!is_head(pfn));
     const Number nr = isolate_free(pfn);
+    if (nr != 0) taken_chunks.pop_back();
     for (Number i = 0; i < nr; ++i) at(pfn + i).count = 1;
     return nr;
   }
@@ -182,6 +198,7 @@ struct NaiveV6Allocator : NaiveV6Lists {
     for (Number i = 0; i < block_pages(); ++i) {
       at(pfn + i).is_reserved = false;
       at(pfn + i).count = 0;
+      at(pfn + i).compound = 0;
     }
     at(pfn).count = 1;
     set_type(pfn, MigrateType::cma);

@@ -28,9 +28,6 @@ inline constexpr unsigned kswapd = 0x800;
 struct NaiveV6Lists : NaiveBuddy {
   /// The order of huge pages, of which CPUs have lists too; 0 for none.
   unsigned huge_order;
-  /// What zone_pcp_enable() gives back.
-  Number saved_batch = 1;
-  Number saved_high = 0;
 
   NaiveV6Lists(ModelGeometry geometry, const ZoneLayout& layout)
       : NaiveBuddy{geometry, layout},
@@ -115,6 +112,7 @@ struct NaiveV6Lists : NaiveBuddy {
       list.pop_back();
       const unsigned order = order_of_list(index);
       const MigrateType type = nr_pageblock_isolate != 0 ? type_of(pfn) : remembered(pfn);
+      at(pfn).page_private = 0;
       count(type, signed_pages(order));
       free_chunk(pfn, order, type);
       pcp.count -= pages_of(order);
@@ -129,10 +127,15 @@ struct NaiveV6Lists : NaiveBuddy {
     for (PcpImage& pcp : pcps) drain(pcp, pcp.count);
   }
   void disable_pcps() {
+    has_disabled_pcps = true;
     set_limits(1, 0);
     drain_all();
   }
-  void enable_pcps() { set_limits(saved_batch, saved_high); }
+  void enable_pcps() {
+    bug_if(!has_disabled_pcps);
+    has_disabled_pcps = false;
+    set_limits(saved_batch, saved_high);
+  }
 
   std::optional<Number> take_from_pcp(PcpImage& pcp, unsigned order, MigrateType type,
                                       unsigned flags) {
@@ -251,18 +254,6 @@ struct NaiveV6Lists : NaiveBuddy {
     return true;
   }
 
-  /// Of a compound page, which begins at @p pfn; else 0.
-  [[nodiscard]] unsigned compound_order(Number pfn) const {
-    return static_cast<unsigned>(at(pfn).compound);
-  }
-  /// The first page of the compound page that @p pfn is in, or @p pfn.
-  [[nodiscard]] Number compound_head(Number pfn) const {
-    for (unsigned order = 0; order < max_order; ++order) {
-      const Number head = pfn & ~(pages_of(order) - 1);
-      if (spans(head) && at(head).compound >= std::max(order, 1U)) return head;
-    }
-    return pfn;
-  }
   [[nodiscard]] bool is_lru(Number pfn) const {
     return is_valid(pfn) && at(compound_head(pfn)).is_lru;
   }

@@ -93,7 +93,26 @@ struct NaiveV6Zone : NaiveV6Allocator {
     return pfns;
   }
 
-  // --- What makes a block unmovable. Holes and what lies beside the zone are reserved pages.
+  // --- What makes a block unmovable. In a block that has memory, holes and what lies beside the zone are
+  // reserved pages; a block that has none has no pages either.
+
+  [[nodiscard]] bool has_memory(Number s, Number e) const {
+    for (Number pfn = std::max(s, start_pfn); pfn < std::min(e, end_pfn()); ++pfn) {
+      if (is_valid(pfn)) return true;
+    }
+    return false;
+  }
+  [[nodiscard]] bool has_memory(Number block) const {
+    return has_memory(block, block + block_pages());
+  }
+  [[nodiscard]] std::optional<Number> first_page(Number s, Number e) const {
+    for (Number pfn = s; pfn < e; ++pfn) {
+      if (has_memory(down(pfn))) return pfn;
+    }
+    return std::nullopt;
+  }
+  [[nodiscard]] Number down(Number pfn) const { return pfn / block_pages() * block_pages(); }
+  [[nodiscard]] Number up(Number pfn) const { return down(pfn + block_pages() - 1); }
 
   [[nodiscard]] std::optional<Number> find_unmovable(Number s, Number e, MigrateType undo_type,
                                                      unsigned flags) const {
@@ -101,6 +120,10 @@ struct NaiveV6Zone : NaiveV6Allocator {
       return undo_type == MigrateType::cma ? std::nullopt : std::optional{s};
     }
     for (Number p = s; p < e;) {
+      if (!is_valid(p) && !has_memory(down(p))) {
+        ++p;
+        continue;
+      }
       if (!is_valid(p) || at(p).is_reserved) return p;
       const Number head = compound_head(p);
       const unsigned order = compound_order(head);
@@ -146,7 +169,9 @@ struct NaiveV6Zone : NaiveV6Allocator {
       set_type(pfn, type);
       put_back(pfn, order, type);
     } else {
-      count(type, static_cast<std::int64_t>(move_block(pfn, type)));
+      const auto moved = static_cast<std::int64_t>(move_block(pfn, type));
+      nr_free_pages += moved;  // even if the type is isolate again
+      if (type == MigrateType::cma) nr_free_cma += moved;
       set_type(pfn, type);
     }
     --nr_pageblock_isolate;
@@ -162,31 +187,24 @@ struct NaiveV6Zone : NaiveV6Allocator {
 
   // --- Ranges, rounded to whole blocks. A block without memory is skipped.
 
-  [[nodiscard]] bool has_memory(Number s, Number e) const {
-    for (Number pfn = std::max(s, start_pfn); pfn < std::min(e, end_pfn()); ++pfn) {
-      if (is_valid(pfn)) return true;
-    }
-    return false;
-  }
-  [[nodiscard]] Number down(Number pfn) const { return pfn / block_pages() * block_pages(); }
-  [[nodiscard]] Number up(Number pfn) const { return down(pfn + block_pages() - 1); }
-
   int start_isolate(Number s, Number e, MigrateType undo_type, unsigned flags) {
     check_type(undo_type);
+    s = std::max(s, down(start_pfn));
+    e = std::min(e, up(end_pfn()));
     if (s >= e) return 0;
     const Number first = down(s);
     const Number end = up(e);
     const Number last = end - block_pages();
     if (isolate_border(first, false, false, undo_type, flags) != 0) return busy;
     if (isolate_border(end, true, first == last, undo_type, flags) != 0) {
-      unset_isolate(first, undo_type);
+      undo_isolate(first, first + block_pages(), undo_type);
       return busy;
     }
     for (Number block = first + block_pages(); block < last; block += block_pages()) {
-      if (!has_memory(block, block + block_pages())) continue;
+      if (!has_memory(block)) continue;
       if (set_isolate(block, s, e, undo_type, flags) == 0) continue;
       undo_isolate(first, block, undo_type);
-      unset_isolate(last, undo_type);
+      undo_isolate(last, end, undo_type);
       return busy;
     }
     return 0;
@@ -196,6 +214,7 @@ struct NaiveV6Zone : NaiveV6Allocator {
   int isolate_border(Number border, bool is_before, bool skips, MigrateType undo_type,
                      unsigned flags) {
     const Number block = is_before ? border - block_pages() : border;
+    if (!has_memory(block)) return 0;
     if (!skips) {
       const int ret = set_isolate(block, block, block + block_pages(), undo_type, flags);
       if (ret != 0) return ret;
@@ -243,15 +262,24 @@ struct NaiveV6Zone : NaiveV6Allocator {
   void undo_isolate(Number s, Number e, MigrateType type) {
     check_type(type);
     if (s >= e) return;
+    // The counter is checked before anything is changed.
+    std::int64_t nr_isolated = 0;
     for (Number block = down(s); block < up(e); block += block_pages()) {
-      if (has_memory(block, block + block_pages())) unset_isolate(block, type);
+      if (spans(block) && has_memory(block) && type_of(block) == MigrateType::isolate) {
+        ++nr_isolated;
+      }
+    }
+    bug_if(nr_isolated > nr_pageblock_isolate);
+    for (Number block = down(s); block < up(e); block += block_pages()) {
+      if (has_memory(block)) unset_isolate(block, type);
     }
   }
 
   [[nodiscard]] int test_isolated(Number s, Number e, unsigned flags) const {
     for (Number pfn = s; pfn < e; pfn += block_pages()) {
-      if (!has_memory(pfn, pfn + block_pages())) continue;
-      if (!spans(pfn) || type_of(pfn) != MigrateType::isolate) return busy;
+      const auto page = first_page(pfn, pfn + block_pages());
+      if (!page) continue;
+      if (!spans(*page) || type_of(*page) != MigrateType::isolate) return busy;
     }
     if (!has_memory(s, e)) return busy;
     for (Number pfn = s; pfn < e;) {
@@ -259,6 +287,8 @@ struct NaiveV6Zone : NaiveV6Allocator {
         pfn += pages_of(order_of(pfn));
       } else if (is_valid(pfn) && (flags & memory_offline) != 0 && at(pfn).is_offline &&
                  at(pfn).count == 0) {
+        ++pfn;
+      } else if (!is_valid(pfn) && !has_memory(down(pfn))) {
         ++pfn;
       } else {
         return busy;
@@ -289,7 +319,13 @@ struct NaiveV6Zone : NaiveV6Allocator {
     }
     if (test_isolated(outer, e, 0) != 0) return busy;
     Number taken = outer;
-    while (taken < e) taken += split_free(taken);
+    while (taken < e) {
+      if (!is_head(taken)) {  // a block without memory
+        while (taken > outer) free(cpu, --taken, 0);
+        return busy;
+      }
+      taken += split_free(taken);
+    }
     free_contig(cpu, outer, s - outer);
     free_contig(cpu, e, taken - e);
     return 0;
@@ -297,6 +333,7 @@ struct NaiveV6Zone : NaiveV6Allocator {
 
   void free_contig(Number cpu, Number pfn, Number nr) {
     check_cpu(cpu);
+    bug_if(pfn < start_pfn || pfn + nr > end_pfn());
     for (Number i = 0; i < nr; ++i) bug_if(!is_in_use(pfn + i));
     for (Number i = 0; i < nr; ++i) free(cpu, pfn + i, 0);
   }

@@ -129,6 +129,8 @@ class Pair {
       const bool should_equal = copy.image == of_naive;
       const bool is_equal = copy.zone == zone_;
       const bool is_same_hash = !is_equal || !hashes_quickly || copy.zone.hash() == zone_.hash();
+      // From v6.1 on zones may differ in a private that nothing reads, which images leave out.
+      if (is_later<Config> && should_equal && !is_equal) continue;
       if (is_equal == should_equal && is_same_hash) continue;
       if (image == of_naive) failure.equality = WrongEquality{copy.nr_operations, should_equal};
     }
@@ -144,6 +146,10 @@ class Pair {
   // Blocks that were typed isolate by hand are not counted, and verify() says so.
   [[nodiscard]] std::vector<std::string> violations() const {
     std::vector<std::string> all = verify(zone_);
+    if constexpr (is_later<Config>) {
+      // Nor does what v6.1 counts by a block's type agree with the lists then; the model counts alike.
+      std::erase_if(all, [](const std::string& text) { return text.starts_with("NR_FREE_"); });
+    }
     if (std::ranges::count(naive_.block_types, MigrateType::isolate) >
         naive_.nr_pageblock_isolate) {
       std::erase_if(all, [](const std::string& violation) {

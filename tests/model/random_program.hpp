@@ -42,8 +42,12 @@ class OperationMaker {
     // Per-CPU lists are disabled once, and their limits stay until they are enabled.
     const bool wants_limits = op.call == Call::set_pageset || op.call == Call::zone_pcp_disable ||
                               op.call == Call::offline_pages;
-    if (is_disabled_ && wants_limits) op.call = Call::zone_pcp_enable;
-    if (!is_disabled_ && op.call == Call::zone_pcp_enable) op.call = Call::zone_pcp_disable;
+    if (op.call == Call::putback_isolated_page && zone_.taken_chunks.empty()) {
+      op.call = Call::isolate_free_page;
+    }
+    if (zone_.has_disabled_pcps && wants_limits) op.call = Call::zone_pcp_enable;
+    if (!zone_.has_disabled_pcps && op.call == Call::zone_pcp_enable)
+      op.call = Call::zone_pcp_disable;
     fill_in(op);
     if (is_later_) fill_in_later(op);
     if (dice_.one_in(40)) spoil(op);
@@ -53,8 +57,6 @@ class OperationMaker {
   /// Tells what an operation returned, so that what was allocated can be freed as it should.
   void learn(const Operation& op, const Result& result) {
     if (result.is_bug) return;
-    if (op.call == Call::zone_pcp_disable) is_disabled_ = true;
-    if (op.call == Call::zone_pcp_enable) is_disabled_ = false;
     if (op.call == Call::alloc_pages && result.value >= 0) {
       allocated_.push_back({static_cast<std::uint64_t>(result.value), op.order.value()});
     }
@@ -91,6 +93,7 @@ class OperationMaker {
         op.temperature = random_temperature();
         return;
       case Call::free_pages:
+      case Call::prep_compound_page:
       case Call::split_page: {
         const Chunk chunk = chunk_in_use();
         op.pfn = Pfn{chunk.pfn};
@@ -104,6 +107,7 @@ class OperationMaker {
       case Call::clear_page_lru:
         op.pfn = Pfn{page_in_use()};
         return;
+      case Call::isolate_free_page:
       case Call::split_free_page:
         op.pfn = Pfn{chunk_head()};
         return;
@@ -190,6 +194,14 @@ class OperationMaker {
         op.number = dice_.between(1, 40);
         op.type = dice_.type_below(3);
         return;
+      case Call::putback_isolated_page: {
+        if (zone_.taken_chunks.empty()) return;
+        const auto [pfn, order] = zone_.taken_chunks[dice_.below(zone_.taken_chunks.size())];
+        op.pfn = Pfn{pfn};
+        op.order = Order{order};
+        op.type = dice_.one_in(10) ? random_type() : zone_.type_of(pfn);
+        return;
+      }
       case Call::set_reclaim_active:
         op.number = dice_.below(2);
         return;
@@ -374,7 +386,6 @@ class OperationMaker {
   const NaiveBuddy& zone_;
   Dice& dice_;
   bool is_later_;
-  bool is_disabled_ = false;
   std::array<unsigned, nr_calls> weights_{};
   bool is_wild_ = false;
   std::vector<Chunk> allocated_{};

@@ -52,7 +52,8 @@ TEST_CASE("to_ready_test prints the layout, the notifiers and a copy to compare 
                         .violations = {"a word"},
                         .equality = WrongEquality{1, true}};
   CHECK(to_ready_test<ModelConfig<5, 3>>(program, failure, "a title") ==
-        R"(#include "model/program.hpp"
+        R"(// SPDX-License-Identifier: MIT
+#include "model/program.hpp"
 #include "support/catch.hpp"
 #include "support/violation.hpp"
 

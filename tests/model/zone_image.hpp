@@ -67,6 +67,9 @@ struct ZoneImage {
   std::int64_t nr_free_cma = 0;
   std::uint64_t nr_reserved_highatomic = 0;
   std::uint64_t watermark_boost = 0;
+  /// What zone_pcp_enable() gives every CPU.
+  std::uint64_t saved_batch = 1;
+  std::uint64_t saved_high = 0;
   bool boosted = false;
   bool reclaim_active = false;
   std::array<std::uint64_t, max_nr_zones> lowmem_reserve{};
@@ -101,6 +104,8 @@ void add_later_parts(const Zone<Config>& zone, ZoneImage& image) {
   image.min_watermark = zone.watermarks().min;
   image.high_watermark = zone.watermarks().high;
   image.nr_free_cma = zone.nr_free_cma_pages();
+  image.saved_batch = zone.pageset().batch;
+  image.saved_high = zone.pageset().high;
   const ZonePressure& pressure = zone.pressure();
   image.nr_reserved_highatomic = pressure.nr_reserved_highatomic;
   image.watermark_boost = pressure.watermark_boost;
@@ -147,6 +152,8 @@ template <ZoneConfig Config>
     to.is_offline = zone.memmap().bits(pfn).has(PageBits::offline);
     to.count = page.count();
     to.page_private = page.page_private();
+    const PageBits bits = zone.memmap().bits(pfn);
+    if (bits.has(PageBits::compound)) to.compound = bits.order().value();
   }
   if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) add_later_parts(zone, image);
   return image;
@@ -207,6 +214,8 @@ template <typename T>
   compare(a.nr_free_cma, b.nr_free_cma, "nr_free_cma_pages(zone)");
   compare(a.nr_reserved_highatomic, b.nr_reserved_highatomic,
           "zone.pressure().nr_reserved_highatomic");
+  compare(a.saved_batch, b.saved_batch, "zone.pageset().batch");
+  compare(a.saved_high, b.saved_high, "zone.pageset().high");
   compare(a.watermark_boost, b.watermark_boost, "zone.pressure().watermark_boost");
   compare(a.boosted, b.boosted, "zone.pressure().boosted");
   compare(a.reclaim_active, b.reclaim_active, "zone.pressure().reclaim_active");
@@ -248,7 +257,7 @@ template <typename T>
     compare(x.is_offline, y.is_offline, "zone.memmap().bits(Pfn{{{}}}).has(PageBits::offline)",
             pfn);
     compare(x.count, y.count, "zone.page(Pfn{{{}}}).count()", pfn);
-    compare(x.compound, y.compound, "zone.page(Pfn{{{}}}).compound_order()", pfn);
+    compare(x.compound, y.compound, "compound order of {}", pfn);
     compare(x.page_private, y.page_private, "zone.page(Pfn{{{}}}).page_private()", pfn);
   }
   return result;

@@ -67,6 +67,8 @@ TEST_CASE("differences finds what only v6.1 has", "[model]") {
   check([](ZoneImage& i) { ++i.high_watermark; }, "zone.watermarks().high");
   check([](ZoneImage& i) { ++i.nr_free_cma; }, "nr_free_cma_pages(zone)");
   check([](ZoneImage& i) { ++i.nr_reserved_highatomic; }, "zone.pressure().nr_reserved_highatomic");
+  check([](ZoneImage& i) { ++i.saved_batch; }, "zone.pageset().batch");
+  check([](ZoneImage& i) { ++i.saved_high; }, "zone.pageset().high");
   check([](ZoneImage& i) { ++i.watermark_boost; }, "zone.pressure().watermark_boost");
   check([](ZoneImage& i) { i.boosted = true; }, "zone.pressure().boosted");
   check([](ZoneImage& i) { i.reclaim_active = true; }, "zone.pressure().reclaim_active");
@@ -77,7 +79,7 @@ TEST_CASE("differences finds what only v6.1 has", "[model]") {
         "pfns_of(zone.pcp(Cpu{0}).lists[13])");
   check([](ZoneImage& i) { i.pages[2].is_offline = true; },
         "zone.memmap().bits(Pfn{10}).has(PageBits::offline)");
-  check([](ZoneImage& i) { i.pages[2].compound = 1; }, "zone.page(Pfn{10}).compound_order()");
+  check([](ZoneImage& i) { i.pages[2].compound = 1; }, "compound order of 10");
 }
 
 TEST_CASE("differences says both answers as code", "[model]") {

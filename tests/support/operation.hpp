@@ -15,6 +15,7 @@
 #include "pageblock/clients/memory_hotplug.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/isolation/unmovable.hpp"
+#include "pageblock/mm/compound.hpp"
 #include "pageblock/mm/drain.hpp"
 #include "pageblock/mm/fallback.hpp"
 #include "pageblock/mm/free_pages.hpp"
@@ -66,11 +67,13 @@ enum class Call : std::uint8_t {
   set_reclaim_active,
   reserve_highatomic_pageblock,
   unreserve_highatomic_pageblock,
+  prep_compound_page,
+  isolate_free_page,
+  putback_isolated_page,
   offline_pages,
   online_pages,
 };
 
-inline constexpr std::size_t nr_v3_6_calls = static_cast<std::size_t>(Call::set_pageset) + 1;
 inline constexpr std::size_t nr_calls = static_cast<std::size_t>(Call::online_pages) + 1;
 
 /// Returns whether a kernel has the call: v6.1, or else v3.6.
@@ -130,6 +133,18 @@ template <ZoneConfig Config>
 std::uint64_t move_block(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   const std::lock_guard guard{zone.lock()};
   return move_freepages_block(zone, pfn, type);
+}
+
+/// What compaction calls under zone.lock.
+template <ZoneConfig Config>
+std::uint64_t take_free(Zone<Config>& zone, Pfn pfn) {
+  const std::lock_guard guard{zone.lock()};
+  return isolate_free_page(zone, pfn);
+}
+template <ZoneConfig Config>
+void put_back(Zone<Config>& zone, Pfn pfn, Order order, MigrateType type) {
+  const std::lock_guard guard{zone.lock()};
+  putback_isolated_page(zone, pfn, order, type);
 }
 
 /// Whether @p Config has the functions of v6.1, or those of v3.6.
@@ -233,7 +248,10 @@ template <ZoneConfig Config>
 std::int64_t call_v6_1(Zone<Config>& zone, const Operation& op) {
   switch (op.call) {
     case Call::alloc_pages: {
-      const auto page = alloc_pages(zone, op.cpu, op.order, op.type, op.flags);
+      // A request without flags takes a path of its own.
+      const unsigned usual = op.type == MigrateType::movable ? alloc_flags::cma : 0;
+      const auto page = op.flags == usual ? alloc_pages(zone, op.cpu, op.order, op.type)
+                                          : alloc_pages(zone, op.cpu, op.order, op.type, op.flags);
       return page ? static_cast<std::int64_t>(page->pfn().value()) : -1;
     }
     case Call::alloc_pages_bulk: {
@@ -248,6 +266,14 @@ std::int64_t call_v6_1(Zone<Config>& zone, const Operation& op) {
       return 0;
     case Call::zone_pcp_enable:
       zone_pcp_enable(zone);
+      return 0;
+    case Call::prep_compound_page:
+      prep_compound_page(zone, op.pfn, op.order);
+      return 0;
+    case Call::isolate_free_page:
+      return static_cast<std::int64_t>(take_free(zone, op.pfn));
+    case Call::putback_isolated_page:
+      put_back(zone, op.pfn, op.order, op.type);
       return 0;
     case Call::set_reclaim_active:
       zone.pressure().reclaim_active = op.number != 0;
@@ -331,6 +357,12 @@ namespace detail {
       return "zone_pcp_disable(zone)";
     case Call::zone_pcp_enable:
       return "zone_pcp_enable(zone)";
+    case Call::prep_compound_page:
+      return fmt::format("prep_compound_page(zone, {}, Order{{{}}})", pfn, op.order);
+    case Call::isolate_free_page:
+      return fmt::format("take_free(zone, {})", pfn);
+    case Call::putback_isolated_page:
+      return fmt::format("put_back(zone, {}, Order{{{}}}, {})", pfn, op.order, type);
     case Call::set_reclaim_active:
       return fmt::format("zone.pressure().reclaim_active = {}", op.number != 0);
     case Call::reserve_highatomic_pageblock:
