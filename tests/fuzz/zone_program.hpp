@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -53,7 +54,8 @@ inline PfnRange read_range(ByteSource& bytes, const ZoneLayout& layout) {
 
 }  // namespace detail
 
-[[nodiscard]] inline ZoneLayout read_layout(ByteSource& bytes, Arguments arguments) {
+template <ZoneConfig Config>
+[[nodiscard]] ZoneLayout read_layout(ByteSource& bytes, Arguments arguments) {
   ZoneLayout layout;
   const std::uint64_t start = bytes.next();
   const std::array<std::uint64_t, 4> bases{
@@ -84,7 +86,7 @@ inline PfnRange read_range(ByteSource& bytes, const ZoneLayout& layout) {
   });
   repeat([&] {
     const PfnRange range = detail::read_range(bytes, layout);
-    constexpr auto types = DefaultConfig::semantics.migratetypes;
+    constexpr auto types = Config::semantics.migratetypes;
     layout.block_types.push_back({range, types[bytes.below(types.size())]});
   });
   return layout;
@@ -105,19 +107,30 @@ inline PfnRange read_range(ByteSource& bytes, const ZoneLayout& layout) {
 class OperationReader {
  public:
   OperationReader(ByteSource bytes, Arguments arguments, const ZoneLayout& layout,
-                  std::uint64_t pages_per_block)
+                  std::uint64_t pages_per_block, bool is_later)
       : bytes_{bytes},
         arguments_{arguments},
         start_{layout.start_pfn},
         spanned_{layout.spanned_pages},
-        block_{pages_per_block} {}
+        block_{pages_per_block},
+        is_later_{is_later} {
+    for (std::size_t i = 0; i < nr_calls; ++i) {
+      const auto call = static_cast<Call>(i);
+      // With arguments that may be anything nobody tells what these have done: who waits, waits for ever.
+      const bool is_tame = call == Call::prep_compound_page || call == Call::isolate_free_page ||
+                           call == Call::putback_isolated_page || call == Call::zone_pcp_disable ||
+                           call == Call::zone_pcp_enable;
+      const bool is_left_out = is_tame && arguments == Arguments::wild;
+      if (has_call(call, is_later) && !is_left_out) calls_.push_back(call);
+    }
+  }
 
   [[nodiscard]] bool empty() const { return bytes_.empty(); }
 
   [[nodiscard]] Operation next() {
     const bool is_wild = arguments_ == Arguments::wild;
     Operation op;
-    op.call = static_cast<Call>(bytes_.below(nr_v3_6_calls));
+    op.call = calls_[bytes_.below(calls_.size())];
     const unsigned small = bytes_.next();
     op.cpu = Cpu{small & 3};
     op.temperature = (small & 4) == 0 ? Temperature::hot : Temperature::cold;
@@ -141,6 +154,7 @@ class OperationReader {
     op.high = static_cast<std::uint32_t>(end % 16);
     op.classzone_idx = end % 5;
     op.flags = static_cast<unsigned>(end & 3) << 4;
+    if (is_later_) read_later(op, small, type, end);
     if (is_wild) make_wild(op, place, type, end);
     // These are of one page, which is what is looked at to tell an unnoticed misuse.
     if (op.call == Call::set_page_lru || op.call == Call::clear_page_lru) op.order = Order{0};
@@ -154,6 +168,10 @@ class OperationReader {
     switch (op.call) {
       case Call::alloc_pages:
         return obtained_.push_back({Pfn{value}, op.order});
+      case Call::isolate_free_page:
+        if (value != 0)
+          obtained_.push_back({op.pfn, Order{static_cast<unsigned>(std::countr_zero(value))}});
+        return;
       case Call::free_pages:
       case Call::put_page:
         return forget(op.pfn);
@@ -188,6 +206,41 @@ class OperationReader {
     if (found != obtained_.end()) obtained_.erase(found);
   }
 
+  // What v6.1 asks besides. The flags of a request, of a watermark and of isolation are other bits.
+  void read_later(Operation& op, unsigned small, unsigned type, std::uint64_t end) const {
+    op.temperature = Temperature::hot;
+    op.start = (small & 4) == 0 ? Pfn{op.pfn.value() / block_ * block_} : op.pfn;
+    const unsigned bits = type >> 3;
+    switch (op.call) {
+      case Call::alloc_pages:
+      case Call::alloc_pages_bulk:
+      case Call::zone_watermark_ok: {
+        constexpr std::array flags{alloc_flags::cma, alloc_flags::kswapd, alloc_flags::no_fragment,
+                                   alloc_flags::highatomic, alloc_flags::oom};
+        op.flags = (end & 1) == 0 ? 0 : alloc_flags::non_block;
+        if ((end & 2) != 0) op.flags |= alloc_flags::min_reserve;
+        for (std::size_t i = 0; i < flags.size(); ++i) {
+          if ((bits >> i & 1) != 0) op.flags |= flags[i];
+        }
+        if (op.call == Call::alloc_pages_bulk) op.number = end % 24;
+        return;
+      }
+      case Call::set_migratetype_isolate:
+      case Call::start_isolate_page_range:
+      case Call::has_unmovable_pages:
+      case Call::test_pages_isolated:
+        op.flags = bits & 3;
+        return;
+      case Call::offline_pages:
+      case Call::online_pages:
+        op.pfn = Pfn{op.pfn.value() / block_ * block_};
+        op.number = (end & 3) * block_;
+        return;
+      default:
+        return;
+    }
+  }
+
   // Numbers at the ends of their types, for one value in sixteen of each byte.
   static void make_wild(Operation& op, std::uint64_t place, unsigned type, std::uint64_t end) {
     constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
@@ -213,6 +266,8 @@ class OperationReader {
   Pfn start_;
   std::uint64_t spanned_;
   std::uint64_t block_;
+  bool is_later_;
+  std::vector<Call> calls_;
   std::vector<Chunk> obtained_;
 };
 
