@@ -58,6 +58,15 @@ struct OneBlockChunks : Geometry<FourCpus<5, 4>> {
   static constexpr std::string_view name = "5/4: no chunk spans blocks";
   static ZoneLayout layout() { return {.spanned_pages = 32 * block}; }
 };
+// v6.1, which refuses to isolate what somebody has isolated.
+template <unsigned max_order_, unsigned pageblock_order_>
+struct FourCpusV6_1 : FourCpus<max_order_, pageblock_order_> {
+  static constexpr Semantics semantics = kernel::v6_1;
+};
+struct SmallV6_1 : Geometry<FourCpusV6_1<5, 3>> {
+  static constexpr std::string_view name = "v6.1, 5/3";
+  static ZoneLayout layout() { return {.spanned_pages = 64 * block}; }
+};
 struct StandardLock : Geometry<FourCpus<5, 3, StdLock<std::mutex>>> {
   static ZoneLayout layout() { return Small::layout(); }
 };
@@ -150,6 +159,19 @@ void soak_judged(std::uint64_t share, unsigned seed, Totals& totals) {
   for (const auto& [why, pages] : judge.handed_out()) totals.handed_out[why] += pages;
 }
 
+template <typename Geometry>
+void soak_plain(std::uint64_t share, unsigned seed, Totals& totals) {
+  using Config = typename Geometry::Config;
+  INFO("seed " << seed);
+  Zone<Config> zone{half_in_use<Geometry>()};
+  zone.set_pageset(4, 16);
+  PlainCalls<Config> calls{zone};
+  Soak soak{calls, share, seed};
+  soak.run();
+  check_and_add(soak, totals);
+  check_nothing_is_lost(zone);
+}
+
 std::string report(std::string_view name, const Totals& totals) {
   std::string text = fmt::format(
       "{}: {} threads, {} rounds, {} operations (slowest thread {:.0f} % of the fastest), {} pages "
@@ -178,31 +200,26 @@ TEMPLATE_TEST_CASE("threads share a zone and every page out of an isolated block
 
 // Without the judge, whose lock-free stamps order threads that the zone may not.
 TEMPLATE_TEST_CASE("threads share a zone and nothing is lost or handed out twice", "[concurrency]",
-                   Small, StandardLock) {
-  using Config = typename TestType::Config;
-  Zone<Config> zone{half_in_use<TestType>()};
-  zone.set_pageset(4, 16);
-  PlainCalls<Config> calls{zone};
-  Soak soak{calls, 10'000, 1};
-  soak.run();
+                   Small, StandardLock, SmallV6_1) {
   Totals totals;
-  check_and_add(soak, totals);
-  check_nothing_is_lost(zone);
+  soak_plain<TestType>(10'000, 1, totals);
 }
 
 // For long: PAGEBLOCK_SOAK_SECONDS=600 concurrency_tests "[.soak]"
 TEST_CASE("a long soak of threads on one zone", "[.soak]") {
   const std::chrono::seconds time{number_in_environment("PAGEBLOCK_SOAK_SECONDS").value_or(60)};
   const auto end = std::chrono::steady_clock::now() + time;
-  std::array<Totals, 4> totals;
+  std::array<Totals, 5> totals;
   for (unsigned seed = 1; seed == 1 || std::chrono::steady_clock::now() < end; ++seed) {
     soak_judged<Default>(100'000, seed, totals[0]);
     soak_judged<Small>(100'000, seed, totals[1]);
     soak_judged<SmallCut>(100'000, seed, totals[2]);
     soak_judged<OneBlockChunks>(100'000, seed, totals[3]);
+    soak_plain<SmallV6_1>(100'000, seed, totals[4]);
   }
-  fmt::print("{}{}{}{}", report(Default::name, totals[0]), report(Small::name, totals[1]),
-             report(SmallCut::name, totals[2]), report(OneBlockChunks::name, totals[3]));
+  fmt::print("{}{}{}{}{}", report(Default::name, totals[0]), report(Small::name, totals[1]),
+             report(SmallCut::name, totals[2]), report(OneBlockChunks::name, totals[3]),
+             report(SmallV6_1::name, totals[4]));
 }
 
 }  // namespace pageblock::test
