@@ -34,7 +34,7 @@ const std::string state =
     "trace cpu 0 entries 0 overrun 0 commit_overrun 0 dropped 0 read 0\n"
     "zone 3 Movable va 0xffff88803fe28600 start_pfn 0x3c spanned 68 present 60 managed 59 "
     "nr_free_pages 7 nr_isolate_pageblock 1 nr_reserved_highatomic 8 watermark_boost 9 "
-    "wmark_min 1 wmark_low 2 wmark_high 3 flags 0x3 lowmem_reserve 0,5 pageset_high 17 "
+    "wmark_min 1 wmark_low 2 wmark_high 3 flags 0x2 lowmem_reserve 0,5 pageset_high 17 "
     "pageset_batch 3 lru_inactive_anon 1 lru_active_anon 2 lru_inactive_file 3 "
     "lru_active_file 4 unevictable 5\n"
     "area 3 0 nr_free 3\n"
@@ -116,7 +116,7 @@ TEST_CASE("make_zone takes over types, counters and limits", "[exact_zone]") {
   CHECK(zone.present_pages() == 60);
   CHECK(zone.watermarks() == Watermarks{1, 2, 3});
   CHECK(zone.lowmem_reserve(1) == 5);
-  CHECK(zone.pressure() == ZonePressure{9, true, true, 8});
+  CHECK(zone.pressure() == ZonePressure{9, false, true, 8});
   CHECK(zone.pageset() == Pageset{3, 17});
   // Switched off just then.
   CHECK(zone.pcp(Cpu{0}).batch == 1);

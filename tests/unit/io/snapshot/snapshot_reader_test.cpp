@@ -196,6 +196,20 @@ TEST_CASE("read_snapshot compares the other tables with zoneinfo", "[snapshot_re
     files.buddyinfo = InputFile{"buddyinfo", both.substr(0, both.find('\n') + 1)};
     CHECK(fault_of(files) == "buddyinfo: no line for zone Movable of zoneinfo:8");
   }
+  SECTION("a memory block may begin before its zone") {
+    Machine machine;
+    for (std::size_t pfn = 0; pfn < 16; ++pfn) machine.flags[pfn] = kpf::nopage;
+    machine.free_low = 32752;
+    files = machine.files();
+    std::string& text = files.zoneinfo.content;
+    const std::string all = "spanned 32768\n  present 32768";
+    text.replace(text.find(all), all.size(), "spanned 32752\n  present 32752");
+    text.replace(text.find("start_pfn: 0"), 12, "start_pfn: 16");
+    files.memory_blocks = InputFile{"blocks",
+                                    "block_size_bytes 8000000\nmemory0 state=online phys_index=0\n"
+                                    "memory1 state=online phys_index=1\n"};
+    CHECK(read_snapshot(files).zones[0].info.start_pfn == Pfn{16});
+  }
   SECTION("a memory block that is online in no zone is refused") {
     files.memory_blocks = InputFile{"blocks",
                                     "block_size_bytes 8000000\nmemory0 state=online phys_index=0\n"
