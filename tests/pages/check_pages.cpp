@@ -204,6 +204,7 @@ class Checker {
 
   void check_links(std::string_view line) {
     for (auto at = line.find("]("); at != line.npos; at = line.find("](", at + 1)) {
+      if (at != 0 && line[at - 1] == '[') continue;  // a lambda
       const auto end = line.find(')', at);
       if (end == line.npos) return offence("a link does not end");
       check_link(std::string{line.substr(at + 2, end - at - 2)});

@@ -172,7 +172,7 @@ TEST_CASE("free_pages reports a page beside the zone that shares a block with it
   zone.set_pageset(4, 24);
   const Pfn pfn = *alloc_pages(zone, cpu0, Order{0}, movable);
   free_pages(zone, cpu0, pfn, Order{0});
-  for (const std::uint64_t beside : {8, 9, 0}) {
+  for (const std::uint64_t beside : {8U, 9U, 0U}) {
     CHECK_VIOLATION_IN(zone, free_pages(zone, cpu0, Pfn{beside}, Order{0}), "not in the zone");
   }
 }
