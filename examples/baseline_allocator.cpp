@@ -86,9 +86,9 @@ std::size_t huge_pages_after(A allocator, unsigned percent_freed) {
 }
 
 int main() {
-  constexpr std::uint64_t nr_pages = 8192;
+  constexpr std::uint64_t nr_pages = 16384;
   fmt::print("freed   buddy   first fit   of {} huge pages\n", nr_pages / 512);
-  for (const unsigned percent : {50U, 95U, 99U, 100U}) {
+  for (const unsigned percent : {50U, 98U, 99U, 100U}) {
     fmt::print("{:>4}%   {:>5}   {:>9}\n", percent, huge_pages_after(Buddy{nr_pages}, percent),
                huge_pages_after(FirstFit{nr_pages}, percent));
   }
