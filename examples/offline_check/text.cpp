@@ -184,7 +184,8 @@ class TextWriter {
            painted(color_of(block), fmt::format("{:7}", word_for(block.verdict))),
            remark_on(block));
     }
-    if (rows.empty()) line("none that is {}", word_for(*report_.only));
+    if (rows.empty() && report_.only) line("none that is {}", word_for(*report_.only));
+    if (rows.empty() && !report_.only) line("none");
     if (std::ranges::any_of(rows, [](const Row& row) { return row.first != row.last; })) {
       line("A row of several blocks has the numbers of each: they are equal.");
     }
