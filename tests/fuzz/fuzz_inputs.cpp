@@ -259,14 +259,17 @@ void check_complaint(std::string_view what) {
     const std::size_t digits = text.find_first_not_of("0123456789");
     return digits != 0 && digits != std::string_view::npos && text.substr(digits).starts_with(": ");
   };
-  constexpr std::array<std::string_view, 13> whole_file{
+  constexpr std::array<std::string_view, 12> whole_file{
       " the file is empty", " no line says how large a block is", " '", " no zone has memory",
       " no memory block is listed", " no line '", " no table '", " no line for zone ",
       " there is no zoneinfo", " no zone is listed", " no section is listed",
       // Of meta.json: it names the member.
-      " there is no '", " '"};
+      " there is no '"};
+  const bool names_member =
+      rest.starts_with(" '") &&
+      (rest.find("' is no ") != rest.npos || rest.find("' has another number") != rest.npos);
   const bool has_place =
-      starts_with_number(rest) ||
+      names_member || starts_with_number(rest) ||
       (rest.starts_with(" byte ") && starts_with_number(rest.substr(6))) ||
       (rest.starts_with(" compressed byte ") && starts_with_number(rest.substr(17))) ||
       std::ranges::any_of(whole_file, [&](auto fault) { return rest.starts_with(fault); });
