@@ -2,6 +2,7 @@
 #
 #   base <- mm <- isolation <- clients <- lab     (the umbrella takes in base to clients)
 #                                      <- io/text <- io/trace    <- io/recording
+#                                                 <- io/log      <- io/recording
 #                                                 <- io/snapshot <- io/recording
 #                                                 <- io/picture, which alone sees all of io, and lab
 #
@@ -24,9 +25,10 @@ set(isolation_may_include base mm isolation)
 set(clients_may_include base mm isolation clients)
 set(lab_may_include ${clients_may_include} lab)
 set(io/text_may_include ${clients_may_include} io/text)
+set(io/log_may_include ${io/text_may_include} io/log)
 set(io/trace_may_include ${io/text_may_include} io/trace)
 set(io/snapshot_may_include ${io/text_may_include} io/snapshot)
-set(io/recording_may_include ${io/trace_may_include} io/snapshot io/recording)
+set(io/recording_may_include ${io/trace_may_include} io/log io/snapshot io/recording)
 set(io/picture_may_include ${io/recording_may_include} io/picture lab)
 set(umbrella_may_include ${clients_may_include})
 
@@ -39,7 +41,7 @@ endfunction()
 function(find_folder header)
   if(header STREQUAL "pageblock.hpp")
     set(folder umbrella PARENT_SCOPE)
-  elseif(header MATCHES "^(base|mm|isolation|clients|lab|io/(text|trace|snapshot|recording|picture))/[a-z0-9_]+\\.hpp$")
+  elseif(header MATCHES "^(base|mm|isolation|clients|lab|io/(text|log|trace|snapshot|recording|picture))/[a-z0-9_]+\\.hpp$")
     set(folder ${CMAKE_MATCH_1} PARENT_SCOPE)
   else()
     set(folder "" PARENT_SCOPE)

@@ -6,11 +6,11 @@
 
 #include <fmt/format.h>
 
+#include "pageblock/io/log/kernel_log.hpp"
 #include "pageblock/io/recording/recording_files.hpp"
 #include "pageblock/io/snapshot/snapshot_folder.hpp"
 #include "pageblock/io/snapshot/snapshot_reader.hpp"
 #include "pageblock/io/text/input_folder.hpp"
-#include "pageblock/io/text/kernel_log.hpp"
 
 #include "common/live_snapshot.hpp"
 #include "common/read_page_words.hpp"

@@ -10,7 +10,7 @@
 
 #include <fmt/format.h>
 
-#include "pageblock/io/text/allocation_verdict.hpp"
+#include "pageblock/io/log/allocation_verdict.hpp"
 
 #include "whynot/answer.hpp"
 #include "whynot/zone_answers.hpp"

@@ -9,11 +9,11 @@
 #include <variant>
 #include <vector>
 
-#include "pageblock/io/text/allocation_reports.hpp"
+#include "pageblock/io/log/allocation_reports.hpp"
+#include "pageblock/io/log/cma_log.hpp"
+#include "pageblock/io/log/page_dump.hpp"
 #include "pageblock/io/text/buddyinfo_reader.hpp"
-#include "pageblock/io/text/cma_log.hpp"
 #include "pageblock/io/text/kernel_version.hpp"
-#include "pageblock/io/text/page_dump.hpp"
 #include "pageblock/io/text/page_owner.hpp"
 #include "pageblock/io/text/pagetypeinfo_reader.hpp"
 #include "pageblock/io/text/parse_error.hpp"

@@ -11,7 +11,7 @@
 
 #include <fmt/format.h>
 
-#include "pageblock/io/text/allocation_verdict.hpp"
+#include "pageblock/io/log/allocation_verdict.hpp"
 #include "pageblock/mm/fragmentation_index.hpp"
 #include "pageblock/mm/zone_counters.hpp"
 

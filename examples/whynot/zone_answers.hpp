@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "pageblock/base/pfn.hpp"
-#include "pageblock/io/text/allocation_verdict.hpp"
-#include "pageblock/io/text/mem_info.hpp"
+#include "pageblock/io/log/allocation_verdict.hpp"
+#include "pageblock/io/log/mem_info.hpp"
 
 #include "common/json.hpp"
 

@@ -17,10 +17,10 @@
 #include <vector>
 
 #include "pageblock/base/pfn.hpp"
+#include "pageblock/io/log/kernel_log.hpp"
 #include "pageblock/io/recording/recording.hpp"
 #include "pageblock/io/snapshot/offline_judge.hpp"
 #include "pageblock/io/snapshot/snapshot.hpp"
-#include "pageblock/io/text/kernel_log.hpp"
 #include "pageblock/io/text/kpageflags.hpp"
 #include "pageblock/io/text/memory_blocks.hpp"
 

@@ -21,8 +21,8 @@
 #include <fmt/format.h>
 
 #include "pageblock/base/migratetype.hpp"
+#include "pageblock/io/log/mem_info.hpp"
 #include "pageblock/io/text/log_line.hpp"
-#include "pageblock/io/text/mem_info.hpp"
 #include "pageblock/io/text/parse_error.hpp"
 
 namespace pageblock {

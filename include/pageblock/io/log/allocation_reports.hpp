@@ -17,11 +17,11 @@
 
 #include <fmt/format.h>
 
-#include "pageblock/io/text/failed_request.hpp"
+#include "pageblock/io/log/failed_request.hpp"
+#include "pageblock/io/log/mem_info.hpp"
+#include "pageblock/io/log/mem_info_reader.hpp"
 #include "pageblock/io/text/kernel_version.hpp"
 #include "pageblock/io/text/log_line.hpp"
-#include "pageblock/io/text/mem_info.hpp"
-#include "pageblock/io/text/mem_info_reader.hpp"
 #include "pageblock/io/text/parse_error.hpp"
 
 namespace pageblock {

@@ -18,10 +18,10 @@
 
 #include "pageblock/base/format.hpp"
 #include "pageblock/base/semantics.hpp"
-#include "pageblock/io/text/failed_request.hpp"
+#include "pageblock/io/log/failed_request.hpp"
+#include "pageblock/io/log/mem_info.hpp"
 #include "pageblock/io/text/gfp_flags.hpp"
 #include "pageblock/io/text/kernel_version.hpp"
-#include "pageblock/io/text/mem_info.hpp"
 #include "pageblock/mm/node_alloc.hpp"
 #include "pageblock/mm/node_forecast.hpp"
 #include "pageblock/mm/zone_counters.hpp"

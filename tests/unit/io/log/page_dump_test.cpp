@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "pageblock/io/text/page_dump.hpp"
+#include "pageblock/io/log/page_dump.hpp"
 
 #include <string>
 #include <vector>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "pageblock/io/text/failed_request.hpp"
+#include "pageblock/io/log/failed_request.hpp"
 
 #include "support/catch.hpp"
 

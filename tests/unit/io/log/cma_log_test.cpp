@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "pageblock/io/text/cma_log.hpp"
+#include "pageblock/io/log/cma_log.hpp"
 
 #include <string>
 #include <vector>

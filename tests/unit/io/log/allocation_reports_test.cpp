@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "pageblock/io/text/allocation_reports.hpp"
+#include "pageblock/io/log/allocation_reports.hpp"
 
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "pageblock/io/text/allocation_verdict.hpp"
+#include "pageblock/io/log/allocation_verdict.hpp"
 
 #include "support/catch.hpp"
 
