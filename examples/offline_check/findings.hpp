@@ -41,7 +41,7 @@ struct FileName {
 
 /// Whether the kernel looks at every page of a block, as since v4.15.
 [[nodiscard]] inline bool scans(const pageblock::Judgement& judgement) {
-  return judgement.rule == pageblock::IsolateRule::scan;
+  return judgement.search == pageblock::UnmovableSearch::every_page;
 }
 
 /// How the pageblocks of a memory block are drawn.

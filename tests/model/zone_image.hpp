@@ -155,7 +155,8 @@ template <ZoneConfig Config>
     const PageBits bits = zone.memmap().bits(pfn);
     if (bits.has(PageBits::compound)) to.compound = bits.order().value();
   }
-  if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) add_later_parts(zone, image);
+  if constexpr (Config::semantics.unmovable_search == UnmovableSearch::every_page)
+    add_later_parts(zone, image);
   return image;
 }
 

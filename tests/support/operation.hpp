@@ -149,7 +149,7 @@ void put_back(Zone<Config>& zone, Pfn pfn, Order order, MigrateType type) {
 
 /// Whether @p Config has the functions of v6.1, or those of v3.6.
 template <ZoneConfig Config>
-inline constexpr bool is_later = Config::semantics.isolate_rule == IsolateRule::scan;
+inline constexpr bool is_later = Config::semantics.unmovable_search == UnmovableSearch::every_page;
 
 namespace detail {
 

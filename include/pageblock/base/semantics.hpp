@@ -2,7 +2,7 @@
 /// Kernel versions as values: what differs between them.
 ///
 /// Layer:  base.
-/// Kernel: v3.6 and v6.1. Further versions are further values, with the members they need.
+/// Kernel: v3.6, v6.1 and v6.12. Further versions are further values, with the members they need.
 #pragma once
 
 #include <array>
@@ -50,11 +50,41 @@ enum class WatermarkRule : std::uint8_t {
   any_chunk  ///< One chunk that is large enough, where the request may look (v4.4).
 };
 
-/// How pageblocks are isolated.
-enum class IsolateRule : std::uint8_t {
-  notifiers,  ///< Notifiers are asked, movable blocks trusted; isolating twice succeeds; drains.
-  scan,       ///< Every page is looked at; isolating twice is refused; the caller drains.
+/// What who isolates pageblocks says besides which.
+enum class IsolateSays : std::uint8_t {
+  nothing,
+  flags,  ///< The pages that count, the type that the blocks get afterwards, and isolate_flags.
 };
+
+/// How unmovable pages of a pageblock are found that is to be isolated.
+enum class UnmovableSearch : std::uint8_t {
+  notified,   ///< Movable blocks are trusted; notifiers say how many pages they could give back.
+  every_page  ///< Every page is looked at (v4.15), and no notifier asked (v5.5).
+};
+
+/// In what order the pageblocks of a range are isolated.
+enum class IsolateRange : std::uint8_t {
+  upward,
+  ends_first  ///< The first, the last, those between; the range is rounded to blocks (v5.19).
+};
+
+/// Which pages pass the test of an isolated range although they are not free.
+enum class TestPasses : std::uint8_t {
+  marked_isolate,  ///< Those that look as if they were on a per-CPU list, for an isolated block.
+  taken_by_driver  ///< For who takes memory offline: those that a driver holds no more (v5.10).
+};
+
+/// Which watermark must hold when a free chunk is taken for nobody in particular.
+enum class TakeMark : std::uint8_t {
+  low,  ///< The low one, also of isolated chunks.
+  min   ///< The lowest one, CMA blocks counted; isolated chunks go in any case.
+};
+
+/// To what a range is rounded before it is isolated for a contiguous allocation.
+enum class ContigGranule : std::uint8_t { largest_chunk, block };
+
+/// What becomes of pages that go offline.
+enum class OfflineLeaves : std::uint8_t { reserved, holes };
 
 /// One kernel version's behaviour: a member for each point on which modelled kernels differ. It is
 /// a structural type; Config::semantics picks a value at compile time.
@@ -146,8 +176,44 @@ struct Semantics {
   bool counts_isolated;
   bool counts_cma;
 
-  IsolateRule isolate_rule;
   WatermarkRule watermark_rule;
+
+  IsolateSays isolate_says;
+  UnmovableSearch unmovable_search;
+
+  /// Whether isolating an isolated pageblock succeeds and counts nothing (to v4.16).
+  bool isolates_again;
+
+  /// Whether isolating a pageblock drains all per-CPU lists (to v5.9); later the caller does.
+  bool isolate_drains;
+
+  IsolateRange isolate_range;
+
+  /// Whether a free chunk of a pageblock or more may merge when its block is given back (v3.18).
+  bool undo_merges;
+
+  TestPasses test_passes;
+
+  /// Whether the test of a range names a block that is not isolated by its first pfn, and not by its
+  /// first page.
+  bool test_names_block;
+
+  TakeMark take_mark;
+
+  /// Whether an allocation of several pages can be one page to its users, a compound page. They are
+  /// older than v3.6, where the model has none.
+  bool compound_pages;
+
+  ContigGranule contig_granule;
+
+  /// Whether a page on an LRU list that cannot move refuses a contiguous range at once; later the
+  /// test of the range finds it.
+  bool contig_refuses_lru;
+
+  /// Whether the free chunk that a contiguous range is said to begin in must reach its start.
+  bool contig_start_covers;
+
+  OfflineLeaves offline_leaves;
 
   /// Returns the kernel's number for @p type; nr_migratetypes if it has no such type.
   [[nodiscard]] constexpr unsigned number_of(MigrateType type) const {
@@ -207,8 +273,21 @@ inline constexpr Semantics v3_6{
     .move_to = ListEnd::head,
     .counts_isolated = true,
     .counts_cma = false,
-    .isolate_rule = IsolateRule::notifiers,
     .watermark_rule = WatermarkRule::by_order,
+    .isolate_says = IsolateSays::nothing,
+    .unmovable_search = UnmovableSearch::notified,
+    .isolates_again = true,
+    .isolate_drains = true,
+    .isolate_range = IsolateRange::upward,
+    .undo_merges = false,
+    .test_passes = TestPasses::marked_isolate,
+    .test_names_block = false,
+    .take_mark = TakeMark::low,
+    .compound_pages = false,
+    .contig_granule = ContigGranule::largest_chunk,
+    .contig_refuses_lru = true,
+    .contig_start_covers = false,
+    .offline_leaves = OfflineLeaves::reserved,
 };
 
 /// Linux v6.1 (2022, long-term), with its stable updates until 6.1.192, built with CMA.
@@ -240,9 +319,30 @@ inline constexpr Semantics v6_1{
     .move_to = ListEnd::tail,
     .counts_isolated = false,
     .counts_cma = true,
-    .isolate_rule = IsolateRule::scan,
     .watermark_rule = WatermarkRule::any_chunk,
+    .isolate_says = IsolateSays::flags,
+    .unmovable_search = UnmovableSearch::every_page,
+    .isolates_again = false,
+    .isolate_drains = false,
+    .isolate_range = IsolateRange::ends_first,
+    .undo_merges = true,
+    .test_passes = TestPasses::taken_by_driver,
+    .test_names_block = true,
+    .take_mark = TakeMark::min,
+    .compound_pages = true,
+    .contig_granule = ContigGranule::block,
+    .contig_refuses_lru = false,
+    .contig_start_covers = true,
+    .offline_leaves = OfflineLeaves::holes,
 };
+
+/// Linux v6.12 (2024, long-term), with its stable updates until 6.12.117, built with CMA: what differs
+/// from v6.1.
+inline constexpr Semantics v6_12 = [] {
+  Semantics kernel = v6_1;
+  kernel.minor = 12;
+  return kernel;
+}();
 
 /// Returns @p semantics as built without CMA (since v4.4), as Debian builds it: isolate gets cma's
 /// number.

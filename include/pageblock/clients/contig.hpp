@@ -55,7 +55,7 @@ std::optional<Pfn> isolate_freepages_range(Zone<Config>& zone, Cpu cpu, Pfn star
 // finds below, which need not reach start; then the test refuses (a defect). v6.1 takes start then.
 template <ZoneConfig Config>
 std::optional<Pfn> outer_start_of(const Zone<Config>& zone, Pfn start) {
-  if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) {
+  if constexpr (Config::semantics.contig_start_covers) {
     return zone.memmap().free_chunk_of(start).value_or(start);
   }
   for (Order order{0}; order <= Zone<Config>::top_order; ++order) {
@@ -99,8 +99,7 @@ template <ZoneConfig Config>
 [[nodiscard]] Status alloc_contig_range(Zone<Config>& zone, Cpu cpu, Pfn start_pfn, Pfn end_pfn,
                                         MigrateType type, Place caller = Place::here()) {
   const ReportedCall call{"alloc_contig_range", caller, start_pfn};
-  constexpr bool is_v3_6 = Config::semantics.isolate_rule == IsolateRule::notifiers;
-  constexpr Order granule = is_v3_6
+  constexpr Order granule = Config::semantics.contig_granule == ContigGranule::largest_chunk
                                 ? std::max(Zone<Config>::top_order, Zone<Config>::pageblock_order)
                                 : Zone<Config>::pageblock_order;
   bug_on(end_pfn <= start_pfn, "the range is empty", call);
@@ -108,9 +107,10 @@ template <ZoneConfig Config>
   bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
 
   const auto grab = [&]() -> Status {
-    // Kernel: __alloc_contig_migrate_range(), lru_add_drain_all(). v6.1 leaves what stays to the
-    // test.
-    if (is_v3_6 && detail::has_lru_pages(zone, start_pfn, end_pfn)) return -Err::busy;
+    // Kernel: __alloc_contig_migrate_range(), lru_add_drain_all().
+    if (Config::semantics.contig_refuses_lru && detail::has_lru_pages(zone, start_pfn, end_pfn)) {
+      return -Err::busy;
+    }
     drain_all_pages(zone);  // what others have freed since the blocks were isolated
 
     const auto outer_start = detail::outer_start_of(zone, start_pfn);

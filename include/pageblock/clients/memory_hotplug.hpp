@@ -35,12 +35,12 @@ template <ZoneConfig Config>
 Pfn offline_isolated_pages(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
   const IrqSaveGuard guard{zone.lock()};
   Memmap<Config>& map = zone.memmap();
-  constexpr bool is_v3_6 = Config::semantics.isolate_rule == IsolateRule::notifiers;
+  constexpr bool leaves_holes = Config::semantics.offline_leaves == OfflineLeaves::holes;
   const auto for_each_chunk = [&](auto visit) {
     const Pfn end = std::min(end_pfn, zone.end_pfn());
     for (Pfn pfn = std::max(start_pfn, zone.start_pfn()); pfn < end;) {
       const PageBits bits = map.bits(pfn);
-      const bool is_skipped = !bits.is_valid() || (!is_v3_6 && bits.has(PageBits::offline));
+      const bool is_skipped = !bits.is_valid() || (leaves_holes && bits.has(PageBits::offline));
       pfn += is_skipped ? 1 : visit(pfn, bits);
     }
   };
@@ -55,14 +55,14 @@ Pfn offline_isolated_pages(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
     if (Config::semantics.counts_isolated) {
       zone.mod_nr_free_pages(-static_cast<std::int64_t>(pages));
     }
-    if constexpr (is_v3_6) {
+    if constexpr (!leaves_holes) {
       map.transform(pfn, pfn + pages, [](PageBits page) { return page.with(PageBits::reserved); });
       zone.mod_managed_pages(-static_cast<std::int64_t>(pages));
     }
     behind = std::max(behind, pfn + pages);
     return pages;
   });
-  if constexpr (!is_v3_6) {
+  if constexpr (leaves_holes) {
     const Pfn end = std::min(end_pfn, zone.end_pfn());
     map.transform(std::max(start_pfn, zone.start_pfn()), end,
                   [](PageBits) { return PageBits{PageBits::hole}; });
@@ -110,7 +110,7 @@ template <ZoneConfig Config>
 template <ZoneConfig Config>
 [[nodiscard]] Status offline_pages(
     Zone<Config>& zone, Pfn start_pfn,
-    std::uint64_t nr_pages) requires(Config::semantics.isolate_rule == IsolateRule::scan) {
+    std::uint64_t nr_pages) requires(Config::semantics.offline_leaves == OfflineLeaves::holes) {
   const Pfn end_pfn = start_pfn + nr_pages;
   if (!detail::is_hotplug_range(zone, start_pfn, nr_pages)) return -Err::inval;
   const auto is_hole = [](PageBits bits) { return !bits.is_valid(); };
@@ -139,9 +139,9 @@ template <ZoneConfig Config>
 /// Locking:  takes zone.lock, several times.
 /// Kernel:   online_pages() of v6.1.
 template <ZoneConfig Config>
-[[nodiscard]] Status online_pages(Zone<Config>& zone, Pfn start_pfn,
-                                  std::uint64_t nr_pages) requires(Config::semantics.isolate_rule ==
-                                                                   IsolateRule::scan) {
+[[nodiscard]] Status online_pages(
+    Zone<Config>& zone, Pfn start_pfn,
+    std::uint64_t nr_pages) requires(Config::semantics.offline_leaves == OfflineLeaves::holes) {
   const Pfn end_pfn = start_pfn + nr_pages;
   if (!detail::is_hotplug_range(zone, start_pfn, nr_pages)) return -Err::inval;
   const auto is_valid = [](PageBits bits) { return bits.is_valid(); };

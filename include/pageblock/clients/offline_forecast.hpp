@@ -164,7 +164,7 @@ OfflineForecast forecast_by_trying(const Zone<Config>& zone, const PfnRange& ran
 template <ZoneConfig Config>
 [[nodiscard]] OfflineForecast forecast_offline(
     const Zone<Config>& zone,
-    const PfnRange& range) requires(Config::semantics.isolate_rule == IsolateRule::scan) {
+    const PfnRange& range) requires(Config::semantics.offline_leaves == OfflineLeaves::holes) {
   const auto invalid = [](Pfn pfn, Reason reason) {
     return OfflineForecast{-Err::inval, Refusal{Stage::range, pfn, reason}};
   };

@@ -34,7 +34,7 @@ template <ZoneConfig Config>
 template <ZoneConfig Config>
 [[nodiscard]] std::optional<Refusal> explain_isolate(
     const Zone<Config>& zone, Pfn pfn,
-    const IsolateRequest& request) requires(Config::semantics.isolate_rule == IsolateRule::scan) {
+    const IsolateRequest& request) requires(Config::semantics.isolate_says == IsolateSays::flags) {
   const IrqSaveGuard guard{zone.lock()};
   return detail::refuse_isolate(zone, pfn, get_pageblock_migratetype(zone, pfn), request);
 }
@@ -85,7 +85,7 @@ template <ZoneConfig Config>
 [[nodiscard]] std::optional<Refusal> explain_isolate_range(
     const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
     MigrateType undo_type = MigrateType::movable, unsigned flags = 0) {
-  if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) {
+  if constexpr (Config::semantics.isolate_range == IsolateRange::ends_first) {
     const PfnRange range{start_pfn, end_pfn};
     return detail::explain_from_ends(zone, detail::blocks_around(zone, range),
                                      {range, undo_type, flags});

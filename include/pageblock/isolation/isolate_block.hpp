@@ -51,9 +51,10 @@ std::optional<Refusal> refuse_isolate(const Zone<Config>& zone, Pfn pfn, Migrate
     if (bits.has(PageBits::reserved)) return Reason::reserved;
     return Reason::not_lru;
   };
-  if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) {
-    if (block_type == MigrateType::isolate)
-      return Refusal{Stage::mark, pfn, Reason::block_isolated};
+  if (!Config::semantics.isolates_again && block_type == MigrateType::isolate) {
+    return Refusal{Stage::mark, pfn, Reason::block_isolated};
+  }
+  if constexpr (Config::semantics.unmovable_search == UnmovableSearch::every_page) {
     const Pfn block = pfn.align_down(Zone<Config>::pageblock_order);
     const PfnRange range{std::max(pfn, request.range.start),
                          std::min(block + Zone<Config>::pageblock_nr_pages, request.range.end)};
@@ -144,7 +145,7 @@ Status isolate_block(Zone<Config>& zone, Pfn pfn, const IsolateRequest& request)
     }
     zone.trace(trace::SetMigratetypeIsolate{pfn, ret});
   }
-  if (ret == ok && Config::semantics.isolate_rule == IsolateRule::notifiers) drain_all_pages(zone);
+  if (ret == ok && Config::semantics.isolate_drains) drain_all_pages(zone);
   return ret;
 }
 
@@ -187,7 +188,7 @@ Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn) {
 /// The same with what v6.1 asks.
 template <ZoneConfig Config>
 Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn, const IsolateRequest& request) requires(
-    Config::semantics.isolate_rule == IsolateRule::scan) {
+    Config::semantics.isolate_says == IsolateSays::flags) {
   bug_on(!zone.spans(pfn), "pfn is not in the zone");
   return detail::isolate_block(zone, pfn, request);
 }
@@ -203,8 +204,7 @@ void unset_migratetype_isolate(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   const IrqSaveGuard guard{zone.lock()};
   if (get_pageblock_migratetype(zone, pfn) != MigrateType::isolate) return;
   bug_on(zone.nr_pageblock_isolate() <= 0, "more blocks are isolated than were counted");
-  const bool merges =
-      Config::semantics.isolate_rule == IsolateRule::scan && detail::is_mergeable(zone, pfn);
+  const bool merges = Config::semantics.undo_merges && detail::is_mergeable(zone, pfn);
   // Kernel: with the counter, restore_pageblock_isolate() of v3.6.
   if (merges) {
     const Order order = zone.memmap().bits(pfn).order();

@@ -83,7 +83,7 @@ Status isolate_from_ends(Zone<Config>& zone, const PfnRange& blocks,
 template <ZoneConfig Config>
 Status start_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
                                 MigrateType undo_type, unsigned flags = 0) {
-  if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) {
+  if constexpr (Config::semantics.isolate_range == IsolateRange::ends_first) {
     bug_on(!has_type<Config>(undo_type), "no such migratetype");
     const PfnRange range{start_pfn, end_pfn};
     return detail::isolate_from_ends(zone, detail::blocks_around(zone, range),
@@ -128,7 +128,7 @@ Status start_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
 ///           counted than the range has.
 template <ZoneConfig Config>
 Status undo_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, MigrateType type) {
-  if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) {
+  if constexpr (Config::semantics.isolate_range == IsolateRange::ends_first) {
     const PfnRange rounded = detail::blocks_around(zone, {start_pfn, end_pfn});
     start_pfn = rounded.start;
     end_pfn = rounded.end;
@@ -192,7 +192,7 @@ TestResult test_blocks(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
     // Behind an unaligned start, the last window reaches beyond the end.
     const auto page = first_valid_page(zone, pfn);
     if (!page || label_of(zone, *page) == isolate) continue;
-    return {Config::semantics.isolate_rule == IsolateRule::scan ? pfn : *page, false};
+    return {Config::semantics.test_names_block ? pfn : *page, false};
   }
   return {end_pfn, has_memory(zone, start_pfn, end_pfn)};
 }
@@ -219,7 +219,7 @@ struct PagesToPass {
             : 0;
     const unsigned is_unused = bits.has(PageBits::buddy | PageBits::in_use) ? 0 : 1;
     unsigned may_pass = 0;
-    if constexpr (Config::semantics.isolate_rule == IsolateRule::notifiers) {
+    if constexpr (Config::semantics.test_passes == TestPasses::marked_isolate) {
       may_pass = bits.unused_private() == marked_isolate ? 1 : 0;
     } else if ((flags & isolate_flags::memory_offline) != 0) {
       may_pass = bits.has(PageBits::offline) ? 1 : 0;
@@ -251,7 +251,7 @@ TestResult test_pages(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, unsi
 /// Locking:  takes zone.lock for the pages; the blocks' types are read before, without it.
 template <ZoneConfig Config>
 Status test_pages_isolated(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, unsigned flags = 0) {
-  bug_on(Config::semantics.isolate_rule == IsolateRule::notifiers && flags != 0,
+  bug_on(Config::semantics.isolate_says == IsolateSays::nothing && flags != 0,
          "v3.6 knows no flags");
   auto result = detail::test_blocks(zone, start_pfn, end_pfn);
   if (result.all_isolated) {

@@ -125,7 +125,8 @@ inline OptionalPfn find_unmovable(const Zone<Config>& zone, Pfn pfn, MigrateType
 template <ZoneConfig Config>
 [[nodiscard]] std::optional<Pfn> has_unmovable_pages(
     const Zone<Config>& zone, const PfnRange& range, MigrateType undo_type,
-    unsigned flags = 0) requires(Config::semantics.isolate_rule == IsolateRule::scan) {
+    unsigned flags = 0) requires(Config::semantics.unmovable_search ==
+                                 UnmovableSearch::every_page) {
   bug_on(range.empty() || !detail::pages_of(zone).contains(range.start),
          "the range is empty or begins outside the zone");
   bug_on(range.start.align_down(Zone<Config>::pageblock_order) !=
@@ -144,7 +145,7 @@ template <ZoneConfig Config>
 template <ZoneConfig Config>
 [[nodiscard]] bool has_unmovable_pages(
     const Zone<Config>& zone, Pfn pfn,
-    std::uint64_t count) requires(Config::semantics.isolate_rule == IsolateRule::notifiers) {
+    std::uint64_t count) requires(Config::semantics.unmovable_search == UnmovableSearch::notified) {
   return detail::find_unmovable(zone, pfn, get_pageblock_migratetype(zone, pfn), count) ? true
                                                                                         : false;
 }
@@ -154,9 +155,8 @@ template <ZoneConfig Config>
 /// Locking:  none.
 /// Kernel:   v3.6.
 template <ZoneConfig Config>
-[[nodiscard]] bool is_pageblock_removable_nolock(const Zone<Config>& zone,
-                                                 Pfn pfn) requires(Config::semantics.isolate_rule ==
-                                                                   IsolateRule::notifiers) {
+[[nodiscard]] bool is_pageblock_removable_nolock(const Zone<Config>& zone, Pfn pfn) requires(
+    Config::semantics.unmovable_search == UnmovableSearch::notified) {
   return zone.spans(pfn) && !has_unmovable_pages(zone, pfn, 0);
 }
 

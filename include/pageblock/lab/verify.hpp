@@ -263,7 +263,7 @@ class Verifier {
 
   // In v6.1 memory that went offline leaves a block of type isolate, which is not counted.
   [[nodiscard]] bool is_offline(std::size_t block) const {
-    if (Config::semantics.isolate_rule == IsolateRule::notifiers) return false;
+    if (Config::semantics.offline_leaves != OfflineLeaves::holes) return false;
     const Pfn start = zone_.pageblock_flags().start_of(block);
     return !has_memory(zone_, start, start + Zone<Config>::pageblock_nr_pages);
   }

@@ -19,7 +19,7 @@ namespace detail {
 // Whether an allocation of several pages can be one page to its users: not in v3.6, where the word in
 // the page that would say so must stay what it was.
 template <typename Config>
-inline constexpr bool has_compound_pages = Config::semantics.isolate_rule == IsolateRule::scan;
+inline constexpr bool has_compound_pages = Config::semantics.compound_pages;
 
 }  // namespace detail
 

@@ -53,12 +53,12 @@ std::uint64_t take_free_page(Zone<Config>& zone, Pfn pfn, const ReportedCall& ca
   bug_on(!zone.is_valid(pfn) || !map.bits(pfn).has(PageBits::buddy),
          "pfn is not the head of a free chunk", call);
   const Order order = map.bits(pfn).order();
-  constexpr bool is_v3_6 = Config::semantics.isolate_rule == IsolateRule::notifiers;
+  constexpr bool keeps_low = Config::semantics.take_mark == TakeMark::low;
   const MigrateType type = zone.pageblock_flags().get(pfn);
-  if (is_v3_6 || type != MigrateType::isolate) {
-    const std::uint64_t mark = is_v3_6 ? zone.watermarks().low : zone.watermarks().min;
+  if (keeps_low || type != MigrateType::isolate) {
+    const std::uint64_t mark = keeps_low ? zone.watermarks().low : zone.watermarks().min;
     const std::uint64_t least = std::min(mark, most_marked_pages / 2) + order.nr_pages();
-    const unsigned flags = is_v3_6 ? 0 : alloc_flags::cma;
+    const unsigned flags = keeps_low ? 0 : alloc_flags::cma;
     if (!zone_watermark_ok(zone, Order{0}, least, 0, flags)) return 0;
   }
   zone.free_area().del(map, pfn);

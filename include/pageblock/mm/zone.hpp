@@ -233,12 +233,12 @@ class Zone : public Geometry<Config_> {
   [[nodiscard]] Lock& pcp_lock_of(Cpu cpu) const { return pcp_locks_[cpu.id()].lock; }
   /// Returns whether @p cpu exists and the caller is no notifier of this zone.
   [[nodiscard]] bool may_use(Cpu cpu) const {
-    const bool asks_notifiers = Config::semantics.isolate_rule == IsolateRule::notifiers;
+    const bool asks_notifiers = Config::semantics.unmovable_search == UnmovableSearch::notified;
     return cpu.id() < state_.nr_cpus && !(asks_notifiers && isolate_notifiers_.is_running());
   }
   /// Reports a notifier that calls what would take a lock of its zone. (v6.1 calls none.)
   void check_caller() const {
-    if constexpr (Config::semantics.isolate_rule == IsolateRule::notifiers) {
+    if constexpr (Config::semantics.unmovable_search == UnmovableSearch::notified) {
       bug_on(isolate_notifiers_.is_running_here(), "a notifier calls into the zone that asks it");
     }
   }

@@ -77,7 +77,7 @@ struct BlockJudgement {
 struct Judgement {
   std::vector<BlockJudgement> blocks;
   /// How the kernel isolates whose rules were followed.
-  IsolateRule rule = IsolateRule::notifiers;
+  UnmovableSearch search = UnmovableSearch::notified;
   std::vector<std::string> notes;
 };
 
@@ -124,7 +124,7 @@ Zone<Config> rebuild(const Snapshot& snapshot, const SnapshotZone& from,
     for (Pfn pfn{start}; pfn < Pfn{end}; ++pfn) {
       if (kind == PageKind::per_cpu) {
         free_pages(zone, Cpu{0}, pfn, Order{0});
-      } else if constexpr (Config::semantics.isolate_rule == IsolateRule::scan) {
+      } else if constexpr (Config::semantics.unmovable_search == UnmovableSearch::every_page) {
         if (kind == PageKind::passed_over) zone.memmap().set_bits(pfn, PageBits{PageBits::offline});
         if (kind == PageKind::balloon) {
           zone.memmap().set_bits(pfn, PageBits{PageBits::offline | PageBits::in_use});
@@ -219,7 +219,7 @@ inline BlockJudgement locate(const Snapshot& snapshot, const MemoryBlock& block)
 /// Throws ParseError.
 template <ZoneConfig Config>
 Judgement judge(Snapshot& snapshot, const SnapshotFiles& files, KernelVersion asked) {
-  constexpr bool scans = Config::semantics.isolate_rule == IsolateRule::scan;
+  constexpr bool scans = Config::semantics.unmovable_search == UnmovableSearch::every_page;
   bug_on(snapshot.pageblock_order != Config::pageblock_order, "pageblocks of another order");
   // In a block smaller than a chunk a try would change the next block.
   const std::uint64_t least =
@@ -233,7 +233,7 @@ Judgement judge(Snapshot& snapshot, const SnapshotFiles& files, KernelVersion as
   }
   apply_kernel_rules(snapshot, files.kpageflags, asked);
   Judgement result;
-  result.rule = Config::semantics.isolate_rule;
+  result.search = Config::semantics.unmovable_search;
   for (const MemoryBlock& block : snapshot.memory.blocks) {
     result.blocks.push_back(locate(snapshot, block));
   }
