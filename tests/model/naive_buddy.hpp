@@ -117,8 +117,7 @@ struct NaiveBuddy : ZoneImage {
       while (order > block_order && !may_be_one(order)) --order;
       // In v3.6 by way of a CPU's list.
       if (order == 0 && !rules.boots_to_tail) at(pfn).page_private = number(type_of(pfn));
-      free_chunk(pfn, order, type_of(pfn), rules.boots_to_tail);
-      count(type_of(pfn), signed_pages(order));
+      free_to_buddy(pfn, order, rules.boots_to_tail);
       pfn += pages_of(order);
     }
     pcps.assign(layout.nr_cpus, {});
@@ -154,6 +153,10 @@ struct NaiveBuddy : ZoneImage {
     const bool keeps = mobility_grouping || (rules.keeps_special_labels && !is_ordinary(type));
     block_types.at(block(pfn)) = keeps ? type : MigrateType::unmovable;
   }
+  /// Of all blocks of a chunk.
+  void label(Number pfn, unsigned order, MigrateType type) {
+    for (Number p = pfn; p < pfn + pages_of(order); p += block_pages()) set_type(p, type);
+  }
   /// Whether requests have the type.
   [[nodiscard]] static bool is_ordinary(MigrateType type) {
     using enum MigrateType;
@@ -162,8 +165,11 @@ struct NaiveBuddy : ZoneImage {
 
   /// Counts pages that come to a list of @p type or, with a minus, leave it.
   void count(MigrateType type, std::int64_t nr_pages) {
-    if (rules.counts_isolated || type != MigrateType::isolate) nr_free_pages += nr_pages;
-    if (!rules.counts_isolated && type == MigrateType::cma) nr_free_cma += nr_pages;
+    if (!rules.lists_are_strict) add_to_counters(type, nr_pages);
+  }
+  /// The same, where the lists count themselves.
+  void count_on_list(MigrateType type, std::int64_t nr_pages) {
+    if (rules.lists_are_strict) add_to_counters(type, nr_pages);
   }
 
   [[nodiscard]] bool is_in_free_chunk(Number pfn) const {
@@ -184,10 +190,14 @@ struct NaiveBuddy : ZoneImage {
     ++free_area[order].nr_free;
     Pfns& list = free_area[order].lists[index_of(type)];
     list.insert(at_tail ? list.end() : list.begin(), pfn);
+    count_on_list(type, signed_pages(order));
   }
   void take_off(Number pfn) {
     FreeAreaImage& area = free_area[order_of(pfn)];
-    for (Pfns& list : area.lists) std::erase(list, pfn);
+    for (const MigrateType type : rules.types) {
+      const auto nr = std::erase(area.lists[index_of(type)], pfn);
+      if (nr != 0) count_on_list(type, -signed_pages(order_of(pfn)));
+    }
     --area.nr_free;
     at(pfn).is_buddy = false;
     at(pfn).page_private = 0;
@@ -222,8 +232,17 @@ struct NaiveBuddy : ZoneImage {
     return pfn;
   }
 
-  // --- Freeing a chunk into the buddy lists. The caller counts.
+  // --- Freeing a chunk into the buddy lists.
 
+  void free_to_buddy(Number pfn, unsigned order, bool at_tail = false) {
+    const unsigned piece = rules.lists_are_strict ? std::min(order, block_order) : order;
+    for (Number p = pfn; p < pfn + pages_of(order); p += pages_of(piece)) {
+      count(type_of(p), signed_pages(piece));
+      free_chunk(p, piece, type_of(p), at_tail);
+    }
+  }
+
+  /// The caller counts.
   void free_chunk(Number pfn, unsigned order, MigrateType type, bool at_tail = false) {
     std::optional<Number> last_buddy;
     while (order < max_order - 1) {
@@ -231,6 +250,7 @@ struct NaiveBuddy : ZoneImage {
       if (!is_head(*last_buddy) || order_of(*last_buddy) != order) break;
       if (order >= block_order && !may_merge(type_of(*last_buddy), type)) break;
       take_off(*last_buddy);
+      if (rules.lists_are_strict && order >= block_order) label(*last_buddy, order, type);
       pfn &= *last_buddy;
       ++order;
     }
@@ -247,6 +267,11 @@ struct NaiveBuddy : ZoneImage {
   }
 
  private:
+  void add_to_counters(MigrateType type, std::int64_t nr_pages) {
+    if (rules.counts_isolated || type != MigrateType::isolate) nr_free_pages += nr_pages;
+    if (!rules.counts_isolated && type == MigrateType::cma) nr_free_cma += nr_pages;
+    if (rules.lists_are_strict && type == MigrateType::highatomic) nr_free_highatomic += nr_pages;
+  }
   static Number first(const PfnRange& range) { return range.start.value(); }
   static Number end(const PfnRange& range) { return range.end.value(); }
   void check_layout(const PfnRange& range) const {

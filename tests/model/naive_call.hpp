@@ -175,7 +175,7 @@ inline std::int64_t call(NaiveV6Zone& zone, const Operation& op) {
     case Call::move_freepages_block:
       zone.check_type(op.type);
       zone.bug_if(!zone.spans(pfn));
-      return static_cast<std::int64_t>(zone.move_block(pfn, op.type));
+      return static_cast<std::int64_t>(zone.move_block(pfn, op.type)->free);
     case Call::zone_watermark_ok:
       return zone.watermark_ok(order, op.number, op.classzone_idx, op.flags) ? 1 : 0;
     case Call::alloc_contig_range:

@@ -36,6 +36,31 @@ struct Rules {
   /// Per-CPU lists hold chunks of this order and below, and huge pages.
   unsigned pcp_order;
   bool pcp_has_huge;
+  /// A movable request that may not use CMA passes the per-CPU lists by.
+  bool lists_hide_cma = false;
+  /// The limits of the per-CPU lists follow what is asked for, instead of the size of drains alone.
+  bool lists_tune = false;
+  /// A free chunk is on the list of its blocks' type, and whatever changes a list counts. So a chunk
+  /// above a block is freed block by block, what merges with another type takes on that type, a page is
+  /// drained to the type of its block, a move writes the label, and fails in a block that the zone
+  /// cuts; isolating a block cuts a chunk that is larger.
+  bool lists_are_strict = false;
+  /// A request that finds nothing claims a block, or else takes a single chunk and leaves the rest where
+  /// it was; instead of moving what it found to its own lists.
+  bool claims_or_steals = false;
+  /// The reserve for urgent requests is limited to whole blocks, and none in a zone of less than 100.
+  bool rounds_highatomic = false;
+  /// Watermarks leave out what is free in that reserve, instead of all of it.
+  bool spares_free_highatomic = false;
+  /// Which requests of order 0 need not reach a boosted min watermark: the urgent ones, not the atomic.
+  bool urgent_ignore_boost = false;
+  /// Only a request that may wake kswapd takes the zone's mark for it.
+  bool kswapd_needs_flag = false;
+  /// A contiguous range is not migrated across a border by the isolation already.
+  bool borders_only_look = false;
+  /// If a range cannot be had, what was taken of it goes back chunk by chunk, the small ones first;
+  /// instead of page by page from its end.
+  bool gives_back_chunks = false;
 };
 
 namespace rules {
@@ -68,6 +93,31 @@ inline const Rules v6_1{
     .boots_to_tail = true,
     .pcp_order = 3,
     .pcp_has_huge = true,
+    .lists_hide_cma = true,
+};
+
+inline const Rules v6_12{
+    .types = v6_1.types,
+    .fallbacks = v6_1.fallbacks,
+    .blocks_from_start = false,
+    .keeps_special_labels = true,
+    .isolates_by_scan = true,
+    .counts_isolated = false,
+    .merges_all = false,
+    .tail_wants_buddy = false,
+    .boots_to_tail = true,
+    .pcp_order = 3,
+    .pcp_has_huge = true,
+    .lists_hide_cma = false,
+    .lists_tune = true,
+    .lists_are_strict = true,
+    .claims_or_steals = true,
+    .rounds_highatomic = true,
+    .spares_free_highatomic = true,
+    .urgent_ignore_boost = true,
+    .kswapd_needs_flag = true,
+    .borders_only_look = true,
+    .gives_back_chunks = true,
 };
 
 }  // namespace rules

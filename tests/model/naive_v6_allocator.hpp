@@ -21,21 +21,25 @@ struct NaiveV6Allocator : NaiveV6Lists {
     check_cpu(cpu);
     std::optional<Number> pfn;
     // Others than those that may use CMA must not find its pages on a CPU's list.
-    const bool avoids_cma =
-        has_cma() && type == MigrateType::movable && (flags & naive_flags::cma) == 0;
+    const bool avoids_cma = rules.lists_hide_cma && has_cma() && type == MigrateType::movable &&
+                            (flags & naive_flags::cma) == 0;
     if (has_lists(order) && !avoids_cma) {
       pcps[cpu].free_factor /= 2;
+      pcps[cpu].free_count /= 2;
       pfn = take_from_pcp(pcps[cpu], order, type, flags);
     }
     if (!pfn) pfn = alloc_from_buddy(order, type, flags);
-    boosted = false;  // kswapd is woken
+    if (!rules.kswapd_needs_flag || (flags & naive_flags::kswapd) != 0) {
+      boosted = false;  // kswapd is woken
+    }
     return pfn ? hand_out(*pfn) : -1;
   }
 
   std::optional<Number> alloc_from_buddy(unsigned order, MigrateType type, unsigned flags) {
     std::optional<Number> pfn;
     if ((flags & naive_flags::highatomic) != 0) pfn = smallest_fit(order, MigrateType::highatomic);
-    if (!pfn) pfn = request(order, type, flags);
+    NaiveMode mode = NaiveMode::own;
+    if (!pfn) pfn = request(order, type, flags, mode);
     if (!pfn && (flags & (naive_flags::oom | naive_flags::non_block)) != 0) {
       pfn = smallest_fit(order, MigrateType::highatomic);
     }
@@ -65,28 +69,49 @@ struct NaiveV6Allocator : NaiveV6Lists {
 
   // --- The reserve for urgent requests of several pages.
 
-  bool reserve_highatomic(Number pfn) {
+  /// After an urgent request was given @p pfn.
+  bool reserve_highatomic(Number pfn, unsigned order = 0) {
     bug_if(!spans(pfn));
-    if (nr_reserved_highatomic >= managed_pages / 100 + block_pages()) return false;
-    if (!is_ordinary(type_of(pfn))) return false;
-    nr_reserved_highatomic += block_pages();
-    set_type(pfn, MigrateType::highatomic);
-    move_block(pfn, MigrateType::highatomic);
+    Number most = managed_pages / 100 + block_pages();
+    if (rules.rounds_highatomic) {
+      most = managed_pages / 100 < block_pages() ? 0 : up(managed_pages / 100);
+    }
+    if (nr_reserved_highatomic >= most || !is_ordinary(type_of(pfn))) return false;
+    if (!rules.lists_are_strict) {
+      nr_reserved_highatomic += block_pages();
+      set_type(pfn, MigrateType::highatomic);
+      move_block(pfn, MigrateType::highatomic);
+    } else if (order < block_order) {
+      if (!move_block(pfn, MigrateType::highatomic)) return false;
+      nr_reserved_highatomic += block_pages();
+    } else {
+      label(pfn, order, MigrateType::highatomic);
+      nr_reserved_highatomic += pages_of(order);
+    }
     return true;
   }
 
   bool unreserve_highatomic(MigrateType type, bool force) {
     bug_if(!is_ordinary(type));
     if (!force && nr_reserved_highatomic <= block_pages()) return false;
-    for (FreeAreaImage& area : free_area) {
-      const Pfns& list = area.lists[index_of(MigrateType::highatomic)];
+    for (unsigned order = 0; order < max_order; ++order) {
+      const Pfns& list = free_area[order].lists[index_of(MigrateType::highatomic)];
       if (list.empty()) continue;
       const Number pfn = list.front();
+      const bool has_large = rules.lists_are_strict && order >= block_order;
       if (type_of(pfn) == MigrateType::highatomic) {
-        nr_reserved_highatomic -= std::min(block_pages(), nr_reserved_highatomic);
+        const Number nr = has_large ? pages_of(order) : block_pages();
+        nr_reserved_highatomic -= std::min(nr, nr_reserved_highatomic);
       }
-      set_type(pfn, type);
-      if (move_block(pfn, type) != 0) return true;
+      if (has_large) {
+        take_off(pfn);
+        put_on(pfn, order, type, true);
+        label(pfn, order, type);
+        return true;
+      }
+      if (!rules.lists_are_strict) set_type(pfn, type);
+      const auto moved = move_block(pfn, type);
+      if (moved && moved->free != 0) return true;
     }
     return false;
   }
@@ -168,7 +193,12 @@ struct NaiveV6Allocator : NaiveV6Lists {
     take_off(pfn);
     if (order + 1 >= block_order) {
       for (Number p = pfn; p < pfn + pages_of(order) - 1; p += block_pages()) {
-        if (is_ordinary(type_of(p))) set_type(p, MigrateType::movable);
+        if (!is_ordinary(type_of(p))) continue;
+        if (rules.lists_are_strict) {
+          move_block(p, MigrateType::movable);
+        } else {
+          set_type(p, MigrateType::movable);
+        }
       }
     }
     taken_chunks.emplace_back(pfn, order);
@@ -214,7 +244,9 @@ struct NaiveV6Allocator : NaiveV6Lists {
     bug_if(order >= max_order || classzone >= max_nr_zones);
     std::int64_t free_pages = nr_free_pages - (signed_pages(order) - 1);
     if ((flags & (non_block | min_reserve | highatomic | oom)) == 0) {
-      free_pages -= static_cast<std::int64_t>(nr_reserved_highatomic);
+      free_pages -= rules.spares_free_highatomic
+                        ? nr_free_highatomic
+                        : static_cast<std::int64_t>(nr_reserved_highatomic);
     }
     if ((flags & cma) == 0) free_pages -= nr_free_cma;
     auto min = static_cast<std::int64_t>(mark);

@@ -1,61 +1,43 @@
 // SPDX-License-Identifier: MIT
-/// The naive model from v6.1 on: per-CPU lists, requests to the buddy lists, fallback.
+/// The naive model from v6.1 on: per-CPU lists.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <vector>
 
-#include "model/naive_buddy.hpp"
+#include "model/naive_fallback.hpp"
 
 namespace pageblock::test {
 
-/// The kernel's ALLOC_ bits.
-namespace naive_flags {
-inline constexpr unsigned mark_mask = 0x3;
-inline constexpr unsigned no_watermarks = 0x4;
-inline constexpr unsigned oom = 0x8;
-inline constexpr unsigned non_block = 0x10;
-inline constexpr unsigned min_reserve = 0x20;
-inline constexpr unsigned cma = 0x80;
-inline constexpr unsigned no_fragment = 0x100;
-inline constexpr unsigned highatomic = 0x200;
-inline constexpr unsigned kswapd = 0x800;
-}  // namespace naive_flags
-
-struct NaiveV6Lists : NaiveBuddy {
+struct NaiveV6Lists : NaiveFallback {
   /// The order of huge pages, of which CPUs have lists too; 0 for none.
   unsigned huge_order;
 
   NaiveV6Lists(ModelGeometry geometry, const ZoneLayout& layout)
-      : NaiveBuddy{geometry, layout},
+      : NaiveFallback{geometry, layout},
         huge_order{rules.pcp_has_huge && block_order > rules.pcp_order ? block_order : 0} {
     // With a low watermark of 0, which the CPUs would share.
     const Number batch = std::max<Number>(batch_of(managed_pages, 256), 1);
-    set_pageset(batch, 4 * batch);
+    const Number share = managed_pages / 8 / std::max<Number>(pcps.size(), 1);
+    set_pageset(batch, 4 * batch, rules.lists_tune ? std::max(share, 4 * batch) : 0);
   }
 
-  void set_pageset(Number batch, Number high) {
+  /// Where lists tune themselves, @p high is the lower limit.
+  void set_pageset(Number batch, Number high, Number high_max = 0) {
     saved_batch = batch;
     saved_high = high;
-    set_limits(batch, high);
+    saved_high_max = high_max;
+    set_limits(batch, high, high_max);
   }
-  void set_limits(Number batch, Number high) {
+  void set_limits(Number batch, Number high, Number high_max) {
     for (PcpImage& pcp : pcps) {
       pcp.batch = batch;
-      pcp.high = high;
+      (rules.lists_tune ? pcp.high_min : pcp.high) = high;
+      pcp.high_max = high_max;
     }
   }
-
-  void check_type(MigrateType type) const { bug_if(number(type) >= rules.types.size()); }
-  void check_cpu(Number cpu) const { bug_if(cpu >= pcps.size()); }
-  void check_chunk(Number pfn, unsigned order) const {
-    bug_if(order >= max_order || pfn % pages_of(order) != 0);
-    for (Number i = 0; i < pages_of(order); ++i) bug_if(!is_valid(pfn + i));
-  }
-  [[nodiscard]] bool has_cma() const { return number(MigrateType::cma) < rules.types.size(); }
 
   // --- Per-CPU lists: for orders 0 to 3 one of each ordinary type, and two of huge pages.
 
@@ -68,17 +50,14 @@ struct NaiveV6Lists : NaiveBuddy {
     }
     return 3 * order + number(type);
   }
-  [[nodiscard]] MigrateType remembered(Number pfn) const {
-    return rules.types.at(at(pfn).page_private);
-  }
-
   void free_to_pcp(PcpImage& pcp, Number pfn, unsigned order) {
     const MigrateType type = type_of(pfn);
     if (type == MigrateType::isolate) return free_to_buddy(pfn, order);
-    at(pfn).page_private = number(type);
+    at(pfn).page_private = rules.lists_are_strict ? 0 : number(type);
     const std::size_t index = list_index(order, is_ordinary(type) ? type : MigrateType::movable);
     pcp.lists[index].insert(pcp.lists[index].begin(), pfn);
     pcp.count += pages_of(order);
+    if (rules.lists_tune) return drain_tuned(pcp, order, index);
 
     const bool all = pcp.free_factor != 0 && order >= 1 && order <= 3;
     Number limit = reclaim_active ? std::min(4 * pcp.batch, pcp.high) : pcp.high;
@@ -92,10 +71,105 @@ struct NaiveV6Lists : NaiveBuddy {
     drain(pcp, std::min(std::max(nr, pcp.batch), most), index);
   }
 
-  void free_to_buddy(Number pfn, unsigned order, bool at_tail = false) {
-    const MigrateType type = type_of(pfn);
-    count(type, signed_pages(order));
-    free_chunk(pfn, order, type, at_tail);
+  // --- Limits that follow what is asked for.
+
+  void clamp_high(PcpImage& pcp) const {
+    pcp.high = std::min(std::max(pcp.high, pcp.high_min), pcp.high_max);
+  }
+  void lower_high(PcpImage& pcp, Number by) const {
+    pcp.high = std::max(pcp.high - std::min(by, pcp.high), pcp.high_min);
+  }
+
+  void drain_tuned(PcpImage& pcp, unsigned order, std::size_t index) {
+    const Number most = pcp.batch << 5;
+    bool all = false;
+    pcp.alloc_factor /= 2;
+    if (order >= 1 && order <= 3) {
+      all = pcp.free_count >= pcp.batch && pcp.freed_high_order &&
+            (!pcp.drains_a_batch || pcp.count >= pcp.batch);
+      pcp.freed_high_order = true;
+    } else {
+      pcp.freed_high_order = false;
+    }
+    if (pcp.free_count < most) pcp.free_count += pages_of(order);
+
+    clamp_high(pcp);
+    const Number high = pcp.high;
+    const Number recent = std::max(pcp.free_count, pcp.batch);
+    Number limit = high;
+    if (high == 0) {
+      limit = 0;
+    } else if (all) {
+      lower_high(pcp, most);
+      limit = 0;
+    } else if (reclaim_active) {
+      lower_high(pcp, recent);
+      limit = std::min(4 * pcp.batch, pcp.high);
+    } else if (pcp.high_min == pcp.high_max) {
+      limit = high;
+    } else if (below_high) {
+      lower_high(pcp, recent);
+      limit = std::max(pcp.count, pcp.high_min);
+    } else if (pcp.count >= high) {
+      const Number needed = pcp.free_count + pcp.batch;
+      if (pcp.high < needed) pcp.high = std::min(std::max(needed, pcp.high_min), pcp.high_max);
+    }
+    if (pcp.count < limit) return;
+
+    Number nr = 1;
+    if (all) {
+      nr = std::min(pcp.count, most);
+    } else if (limit >= pcp.batch) {
+      const Number rest = limit - pcp.batch;
+      nr = pcp.free_count >= rest ? rest : std::max(pcp.free_count, pcp.batch);
+    }
+    drain(pcp, nr, index);
+    if (below_high && has_free_above(high_watermark + watermark_boost)) below_high = false;
+  }
+  /// Whether a request of one page that may not use a reserve, and begins at the movable zone, would find more than
+  /// @p mark.
+  [[nodiscard]] bool has_free_above(Number mark) const {
+    const auto reserve = static_cast<std::int64_t>(mark + lowmem_reserve.back());
+    return nr_free_pages - nr_free_highatomic - nr_free_cma > reserve;
+  }
+
+  Number tuned_refill(PcpImage& pcp, unsigned order) const {
+    clamp_high(pcp);
+    Number high = pcp.high;
+    if (high < pcp.batch) return 1;
+    Number nr = order == 0 ? pcp.batch << pcp.alloc_factor : pcp.batch;
+    if (pcp.high_min != pcp.high_max && !below_high) {
+      pcp.high = std::min(high + nr, pcp.high_max);
+      high = pcp.high;
+    }
+    if (order == 0) {
+      const auto room = static_cast<std::int64_t>(high) - static_cast<std::int64_t>(pcp.count) -
+                        static_cast<std::int64_t>(pcp.batch);
+      const auto most = std::max(room, static_cast<std::int64_t>(pcp.batch));
+      if (nr <= static_cast<Number>(most) && pcp.alloc_factor < 5) ++pcp.alloc_factor;
+      nr = std::min(nr, static_cast<Number>(most));
+    }
+    return nr > 1 ? std::max<Number>(nr >> order, 2) : nr;
+  }
+
+  /// What happens once in a second. Returns whether there was anything to do.
+  bool tick(Number cpu) {
+    check_cpu(cpu);
+    PcpImage& pcp = pcps[cpu];
+    bool changes = false;
+    if (pcp.high > pcp.high_min) {
+      const Number most = pcp.batch << 5;
+      const Number kept = pcp.count - std::min(most, pcp.count);
+      pcp.high = std::max({kept, pcp.high - pcp.high / 8, pcp.high_min});
+      changes = pcp.high > pcp.high_min;
+    }
+    if (pcp.count <= pcp.high) return changes;
+    for (Number rest = pcp.count - pcp.high; rest > 0;) {
+      const Number nr = std::min(rest, pcp.batch);
+      drain(pcp, nr);
+      rest -= nr;
+    }
+    return true;
   }
 
   /// Frees @p nr pages, or a few more of the last chunk: the tail of list @p index until it is empty, then
@@ -111,7 +185,8 @@ struct NaiveV6Lists : NaiveBuddy {
       const Number pfn = list.back();
       list.pop_back();
       const unsigned order = order_of_list(index);
-      const MigrateType type = nr_pageblock_isolate != 0 ? type_of(pfn) : remembered(pfn);
+      const bool asks = rules.lists_are_strict || nr_pageblock_isolate != 0;
+      const MigrateType type = asks ? type_of(pfn) : remembered(pfn);
       at(pfn).page_private = 0;
       count(type, signed_pages(order));
       free_chunk(pfn, order, type);
@@ -128,13 +203,13 @@ struct NaiveV6Lists : NaiveBuddy {
   }
   void disable_pcps() {
     has_disabled_pcps = true;
-    set_limits(1, 0);
+    set_limits(1, 0, 0);
     drain_all();
   }
   void enable_pcps() {
     bug_if(!has_disabled_pcps);
     has_disabled_pcps = false;
-    set_limits(saved_batch, saved_high);
+    set_limits(saved_batch, saved_high, saved_high_max);
   }
 
   std::optional<Number> take_from_pcp(PcpImage& pcp, unsigned order, MigrateType type,
@@ -149,136 +224,21 @@ struct NaiveV6Lists : NaiveBuddy {
   }
 
   void refill(PcpImage& pcp, Pfns& list, unsigned order, MigrateType type, unsigned flags) {
-    const Number nr = pcp.batch > 1 ? std::max<Number>(pcp.batch >> order, 2) : pcp.batch;
+    Number nr = pcp.batch > 1 ? std::max<Number>(pcp.batch >> order, 2) : pcp.batch;
+    if (rules.lists_tune) nr = tuned_refill(pcp, order);
+    NaiveMode mode = NaiveMode::own;
     Number got = 0;
     for (; got < nr; ++got) {
-      const auto pfn = request(order, type, flags);
+      const auto pfn = request(order, type, flags, mode);
       if (!pfn) break;
       list.push_back(*pfn);
-      if (remembered(*pfn) == MigrateType::cma) nr_free_cma -= signed_pages(order);
+      if (rules.lists_are_strict) at(*pfn).page_private = 0;
+      // Before strict lists those of CMA are counted at once, the others at the end.
+      else if (remembered(*pfn) == MigrateType::cma)
+        nr_free_cma -= signed_pages(order);
     }
-    nr_free_pages -= static_cast<std::int64_t>(got * pages_of(order));
+    if (!rules.lists_are_strict) nr_free_pages -= static_cast<std::int64_t>(got * pages_of(order));
     pcp.count += got * pages_of(order);
-  }
-
-  // --- Taking chunks from the buddy lists. The caller counts.
-
-  std::optional<Number> smallest_fit(unsigned order, MigrateType type) {
-    for (unsigned found = order; found < max_order; ++found) {
-      const Pfns& list = free_area[found].lists[index_of(type)];
-      if (list.empty()) continue;
-      const Number pfn = list.front();
-      take_off(pfn);
-      for (unsigned half = found; half-- > order;) put_on(pfn + pages_of(half), half, type, false);
-      at(pfn).page_private = number(type);
-      return pfn;
-    }
-    return std::nullopt;
-  }
-
-  std::optional<Number> request(unsigned order, MigrateType type, unsigned flags) {
-    const bool uses_cma = has_cma() && (flags & naive_flags::cma) != 0;
-    if (uses_cma && nr_free_cma > nr_free_pages / 2) {
-      if (const auto pfn = smallest_fit(order, MigrateType::cma)) return pfn;
-    }
-    do {
-      if (const auto pfn = smallest_fit(order, type)) return pfn;
-      if (!uses_cma) continue;
-      if (const auto pfn = smallest_fit(order, MigrateType::cma)) return pfn;
-    } while (fallback(order, type, flags));
-    return std::nullopt;
-  }
-
-  /// The first type to fall back to that has a chunk of @p order.
-  [[nodiscard]] std::optional<MigrateType> find_fallback(unsigned order, MigrateType start) const {
-    for (const MigrateType type : rules.fallbacks[number(start)]) {
-      if (!free_area[order].lists[index_of(type)].empty()) return type;
-    }
-    return std::nullopt;
-  }
-
-  /// Moves something to the lists of @p start. False if there is nothing.
-  bool fallback(unsigned order, MigrateType start, unsigned flags) {
-    const bool whole_blocks = (flags & naive_flags::no_fragment) != 0 && order < block_order;
-    const unsigned least = whole_blocks ? block_order : order;
-    const auto can_steal = [&](unsigned found) {
-      return found >= block_order / 2 || start != MigrateType::movable || !mobility_grouping;
-    };
-    for (unsigned found = max_order; found-- > least;) {
-      auto type = find_fallback(found, start);
-      if (!type) continue;
-      if (!can_steal(found) && found > order) {  // then the smallest does least harm
-        found = order;
-        while (!(type = find_fallback(found, start))) ++found;
-      }
-      const Number pfn = free_area[found].lists[index_of(*type)].front();
-      steal(pfn, start, can_steal(found), flags);
-      return true;
-    }
-    return false;
-  }
-
-  void steal(Number pfn, MigrateType start, bool whole_block, unsigned flags) {
-    const unsigned order = order_of(pfn);
-    const MigrateType old = type_of(pfn);
-    const auto only_this = [&] {
-      take_off(pfn);
-      put_on(pfn, order, start, true);
-    };
-    if (old == MigrateType::highatomic) return only_this();
-    if (order >= block_order) {
-      for (Number i = 0; i < pages_of(order); i += block_pages()) set_type(pfn + i, start);
-      return only_this();
-    }
-    if (boost_watermark() && (flags & naive_flags::kswapd) != 0) boosted = true;
-    if (!whole_block) return only_this();
-
-    Number movable = 0;
-    const Number free = move_block(pfn, start, &movable);
-    if (free == 0) return only_this();
-    Number alike = 0;
-    if (start == MigrateType::movable) {
-      alike = movable;
-    } else if (old == MigrateType::movable) {
-      alike = block_pages() - (free + movable);
-    }
-    if (free + alike >= block_pages() / 2 || !mobility_grouping) set_type(pfn, start);
-  }
-
-  bool boost_watermark() {
-    if (managed_pages < 4 * block_pages()) return false;
-    Number most = high_watermark * 3 / 2;
-    if (most == 0) return false;
-    most = std::max(most, block_pages());
-    watermark_boost = std::min(watermark_boost + block_pages(), most);
-    return true;
-  }
-
-  [[nodiscard]] bool is_lru(Number pfn) const {
-    return is_valid(pfn) && at(compound_head(pfn)).is_lru;
-  }
-
-  /// Moves the free chunks of the block to the tails of the lists of @p type, and returns their pages.
-  /// Below the zone's start it begins at @p pfn; a block that the zone's end cuts stays.
-  Number move_block(Number pfn, MigrateType type, Number* nr_movable = nullptr) {
-    Number start = pfn / block_pages() * block_pages();
-    const Number end = start + block_pages();
-    if (start < start_pfn) start = pfn;
-    if (end > end_pfn()) return 0;
-    Number moved = 0;
-    for (Number p = start; p < end;) {
-      if (is_head(p)) {
-        const unsigned order = order_of(p);
-        take_off(p);
-        put_on(p, order, type, true);
-        moved += pages_of(order);
-        p += pages_of(order);
-      } else {
-        if (nr_movable != nullptr && is_lru(p)) ++*nr_movable;
-        ++p;
-      }
-    }
-    return moved;
   }
 };
 

@@ -43,8 +43,10 @@ std::uint64_t hash_of(const NaiveV6Zone& zone) {
   fnv.add(static_cast<std::uint64_t>(zone.nr_free_cma));
   fnv.add(static_cast<std::uint64_t>(zone.nr_pageblock_isolate));
   fnv.add(zone.nr_reserved_highatomic);
+  const bool is_tuned = zone.rules.lists_tune;
+  if (is_tuned) fnv.add(static_cast<std::uint64_t>(zone.nr_free_highatomic));
   fnv.add(zone.watermark_boost);
-  fnv.add((zone.boosted ? 1U : 0U) | (zone.reclaim_active ? 2U : 0U));
+  fnv.add((zone.boosted ? 1U : 0U) | (zone.reclaim_active ? 2U : 0U) | (zone.below_high ? 4U : 0U));
   for (const MigrateType type : zone.block_types) fnv.add(zone.number(type));
   for (const FreeAreaImage& area : zone.free_area) {
     fnv.add(area.nr_free);
@@ -56,12 +58,22 @@ std::uint64_t hash_of(const NaiveV6Zone& zone) {
   for (const PcpImage& pcp : zone.pcps) {
     fnv.add(pcp.count);
     fnv.add(pcp.high);
+    if (is_tuned) {
+      fnv.add(pcp.high_min);
+      fnv.add(pcp.high_max);
+    }
     fnv.add(pcp.batch);
-    fnv.add(pcp.free_factor);
+    if (is_tuned) {
+      fnv.add((pcp.freed_high_order ? 1U : 0U) | (pcp.drains_a_batch ? 2U : 0U));
+      fnv.add(pcp.alloc_factor);
+      fnv.add(pcp.free_count);
+    } else {
+      fnv.add(pcp.free_factor);
+    }
     for (const Pfns& list : pcp.lists) {
       for (const std::uint64_t pfn : list) {
         fnv.add(pfn);
-        fnv.add(zone.at(pfn).page_private);
+        if (!is_tuned) fnv.add(zone.at(pfn).page_private);
       }
       fnv.separate();
     }
@@ -70,7 +82,7 @@ std::uint64_t hash_of(const NaiveV6Zone& zone) {
 }
 
 struct Replay {
-  ModelGeometry geometry{};
+  ModelGeometry geometry{.max_order = 0, .pageblock_order = 0, .rules = nullptr};
   unsigned huge_order = 0;
   ZoneLayout layout;
   std::optional<NaiveV6Zone> zone;
@@ -89,10 +101,14 @@ struct Replay {
 
   std::string set_up(const Line& line) {
     const std::string_view op = line.op();
-    if (op == "vec") return "ok";
+    if (op == "vec") {
+      if (line.text("profile") == "v6.1") geometry.rules = &rules::v6_1;
+      if (line.text("profile") == "v6.12") geometry.rules = &rules::v6_12;
+      return geometry.rules == nullptr ? "?" : "ok";
+    }
     if (op == "geom") {
-      geometry = {static_cast<unsigned>(line.number("max_page_order")) + 1,
-                  static_cast<unsigned>(line.number("pageblock_order")), &rules::v6_1};
+      geometry.max_order = static_cast<unsigned>(line.number("max_page_order")) + 1;
+      geometry.pageblock_order = static_cast<unsigned>(line.number("pageblock_order"));
       huge_order = static_cast<unsigned>(line.number("thp_order"));
       return "ok";
     }
@@ -109,21 +125,14 @@ struct Replay {
       return "ok";
     }
     if (op == "blocktype") {
-      layout.block_types.push_back({range(line), rules::v6_1.types.at(line.number("mt"))});
+      layout.block_types.push_back({range(line), geometry.rules->types.at(line.number("mt"))});
       return "ok";
     }
     if (op == "populate") {
       layout.populate_order = Order{static_cast<unsigned>(line.number("maxorder"))};
       zone.emplace(geometry, layout);
       zone->huge_order = huge_order;
-      if (!layout.mobility_grouping) {
-        for (MigrateType& type : zone->block_types) type = MigrateType::movable;
-        for (const auto& [pfns, type] : layout.block_types) {
-          for (Pfn p = pfns.start; p < pfns.end; p += zone->block_pages())
-            zone->set_type(p.value(), type);
-        }
-      }
-      zone->set_pageset(1, 0);
+      zone->set_pageset(1, 0, 0);
       return fmt::format("ok pages={}", zone->nr_free_pages);
     }
     return "?";
@@ -172,12 +181,19 @@ struct Replay {
     }
     if (op == "free_list") {
       const Pfns all = pfns();
+      // First what never gets to a list: single pages of isolated blocks, or from v6.12 on chunks of other orders.
+      const auto has_no_list = [&](std::uint64_t p) {
+        return z.rules.lists_tune ? !z.has_lists(z.compound_order(p))
+                                  : z.type_of(p) == MigrateType::isolate;
+      };
+      std::vector<bool> is_done;
       for (const std::uint64_t p : all) {
         z.at(p).count = 0;
-        if (z.type_of(p) == MigrateType::isolate) z.free_unused(0, p, 0);
+        is_done.push_back(has_no_list(p));
+        if (is_done.back()) z.free_unused(0, p, z.compound_order(p));
       }
-      for (const std::uint64_t p : all) {
-        if (z.type_of(p) != MigrateType::isolate) z.free_unused(0, p, 0);
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        if (!is_done[i]) z.free_unused(0, all[i], z.compound_order(all[i]));
       }
       return "ok";
     }
@@ -193,7 +209,7 @@ struct Replay {
       z.drain_all();
       return "ok";
     }
-    if (op == "tick") return "0";
+    if (op == "tick") return z.rules.lists_tune && z.tick(0) ? "1" : "0";
     if (op == "set_managed") {
       z.managed_pages = line.number("pages");
       return "ok";
@@ -203,7 +219,9 @@ struct Replay {
       return "ok";
     }
     if (op == "set_pcp") {
-      z.set_pageset(line.number("batch"), line.number("high_min"));
+      z.set_pageset(line.number("batch"), line.number("high_min"),
+                    z.rules.lists_tune ? line.number("high_max") : 0);
+      z.pcps[0].drains_a_batch = z.rules.lists_tune && line.number("free_high_batch") != 0;
       return "ok";
     }
     if (op == "pcp_disable") {
@@ -215,8 +233,10 @@ struct Replay {
       return "ok";
     }
     if (op == "set_zflag") {
-      if (line.number("bit") == 1) z.reclaim_active = line.number("on") != 0;
-      return line.number("bit") == 1 ? "ok" : "?";
+      const bool is_on = line.number("on") != 0;
+      if (line.number("bit") == 1) z.reclaim_active = is_on;
+      if (line.number("bit") == 2) z.below_high = is_on;
+      return "ok";
     }
     if (op == "set_wmark") {
       z.min_watermark = line.number("min");
@@ -241,18 +261,23 @@ struct Replay {
       const auto found = z.find_unmovable(s, e, type, flags);
       return found ? std::to_string(*found) : "none";
     }
-    if (op == "alloc_contig") return result(z.alloc_contig(0, s, e, type));
+    if (op == "alloc_contig") {
+      return result(z.alloc_contig(0, s, e, type, line.number("comp") != 0));
+    }
     if (op == "free_contig") {
       z.free_contig(0, pfn, line.number("n"));
       return "ok";
     }
-    if (op == "move_block") return std::to_string(z.move_block(pfn, type));
+    if (op == "move_block") {
+      const auto moved = z.move_block(pfn, type);
+      return moved ? std::to_string(moved->free) : "-1";
+    }
     if (op == "set_mt") {
       z.set_type(pfn, type);
       return "ok";
     }
     if (op == "reserve_highatomic") {
-      z.reserve_highatomic(pfn);
+      z.reserve_highatomic(pfn, order);
       return "ok";
     }
     if (op == "unreserve_highatomic")
@@ -301,11 +326,12 @@ struct Replay {
 
 }  // namespace
 
-TEST_CASE("The naive model replays recordings of the real v6.1", "[model]") {
+TEST_CASE("The naive model replays recordings of the real kernels", "[model]") {
+  const std::string version = GENERATE("v6.1", "v6.12");
   const auto tests = std::filesystem::path{__FILE__}.parent_path().parent_path();
-  const auto ours = tests / "data/conformance/v6.1";
+  const auto ours = tests / "data/conformance" / version;
   const auto shared =
-      tests / "../../shared/conformance/v6.1";  // may lie beside the project, with more
+      tests / "../../shared/conformance" / version;  // may lie beside the project, with more
   const auto folder = std::filesystem::is_directory(shared) ? shared : ours;
   std::size_t nr_files = 0;
   for (const auto& file : std::filesystem::directory_iterator{folder}) {

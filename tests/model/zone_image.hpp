@@ -49,6 +49,15 @@ struct PcpImage {
   std::uint64_t high = 0;
   /// v6.1.
   std::uint64_t free_factor = 0;
+  /// v6.12.
+  std::uint64_t high_min = 0;
+  std::uint64_t high_max = 0;
+  std::uint64_t alloc_factor = 0;
+  std::uint64_t free_count = 0;
+  /// The last chunk freed was of order 1 to 3.
+  bool freed_high_order = false;
+  /// Such frees drain everything only if there is a batch.
+  bool drains_a_batch = false;
   /// In the kernel's order.
   std::vector<Pfns> lists{};
   friend bool operator==(const PcpImage&, const PcpImage&) = default;
@@ -66,12 +75,17 @@ struct ZoneImage {
   std::uint64_t high_watermark = 0;
   std::int64_t nr_free_cma = 0;
   std::uint64_t nr_reserved_highatomic = 0;
+  /// v6.12.
+  std::int64_t nr_free_highatomic = 0;
   std::uint64_t watermark_boost = 0;
-  /// What zone_pcp_enable() gives every CPU.
+  /// What zone_pcp_enable() gives every CPU; in v6.12 the lower and the upper limit of high.
   std::uint64_t saved_batch = 1;
   std::uint64_t saved_high = 0;
+  std::uint64_t saved_high_max = 0;
   bool boosted = false;
   bool reclaim_active = false;
+  /// v6.12.
+  bool below_high = false;
   std::array<std::uint64_t, max_nr_zones> lowmem_reserve{};
   /// Of each pageblock, counted from the zone's start.
   std::vector<MigrateType> block_types{};
@@ -136,8 +150,8 @@ template <ZoneConfig Config>
   }
   for (unsigned id = 0; id < zone.nr_cpus(); ++id) {
     const PerCpuPages<Config>& pcp = zone.pcp(Cpu{id});
-    PcpImage& of_cpu =
-        image.pcps.emplace_back(PcpImage{pcp.count, pcp.batch, pcp.high, pcp.free_factor, {}});
+    PcpImage& of_cpu = image.pcps.emplace_back(PcpImage{
+        .count = pcp.count, .batch = pcp.batch, .high = pcp.high, .free_factor = pcp.free_factor});
     for (const PcpList& list : pcp.lists) of_cpu.lists.push_back(pfns_of(list));
   }
   image.pages.reserve(zone.spanned_pages());
