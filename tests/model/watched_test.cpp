@@ -54,7 +54,7 @@ std::vector<std::uint64_t> state_of(const Zone<Config>& zone) {
   for (unsigned id = 0; id < zone.nr_cpus(); ++id) {
     const auto& pcp = zone.pcp(Cpu{id});
     state.push_back(pcp.count);
-    state.push_back(pcp.free_factor);
+    if constexpr (requires { pcp.free_factor; }) state.push_back(pcp.free_factor);
     for (const PcpList& list : pcp.lists) {
       for (std::size_t i = 0; i < list.size(); ++i) state.push_back(list[i].value());
       state.push_back(~std::uint64_t{0});

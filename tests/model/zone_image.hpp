@@ -150,8 +150,9 @@ template <ZoneConfig Config>
   }
   for (unsigned id = 0; id < zone.nr_cpus(); ++id) {
     const PerCpuPages<Config>& pcp = zone.pcp(Cpu{id});
-    PcpImage& of_cpu = image.pcps.emplace_back(PcpImage{
-        .count = pcp.count, .batch = pcp.batch, .high = pcp.high, .free_factor = pcp.free_factor});
+    PcpImage& of_cpu =
+        image.pcps.emplace_back(PcpImage{.count = pcp.count, .batch = pcp.batch, .high = pcp.high});
+    if constexpr (requires { pcp.free_factor; }) of_cpu.free_factor = pcp.free_factor;
     for (const PcpList& list : pcp.lists) of_cpu.lists.push_back(pfns_of(list));
   }
   image.pages.reserve(zone.spanned_pages());

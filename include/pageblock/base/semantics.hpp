@@ -17,6 +17,13 @@ namespace pageblock {
 /// An end of a free list.
 enum class ListEnd : std::uint8_t { head, tail };
 
+/// How the sizes of per-CPU lists follow what the CPU does.
+enum class PcpTuning : std::uint8_t {
+  fixed,   ///< They do not.
+  scaled,  ///< Drains double while only frees come; limits follow watermarks and reclaim (v5.14).
+  tuned    ///< Refills, too; the limit moves between two others (v6.7).
+};
+
 /// In what turn a per-CPU list is drained.
 enum class DrainOrder : std::uint8_t {
   in_turn,      ///< A few pages of each list, more the fewer lists have any.
@@ -132,9 +139,7 @@ struct Semantics {
   unsigned pcp_order;
   bool pcp_huge_pages;
 
-  /// Whether a run of frees drains more and more pages at once (free_factor, v5.14 to v6.6), and
-  /// the limits of the lists follow watermarks and reclaim.
-  bool pcp_scales;
+  PcpTuning pcp_tuning;
 
   /// Whether movable requests that may not use CMA blocks pass the per-CPU lists by, where pages of
   /// these may be (v5.8 to v6.6).
@@ -259,7 +264,7 @@ inline constexpr Semantics v3_6{
                    {{MigrateType::cma, MigrateType::reclaimable, MigrateType::unmovable}, 3}}},
     .pcp_order = 0,
     .pcp_huge_pages = false,
-    .pcp_scales = false,
+    .pcp_tuning = PcpTuning::fixed,
     .pcp_needs_cma_flag = false,
     .pcp_checks_first_page = true,
     .frees_behind_shared = false,
@@ -305,7 +310,7 @@ inline constexpr Semantics v6_1{
                    {{MigrateType::reclaimable, MigrateType::unmovable}, 2}}},
     .pcp_order = 3,
     .pcp_huge_pages = true,
-    .pcp_scales = true,
+    .pcp_tuning = PcpTuning::scaled,
     .pcp_needs_cma_flag = true,
     .pcp_checks_first_page = false,
     .frees_behind_shared = true,
@@ -341,6 +346,7 @@ inline constexpr Semantics v6_1{
 inline constexpr Semantics v6_12 = [] {
   Semantics kernel = v6_1;
   kernel.minor = 12;
+  kernel.pcp_tuning = PcpTuning::tuned;
   return kernel;
 }();
 

@@ -149,6 +149,24 @@ template <ZoneConfig Config>
   if (pcp.count != 0) detail::free_pcppages_bulk(zone, pcp.count, pcp);
 }
 
+/// Lets the limit of @p cpu's lists decay, as once a second where that CPU is not idle, and gives back
+/// what is too much then, batch by batch.
+/// Requires: cpu < zone.nr_cpus(). Returns: whether there is more to come, or pages were given back.
+/// Locking:  takes the CPU's lock, and inside it zone.lock for each batch.
+/// Kernel:   decay_pcp_high() (v6.7).
+template <ZoneConfig Config>
+bool decay_pcp_high(Zone<Config>& zone,
+                    Cpu cpu) requires(Config::semantics.pcp_tuning == PcpTuning::tuned) {
+  PerCpuPages<Config>& pcp = zone.pcp(cpu);
+  const IrqSaveGuard guard{zone.pcp_lock(cpu)};
+  const std::uint32_t excess = pcp.decay();
+  for (std::uint32_t left = excess; left != 0; left -= std::min(left, pcp.batch)) {
+    const std::uint32_t nr = std::min({left, pcp.batch, pcp.count});
+    if (nr != 0) detail::free_pcppages_bulk(zone, nr, pcp);
+  }
+  return excess != 0 || pcp.high > pcp.high_min;
+}
+
 /// Lets nothing stay on per-CPU lists until zone_pcp_enable(), and drains them all. Until then others who
 /// disable them or change their limits wait (Zone::disable_pcp(), Zone::set_pageset()).
 /// Locking:  takes all locks of the zone, then each CPU's, and inside it zone.lock if there are pages.

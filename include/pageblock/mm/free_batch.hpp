@@ -30,7 +30,7 @@ namespace pageblock {
 template <ZoneConfig Config>
 std::size_t free_unref_page_list(
     Zone<Config>& zone, Cpu cpu, std::span<const Pfn> pages,
-    Place caller = Place::here()) requires(Config::semantics.pcp_scales) {
+    Place caller = Place::here()) requires(Config::semantics.pcp_tuning == PcpTuning::scaled) {
   PerCpuPages<Config>& pcp = zone.pcp(cpu);
   for (const Pfn pfn : pages) {
     const ReportedCall call{"free_unref_page_list", caller, pfn};

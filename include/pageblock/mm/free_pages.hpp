@@ -165,7 +165,7 @@ template <ZoneConfig Config>
                                               PcpList& list, Pfn pfn, Order order, MigrateType type,
                                               Temperature temperature) {
   pcp.count += static_cast<std::uint32_t>(order.nr_pages());
-  const std::uint32_t nr = pcp.nr_to_drain(order, zone.pressure().reclaim_active);
+  const std::uint32_t nr = pcp.on_put(order, zone.pcp_pressure());
   if (nr != 0 && pcp.count == order.nr_pages()) {  // it need not be on the list first
     pcp.count = 0;
     const std::lock_guard zone_guard{zone.lock()};
@@ -327,7 +327,7 @@ template <ZoneConfig Config>
   }
   map.set_bits(in_pages, index, PageBits{}.with_private(number_of<Config>(type)));
   list.push_head(pfn);
-  ++pcp.count;
+  pcp.put_one();
   return true;
 }
 
@@ -341,10 +341,9 @@ template <ZoneConfig Config>
   const auto index = map.index(pfn);
   PerCpuPages<Config>& pcp = zone.pcp_of(cpu);
   const IrqSaveGuard guard{zone.pcp_lock_of(cpu)};
-  const bool drains =
-      pcp.count + 1 >= pcp.high || (Config::semantics.pcp_scales && zone.pressure().reclaim_active);
   // The page first: the map reaches beyond the zone, whose blocks alone have types.
-  if (!drains && map.is_recorded(index) && map.bits_of(in_pages, index).has(PageBits::in_use)) {
+  if (pcp.may_put_one(zone.pcp_pressure()) && map.is_recorded(index) &&
+      map.bits_of(in_pages, index).has(PageBits::in_use)) {
     const MigrateType type = zone.pageblock_flags().get(pfn);
     if (type == MigrateType::movable) [[likely]] {
       if (put_hot_page(map, pcp, pfn, MigrateType::movable)) return {};

@@ -71,7 +71,8 @@ template <ZoneConfig Config>
 /// Kernel:   setup_per_zone_wmarks(), with vm.watermark_scale_factor 10.
 template <ZoneConfig Config>
 void setup_per_zone_wmarks(Node<Config>& node,
-                           std::uint64_t min_free_kbytes) requires(Config::semantics.pcp_scales) {
+                           std::uint64_t min_free_kbytes) requires(Config::semantics.pcp_tuning !=
+                                                                   PcpTuning::fixed) {
   bug_on(min_free_kbytes > std::numeric_limits<std::int32_t>::max(),
          "vm.min_free_kbytes is below 2^31");
   std::uint64_t all = 0;
@@ -83,8 +84,8 @@ void setup_per_zone_wmarks(Node<Config>& node,
     const std::uint64_t step = std::max(min / 4, managed / 1000);
     zone.set_watermarks({.min = min, .low = min + step, .high = min + 2 * step});
     zone.pressure().watermark_boost = 0;
-    const Pageset limits = zone_pageset(managed, min + step, zone.nr_cpus());
-    zone.set_pageset(limits.batch, limits.high);
+    zone.set_pageset(
+        zone_pageset(managed, min + step, zone.nr_cpus(), Config::semantics.pcp_tuning));
   }
 }
 
@@ -109,7 +110,8 @@ void setup_per_zone_lowmem_reserve(Node<Config>& node) {
 /// with recommended_min_free_kbytes(), if that is more.)
 /// Locking: as setup_per_zone_wmarks().
 template <ZoneConfig Config>
-void init_per_zone_wmark_min(Node<Config>& node) requires(Config::semantics.pcp_scales) {
+void init_per_zone_wmark_min(Node<Config>& node) requires(Config::semantics.pcp_tuning !=
+                                                          PcpTuning::fixed) {
   setup_per_zone_wmarks(node, calculate_min_free_kbytes(node));
   setup_per_zone_lowmem_reserve(node);
 }

@@ -72,11 +72,12 @@ template <ZoneConfig Config>
                                               Order given_order, MigrateType type,
                                               Temperature temperature, unsigned flags) {
   const Order order = order_on_pcp<Config>(given_order);
-  if (pcp.nr_to_refill(order) == 1) return take_for_pcp(zone, order, type, flags);
+  const std::uint32_t nr = pcp.nr_to_refill(order, zone.pcp_pressure());
+  if (nr == 1) return take_for_pcp(zone, order, type, flags);
   if (PerCpuPages<Config>::are_huge(order)) {
-    refill_pcp<true>(zone, pcp, order, type, temperature, flags);
+    refill_pcp<true>(zone, pcp, nr, order, type, temperature, flags);
   } else {
-    refill_pcp<false>(zone, pcp, order, type, temperature, flags);
+    refill_pcp<false>(zone, pcp, nr, order, type, temperature, flags);
   }
   if (pcp.list(type, order).empty()) return {};
   return take_from_pcp(zone, pcp, order, type, temperature, flags);
@@ -102,7 +103,7 @@ inline OptionalPfn alloc_from_pcp(Zone<Config>& zone, Cpu cpu, Order given_order
                                   Temperature temperature, unsigned flags) {
   PerCpuPages<Config>& pcp = zone.pcp(cpu);
   const IrqSaveGuard guard{zone.pcp_lock(cpu)};
-  if constexpr (Config::semantics.pcp_scales) pcp.free_factor >>= 1;
+  pcp.on_take();
   return take_from_pcp(zone, pcp, order_on_pcp<Config>(given_order), type, temperature, flags);
 }
 
@@ -195,7 +196,7 @@ template <ZoneConfig Config>
   {
     PerCpuPages<Config>& pcp = zone.pcp_of(cpu);
     const IrqSaveGuard guard{zone.pcp_lock_of(cpu)};
-    if constexpr (Config::semantics.pcp_scales) pcp.free_factor >>= 1;
+    pcp.on_take();
     pfn = take_from_pcp(zone, pcp, Order{0}, type, Temperature::hot, usual_flags(type));
   }
   if constexpr (Config::semantics.has(MigrateType::highatomic)) {

@@ -2,7 +2,7 @@
 /// Per-CPU page lists: chunks of small orders that a CPU keeps for itself.
 ///
 /// Layer:  mm.
-/// Kernel: struct per_cpu_pages, zone_batchsize(), setup_pageset() (mm/page_alloc.c).
+/// Kernel: struct per_cpu_pages (include/linux/mmzone.h).
 #pragma once
 
 #include <algorithm>
@@ -16,6 +16,7 @@
 #include "pageblock/base/config.hpp"
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
+#include "pageblock/mm/pcp_tuning.hpp"
 
 namespace pageblock {
 
@@ -108,7 +109,7 @@ class PcpList {
 
 /// The lists of one CPU. Changed under the CPU's lock. CPUs share no cache line.
 template <ZoneConfig Config>
-struct alignas(64) PerCpuPages {
+struct alignas(64) PerCpuPages : detail::PcpTuningOf<Config::semantics.pcp_tuning> {
   static constexpr Order top_order{Config::semantics.pcp_order};
   static constexpr std::size_t nr_small_lists = (top_order.value() + 1) * nr_pcp_types;
   static constexpr std::size_t nr_lists =
@@ -138,13 +139,6 @@ struct alignas(64) PerCpuPages {
     return Order{static_cast<unsigned>(index / nr_pcp_types)};
   }
 
-  /// Pages on all lists together.
-  std::uint32_t count = 0;
-  /// Pages to move at once, and the count at which a free drains that many.
-  std::uint32_t batch = 1;
-  std::uint32_t high = 0;
-  /// How much more than batch a free drains, as a power of two: it grows while only frees come.
-  std::uint32_t free_factor = 0;
   /// One list for each order and type that has one.
   std::array<PcpList, nr_lists> lists;
 
@@ -166,62 +160,7 @@ struct alignas(64) PerCpuPages {
     return list(MigrateType::movable, order);
   }
 
-  /// Returns how many chunks of @p order refill a list.
-  [[nodiscard]] std::uint32_t nr_to_refill([[maybe_unused]] Order order) const {
-    if (nr_lists == nr_pcp_types || batch == 1) return batch;
-    return std::max(batch >> order.value(), std::uint32_t{2});
-  }
-
-  /// Says how many pages a free that has just put a chunk of @p order on a list must drain: 0 while
-  /// the lists are below their limit.
-  /// Kernel: nr_pcp_high() and nr_pcp_free() of v6.1; the end of free_hot_cold_page() of v3.6.
-  [[nodiscard]] std::uint32_t nr_to_drain([[maybe_unused]] Order order,
-                                          [[maybe_unused]] bool reclaim_active) {
-    if constexpr (!Config::semantics.pcp_scales) {
-      return count >= high ? std::min(batch, count) : 0;
-    } else {
-      // Large chunks that come while only frees do are of use to others.
-      if (free_factor != 0 && order != Order{0} && order <= top_order) return count;
-      const std::uint32_t limit = reclaim_active ? std::min(4 * batch, high) : high;
-      if (count < limit) return 0;
-      if (limit < batch) return 1;  // the lists are disabled
-      const std::uint32_t most = limit - batch;
-      std::uint32_t nr = batch << free_factor;
-      if (nr < most && free_factor < max_free_factor) ++free_factor;
-      nr = std::min(std::max(nr, batch), most);
-      return std::min(nr, count);
-    }
-  }
-
   friend bool operator==(const PerCpuPages&, const PerCpuPages&) = default;
-
- private:
-  static constexpr std::uint32_t max_free_factor = 5;  // CONFIG_PCP_BATCH_SCALE_MAX
 };
-
-/// Returns the batch of a zone with @p pages, those present in v3.6 and those managed in v6.1; 0
-/// for a tiny one. Zones of more than 1024 times @p most pages (v6.1: 256) get no larger one.
-/// Kernel: zone_batchsize().
-[[nodiscard]] constexpr std::uint32_t zone_batchsize(std::uint64_t pages, std::uint64_t most) {
-  const std::uint64_t quarter = std::max<std::uint64_t>(std::min(pages / 1024, most) / 4, 1);
-  return static_cast<std::uint32_t>(std::bit_floor(quarter + quarter / 2) - 1);
-}
-
-/// Limits of the per-CPU lists: pages to move at once, and the number at which frees drain.
-struct Pageset {
-  std::uint32_t batch = 1;
-  std::uint32_t high = 0;
-  friend bool operator==(const Pageset&, const Pageset&) = default;
-};
-
-/// Returns the limits that v6.1 computes: the CPUs share the low watermark.
-/// Requires: nr_cpus is not 0.
-/// Kernel: zone_set_pageset_high_and_batch().
-[[nodiscard]] constexpr Pageset zone_pageset(std::uint64_t managed_pages,
-                                             std::uint64_t low_watermark, unsigned nr_cpus) {
-  const std::uint32_t batch = std::max(zone_batchsize(managed_pages, 256), std::uint32_t{1});
-  const std::uint64_t high = std::max<std::uint64_t>(low_watermark / nr_cpus, 4 * batch);
-  return {.batch = batch, .high = static_cast<std::uint32_t>(high)};
-}
 
 }  // namespace pageblock

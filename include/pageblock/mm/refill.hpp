@@ -68,12 +68,13 @@ template <ZoneConfig Config>
   return Config::semantics.counts_cma && zone.memmap().bits(pfn).unused_private() == cma;
 }
 
-// Fills an empty per-CPU list of @p type, under the CPU's lock. For huge pages it is a function of its
+// Fills an empty per-CPU list of a type with nr chunks, under the CPU's lock. For huge pages it is a function of its
 // own, since they come two at a time, and knowing their order saves a quarter of the instructions.
 // Kernel: rmqueue_bulk().
 template <bool huge_pages, ZoneConfig Config>
-[[gnu::noinline]] void refill_pcp(Zone<Config>& zone, PerCpuPages<Config>& pcp, Order given_order,
-                                  MigrateType type, Temperature temperature, unsigned flags) {
+[[gnu::noinline]] void refill_pcp(Zone<Config>& zone, PerCpuPages<Config>& pcp, std::uint32_t nr,
+                                  Order given_order, MigrateType type, Temperature temperature,
+                                  unsigned flags) {
   const Order order =
       huge_pages ? Zone<Config>::pageblock_order : order_on_pcp<Config>(given_order);
   PcpList& list = pcp.list(type, order);
@@ -84,7 +85,7 @@ template <bool huge_pages, ZoneConfig Config>
   // compares the two.
   std::int64_t nr_taken = 0;
   const auto count = gsl::finally([&] { zone.mod_nr_free_pages(-nr_taken); });
-  for (std::uint32_t left = pcp.nr_to_refill(order); left != 0;) {
+  for (std::uint32_t left = nr; left != 0;) {
     // Room for what one chunk can bring. May throw, so before a page is taken.
     list.reserve(std::min<std::uint64_t>(left, Zone<Config>::max_order_nr_pages >> order.value()));
     PfnRange got{};

@@ -184,11 +184,21 @@ class Zone : public Geometry<Config_> {
   /// Requires: 1 <= batch; batch <= high, or the boot values batch 1, high 0.
   /// Locking:  takes all locks of the zone.
   void set_pageset(std::uint32_t batch, std::uint32_t high, Place caller = Place::here()) {
+    constexpr bool is_tuned = Config::semantics.pcp_tuning == PcpTuning::tuned;
+    set_pageset({.batch = batch, .high = high, .high_max = is_tuned ? high : 0}, caller);
+  }
+  /// The same with a limit up to which high may grow, where it does (v6.7): there high itself changes
+  /// when it is next used.
+  /// Requires: high <= high_max, too.
+  void set_pageset(const Pageset& limits, Place caller = Place::here()) {
+    constexpr bool is_tuned = Config::semantics.pcp_tuning == PcpTuning::tuned;
     const ReportedCall call{"Zone::set_pageset", caller};
+    const auto [batch, high, high_max] = limits;
     bug_on(batch == 0, "the batch of a per-CPU list is at least 1", call);
     bug_on(high < batch && !(batch == 1 && high == 0), "high is below batch", call);
+    bug_on(is_tuned && high_max < high, "high_max is below high", call);
     const Locked locked{*this, Until::pcp_is_enabled};
-    state_.pageset = {.batch = batch, .high = high};
+    state_.pageset = limits;
     if (!state_.pcp_is_disabled) write_pcp_limits(state_.pageset);
   }
 
@@ -266,6 +276,15 @@ class Zone : public Geometry<Config_> {
   [[nodiscard]] const auto& isolate_notifiers() const { return isolate_notifiers_; }
   [[nodiscard]] ZonePressure& pressure() { return state_.pressure; }
   [[nodiscard]] const ZonePressure& pressure() const { return state_.pressure; }
+  /// Returns what of it matters to per-CPU lists.
+  [[nodiscard]] PcpPressure pcp_pressure() const {
+    constexpr PcpTuning tuning = Config::semantics.pcp_tuning;
+    if constexpr (tuning == PcpTuning::fixed) return {};
+    const ZonePressure& pressure = state_.pressure;
+    if constexpr (tuning == PcpTuning::scaled) return {.reclaim_active = pressure.reclaim_active};
+    return {.reclaim_active = pressure.reclaim_active,
+            .below_high = detail::read_once<is_shared<Config>>(pressure.below_high)};
+  }
   void mod_present_pages(std::int64_t change) {
     state_.present_pages += static_cast<std::uint64_t>(change);
   }
@@ -283,10 +302,7 @@ class Zone : public Geometry<Config_> {
  private:
   // Locking: the caller holds all locks.
   void write_pcp_limits(const Pageset& limits) {
-    for (PerCpuPages<Config>& pcp : state_.pcps) {
-      pcp.batch = limits.batch;
-      pcp.high = limits.high;
-    }
+    for (PerCpuPages<Config>& pcp : state_.pcps) pcp.set_limits(limits);
   }
 
   // Empties a zone that was moved from, in place.

@@ -85,6 +85,8 @@ struct ZonePressure {
   bool reclaim_active = false;
   /// Pages of the blocks that are kept for urgent requests.
   std::uint64_t nr_reserved_highatomic = 0;
+  /// A request found the zone below its high watermark (v6.7).
+  bool below_high = false;
   friend bool operator==(const ZonePressure&, const ZonePressure&) = default;
 };
 

@@ -167,16 +167,13 @@ ZoneState<Config>::ZoneState(const ZoneLayout& layout)
   for (const PfnRange& run : complement(absent, memmap.base(), memmap.end())) {
     populate(run.start, run.end, largest);
   }
-  if constexpr (Config::semantics.pcp_scales) {
-    pageset = zone_pageset(managed_pages, watermarks.low, nr_cpus);
-  } else {
+  if constexpr (Config::semantics.pcp_tuning == PcpTuning::fixed) {
     const std::uint32_t batch = zone_batchsize(present_pages, 128);
     pageset = {.batch = std::max(batch, std::uint32_t{1}), .high = 6 * batch};
+  } else {
+    pageset = zone_pageset(managed_pages, watermarks.low, nr_cpus, Config::semantics.pcp_tuning);
   }
-  for (PerCpuPages<Config>& pcp : pcps) {
-    pcp.batch = pageset.batch;
-    pcp.high = pageset.high;
-  }
+  for (PerCpuPages<Config>& pcp : pcps) pcp.set_limits(pageset);
 }
 
 /// Returns the order of the largest chunk at @p pfn, of @p order at most, whose blocks may merge.

@@ -163,7 +163,7 @@ void ZoneForecaster<Config>::follow_memory() {
   follow_sizes();
   if (!shown_.limits) return;
   for (std::size_t i = 0; i < limits.size(); ++i) {  // they are set one by one
-    node.zones()[i].set_pageset(limits[i].batch, limits[i].high);
+    node.zones()[i].set_pageset(limits[i]);
   }
 }
 
@@ -171,8 +171,8 @@ template <ReplayableConfig Config>
 void ZoneForecaster<Config>::check_limits() {
   knows_watermarks_ = std::ranges::all_of(machine_.node().zones(), [](const Zone<Config>& zone) {
     return zone.managed_pages() == 0 ||
-           zone.pageset() ==
-               zone_pageset(zone.managed_pages(), zone.watermarks().low, zone.nr_cpus());
+           zone.pageset() == zone_pageset(zone.managed_pages(), zone.watermarks().low,
+                                          zone.nr_cpus(), Config::semantics.pcp_tuning);
   });
 }
 
