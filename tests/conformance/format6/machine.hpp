@@ -199,10 +199,8 @@ class ZoneMachine : public Machine {
       return "ok";
     }
     if (op == "set_pcp") {
-      static_cast<void>(line.has("high_max"));
-      static_cast<void>(line.has("free_high_batch"));
-      zone().set_pageset(small<std::uint32_t>(line, "batch"),
-                         small<std::uint32_t>(line, "high_min"));
+      set_pcp(small<std::uint32_t>(line, "batch"), small<std::uint32_t>(line, "high_min"),
+              small<std::uint32_t>(line, "high_max"), flag(line, "free_high_batch"));
       return "ok";
     }
     if (op == "set_wmark") {
@@ -211,9 +209,7 @@ class ZoneMachine : public Machine {
       return "ok";
     }
     if (op == "set_zflag") {
-      if (line.number("bit") != 1) throw BadLine{"the zone flag that is set is number 1"};
-      zone().pressure().reclaim_active = flag(line, "on");
-      return "ok";
+      return set_zone_flag(line.number("bit"), flag(line, "on"));
     }
     if (op == "pcp_disable") {
       zone_pcp_disable(zone());
@@ -231,12 +227,39 @@ class ZoneMachine : public Machine {
       drain_all_pages(zone());
       return "ok";
     }
-    if (op == "tick") return "0";  // decay_pcp_high() is newer
+    if (op == "tick") {
+      if constexpr (tunes_lists<Config>) return concat(int{decay_pcp_high(zone(), cpu)});
+      return "0";
+    }
     if (op == "wmark") {
       return concat(int{
           zone_watermark_ok(zone(), order(line), line.number("mark"), 0, small(line, "flags"))});
     }
     return {};
+  }
+
+  void set_pcp(std::uint32_t batch, std::uint32_t high_min, std::uint32_t high_max,
+               bool free_high_batch) {
+    if constexpr (tunes_lists<Config>) {
+      zone().set_pageset({.batch = batch, .high = high_min, .high_max = high_max});
+      zone().pcp(cpu).free_high_batch = free_high_batch;
+    } else {
+      zone().set_pageset(batch, high_min);
+    }
+  }
+
+  std::string set_zone_flag(std::uint64_t bit, bool is_set) {
+    if (bit == 1) {
+      zone().pressure().reclaim_active = is_set;
+      return "ok";
+    }
+    if constexpr (tunes_lists<Config>) {
+      if (bit == 2) {
+        zone().pressure().below_high = is_set;
+        return "ok";
+      }
+    }
+    throw BadLine{"the kernel has no such zone flag to set"};
   }
 
   std::string allocate(const Line& line, std::string_view op) {
@@ -279,7 +302,11 @@ class ZoneMachine : public Machine {
       return "ok";
     }
     if (op == "free_list") {
-      free_unref_page_list(zone(), cpu, pfns(line));
+      if constexpr (tunes_lists<Config>) {
+        throw BadLine{"lists of folios are still to come"};
+      } else {
+        free_unref_page_list(zone(), cpu, pfns(line));
+      }
       return "ok";
     }
     if (op == "set_lru" || op == "clear_lru") {

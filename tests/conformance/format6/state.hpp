@@ -17,26 +17,52 @@ namespace conformance::format6 {
 /// A number of the state, with the name that the dump has for it.
 using Value = std::pair<const char*, std::uint64_t>;
 
+/// Whether per-CPU lists tune their limits (v6.7): they have more numbers, and remember no type.
+template <pageblock::ZoneConfig Config>
+inline constexpr bool tunes_lists = Config::semantics.pcp_tuning == pageblock::PcpTuning::tuned;
+
 /// Returns the zone's numbers, in the order of the hash.
 template <pageblock::ZoneConfig Config>
 [[nodiscard]] std::vector<Value> numbers_of(const pageblock::Zone<Config>& zone) {
   const auto& pressure = zone.pressure();
-  const std::uint64_t flags = (pressure.boosted ? 1U : 0U) | (pressure.reclaim_active ? 2U : 0U);
-  return {{"free_pages", static_cast<std::uint64_t>(zone.nr_free_pages())},
-          {"free_cma", static_cast<std::uint64_t>(zone.nr_free_cma_pages())},
-          {"nr_isolate", static_cast<std::uint64_t>(zone.nr_pageblock_isolate())},
-          {"reserved_highatomic", pressure.nr_reserved_highatomic},
-          {"boost", pressure.watermark_boost},
-          {"zflags", flags}};
+  std::vector<Value> values{{"free_pages", static_cast<std::uint64_t>(zone.nr_free_pages())},
+                            {"free_cma", static_cast<std::uint64_t>(zone.nr_free_cma_pages())},
+                            {"nr_isolate", static_cast<std::uint64_t>(zone.nr_pageblock_isolate())},
+                            {"reserved_highatomic", pressure.nr_reserved_highatomic}};
+  std::uint64_t flags = (pressure.boosted ? 1U : 0U) | (pressure.reclaim_active ? 2U : 0U);
+  if constexpr (tunes_lists<Config>) {
+    if constexpr (requires { zone.nr_free_highatomic(); }) {
+      values.emplace_back("free_highatomic", static_cast<std::uint64_t>(zone.nr_free_highatomic()));
+    } else {
+      values.emplace_back("free_highatomic", std::uint64_t{0});
+    }
+    flags |= pressure.below_high ? 4U : 0U;
+  }
+  values.emplace_back("boost", pressure.watermark_boost);
+  values.emplace_back("zflags", flags);
+  return values;
 }
 
 /// Returns the numbers of a CPU's lists, in the order of the hash.
 template <pageblock::ZoneConfig Config>
 [[nodiscard]] std::vector<Value> numbers_of(const pageblock::PerCpuPages<Config>& pcp) {
-  return {{"count", pcp.count},
-          {"high", pcp.high},
-          {"batch", pcp.batch},
-          {"free_factor", pcp.free_factor}};
+  if constexpr (tunes_lists<Config>) {
+    const std::uint64_t flags =
+        (pcp.prev_free_high_order ? 1U : 0U) | (pcp.free_high_batch ? 2U : 0U);
+    return {{"count", pcp.count},
+            {"high", pcp.high},
+            {"high_min", pcp.high_min},
+            {"high_max", pcp.high_max},
+            {"batch", pcp.batch},
+            {"flags", flags},
+            {"alloc_factor", pcp.alloc_factor},
+            {"free_count", pcp.free_count}};
+  } else {
+    return {{"count", pcp.count},
+            {"high", pcp.high},
+            {"batch", pcp.batch},
+            {"free_factor", pcp.free_factor}};
+  }
 }
 
 /// The format has lists of huge pages whether the kernel keeps any or not.
@@ -64,7 +90,7 @@ template <pageblock::ZoneConfig Config>
     for (std::size_t i = 0; index < pcp.lists.size() && i < pcp.lists[index].size(); ++i) {
       const Pfn pfn = pcp.lists[index][i];
       fnv.add(pfn.value());
-      fnv.add(zone.page(pfn).page_private());
+      if constexpr (!tunes_lists<Config>) fnv.add(zone.page(pfn).page_private());
     }
     fnv.separate();
   }
@@ -114,7 +140,8 @@ template <pageblock::ZoneConfig Config>
     std::string line = concat("pcplist cpu=0 list=", index, " :");
     for (std::size_t i = 0; i < pcp.lists[index].size(); ++i) {
       const Pfn pfn = pcp.lists[index][i];
-      line += concat(" ", pfn.value(), "/", zone.page(pfn).page_private());
+      line += concat(" ", pfn.value());
+      if constexpr (!tunes_lists<Config>) line += concat("/", zone.page(pfn).page_private());
     }
     lines.push_back(line);
   }
