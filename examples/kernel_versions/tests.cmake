@@ -1,2 +1,21 @@
-# The same outcomes are asserted in tests/experiments.
+# The outcomes are asserted in tests/experiments; here is what is printed of them.
 add_output_test(kernel_versions PROGRAM kernel_versions EXPECTED kernel_versions/expected/kernel_versions.txt)
+add_output_test(kernel_versions_help PROGRAM kernel_versions EXPECTED kernel_versions/expected/help.txt ARGS --help)
+add_output_test(kernel_versions_story PROGRAM kernel_versions EXPECTED kernel_versions/expected/D5.txt
+                ARGS D5 --kernels v3.6,v6.1)
+add_output_test(kernel_versions_color PROGRAM kernel_versions EXPECTED kernel_versions/expected/D5_color.txt
+                ARGS D5 --kernels v3.6,v6.1 --color always)
+
+# expect_kernel_versions(<name> <regular expression> <arg>...) holds the program to a message.
+function(expect_kernel_versions name regex)
+  add_test(NAME "example/kernel_versions_${name}" COMMAND kernel_versions ${ARGN})
+  set_tests_properties("example/kernel_versions_${name}" PROPERTIES LABELS example TIMEOUT 60
+                       PASS_REGULAR_EXPRESSION "${regex}")
+endfunction()
+expect_kernel_versions(unknown_experiment "there is no experiment 'D99': they are D1 D2 .* D52" D99)
+expect_kernel_versions(unknown_kernel "--kernels: 'v2.4' is none of v3.6, v6.1" --kernels v6.1,v2.4)
+expect_kernel_versions(no_kernel "--kernels: '' is none of v3.6" --kernels v6.1,)
+expect_kernel_versions(twice "--kernels: 'v6.1,6.1' has one twice" --kernels v6.1,6.1)
+expect_kernel_versions(table "member +since +v3.6 +v6.1.*\nmove_to +v5.10 +head +tail" --table)
+expect_kernel_versions(table_of_one "--table shows members, not experiments" --table D36)
+expect_kernel_versions(lower_case "D36  one unmovable page" d36)

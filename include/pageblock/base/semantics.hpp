@@ -11,7 +11,6 @@
 #include <optional>
 
 #include "pageblock/base/migratetype.hpp"
-#include "pageblock/base/migration_rules.hpp"
 
 namespace pageblock {
 
@@ -221,9 +220,6 @@ struct Semantics {
 
   OfflineLeaves offline_leaves;
 
-  /// How pages in use leave a range.
-  MigrationRules migration;
-
   /// Returns the kernel's number for @p type; nr_migratetypes if it has no such type.
   [[nodiscard]] constexpr unsigned number_of(MigrateType type) const {
     for (unsigned number = 0; number < migratetypes.size(); ++number) {
@@ -297,7 +293,6 @@ inline constexpr Semantics v3_6{
     .contig_refuses_lru = true,
     .contig_start_covers = false,
     .offline_leaves = OfflineLeaves::reserved,
-    .migration = migration_v3_6,
 };
 
 /// Linux v6.1 (2022, long-term), with its stable updates until 6.1.192, built with CMA.
@@ -344,7 +339,6 @@ inline constexpr Semantics v6_1{
     .contig_refuses_lru = false,
     .contig_start_covers = true,
     .offline_leaves = OfflineLeaves::holes,
-    .migration = migration_v6_1,
 };
 
 /// Linux v6.12 (2024, long-term), with its stable updates until 6.12.117, built with CMA: what differs
@@ -353,7 +347,6 @@ inline constexpr Semantics v6_12 = [] {
   Semantics kernel = v6_1;
   kernel.minor = 12;
   kernel.pcp_tuning = PcpTuning::tuned;
-  kernel.migration = migration_v6_12;
   return kernel;
 }();
 

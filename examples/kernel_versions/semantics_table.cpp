@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#include "kernel_versions/semantics_table.hpp"
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace pageblock::experiments {
+namespace {
+
+// The compiler's name of a value that a template has: "&pageblock::Semantics::move_to" as "move_to".
+// A number that is no enumerator has none, but a cast: "(pageblock::ListEnd)7".
+template <auto value>
+constexpr std::string_view name_of() {
+  std::string_view text = __PRETTY_FUNCTION__;
+  text.remove_prefix(text.find("value = ") + std::string_view{"value = "}.size());
+  text = text.substr(0, text.find_first_of(";]"));
+  if (text.front() == '(') return {};
+  return text.substr(text.rfind(':') + 1);
+}
+
+// The most enumerators that an enumeration of Semantics may have.
+constexpr std::size_t most_enumerators = 16;
+
+template <typename Enum>
+requires std::is_enum_v<Enum> std::string text_of(Enum value) {
+  return []<std::size_t... i>(Enum wanted, std::index_sequence<i...>) {
+    std::string_view name;
+    static_cast<void>((
+        (static_cast<Enum>(i) == wanted && (name = name_of<static_cast<Enum>(i)>(), true)) || ...));
+    return std::string{name};
+  }
+  (value, std::make_index_sequence<most_enumerators>{});
+}
+std::string text_of(bool value) { return value ? "yes" : "no"; }
+std::string text_of(unsigned value) { return fmt::format("{}", value); }
+
+char letter_of(MigrateType type) { return "URMVCIH"[index_of(type)]; }
+template <std::size_t most>
+std::string text_of(const Semantics::Types<most>& types) {
+  std::string text;
+  for (const MigrateType type : types) text += letter_of(type);
+  return text;
+}
+std::string text_of(const std::array<Semantics::FallbackRow, nr_pcp_types>& fallbacks) {
+  std::string text;
+  for (const MigrateType type : pcp_types) {
+    text += fmt::format("{}{}:{}", text.empty() ? "" : " ", letter_of(type),
+                        text_of(fallbacks[index_of(type)]));
+  }
+  return text;
+}
+
+template <auto member>
+constexpr SemanticsRow row(std::string_view since, std::string_view meaning) {
+  return {name_of<member>(), since, meaning,
+          [](const Semantics& semantics) { return text_of(semantics.*member); }};
+}
+
+using S = Semantics;
+
+constexpr std::array rows{
+    row<&S::migratetypes>("v4.4", "the types in the order of their numbers"),
+    row<&S::zone_relative_blocks>("build", "pageblocks are counted from the zone's start"),
+    row<&S::holes_are_reserved>("build",
+                                "what a pageblock has beside its memory is reserved pages"),
+    row<&S::special_types_ungrouped>("v3.13",
+                                     "blocks can be isolated where mobility grouping is off"),
+    row<&S::fallbacks>("v4.4", "where requests of each type fall back to"),
+    row<&S::pcp_order>("v5.14", "the largest order on per-CPU lists"),
+    row<&S::pcp_huge_pages>("v5.14", "per-CPU lists hold huge pages, too"),
+    row<&S::pcp_tuning>("v5.14, v6.7", "how the sizes of per-CPU lists follow what the CPU does"),
+    row<&S::pcp_needs_cma_flag>("v5.8, by v6.6",
+                                "movable requests that may not use CMA pass the lists by"),
+    row<&S::pcp_checks_first_page>("v4.7", "a free to the lists checks the first page"),
+    row<&S::frees_behind_shared>("v5.10", "pages behind a shared first page are freed"),
+    row<&S::drain_order>("v5.18", "in what turn lists are drained"),
+    row<&S::refill_mark>("v3.16", "which type a page that refills a list is marked with"),
+    row<&S::zone_locked_names_list>("v5.19", "mm_page_alloc_zone_locked names the list"),
+    row<&S::drain_rereads_type>("v3.18", "a drained page goes by its block while one is isolated"),
+    row<&S::drains_remotely>("v6.0", "lists of other CPUs are drained without those"),
+    row<&S::merge_rule>("v3.18, v4.6, v5.18", "which free chunks may merge"),
+    row<&S::steal_rule>("v4.1, v4.13", "how a request takes memory of another type"),
+    row<&S::move_to>("v5.10", "the end of a list to which chunks move"),
+    row<&S::counts_isolated>("v3.7", "NR_FREE_PAGES counts isolated pages"),
+    row<&S::counts_cma>("v3.7", "NR_FREE_CMA_PAGES is counted"),
+    row<&S::watermark_rule>("v4.4", "what a request of several pages needs besides the mark"),
+    row<&S::isolate_says>("v3.8, v5.0, v5.19", "what who isolates says besides which blocks"),
+    row<&S::unmovable_search>("v4.15, v5.5", "how unmovable pages of a block are found"),
+    row<&S::isolates_again>("v4.17", "isolating an isolated block succeeds"),
+    row<&S::isolate_drains>("v5.11", "isolating a block drains the per-CPU lists"),
+    row<&S::isolate_range>("v5.19", "in what order the blocks of a range are isolated"),
+    row<&S::undo_merges>("v3.18", "a block that is given back may merge"),
+    row<&S::test_passes>("v4.3, v5.8", "which pages pass the test though they are not free"),
+    row<&S::test_names_block>("by v6.1", "the test names a block by its first pfn"),
+    row<&S::take_mark>("by v6.1", "which watermark holds when a chunk is taken for nobody"),
+    row<&S::compound_pages>("model", "the model has compound pages"),
+    row<&S::contig_granule>("v5.19", "to what a contiguous range is rounded"),
+    row<&S::contig_refuses_lru>("by v6.1", "a page that cannot move refuses a range at once"),
+    row<&S::contig_start_covers>("by v6.1",
+                                 "the chunk in which a range begins must reach its start"),
+    row<&S::offline_leaves>("by v6.1", "what becomes of pages that go offline"),
+};
+
+}  // namespace
+
+std::span<const SemanticsRow> semantics_table() { return rows; }
+
+}  // namespace pageblock::experiments
