@@ -11,6 +11,7 @@
 #include <regex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -21,10 +22,20 @@ using Json = nlohmann::json;
 
 class Checker {
  public:
+  explicit Checker(Json root) : root_(std::move(root)) {}  // braces would make a list of it
+
+  /// Holds a document to the schema.
+  void check(const Json& document) { check(document, root_, ""); }
+
+  [[nodiscard]] const std::vector<std::string>& faults() const { return faults_; }
+
+ private:
   /// Holds @p value, found at @p path, to @p schema.
   void check(const Json& value, const Json& schema, const std::string& path) {
     for (const auto& [word, rule] : schema.items()) {
-      if (word == "type") {
+      if (word == "$ref") {
+        check(value, root_.at(Json::json_pointer{rule.get<std::string>().substr(1)}), path);
+      } else if (word == "type") {
         check_type(value, rule, path);
       } else if (word == "const") {
         require(value == rule, path, fmt::format("is {}, not {}", value.dump(), rule.dump()));
@@ -52,17 +63,14 @@ class Checker {
           require(schema.at("properties").contains(name), path, "has '" + name + "' besides");
         }
       } else {
-        constexpr std::array<std::string_view, 4> says_nothing{"$schema", "title", "description",
-                                                               "$id"};
+        constexpr std::array<std::string_view, 5> says_nothing{"$schema", "title", "description",
+                                                               "$id", "definitions"};
         require(std::ranges::find(says_nothing, word) != says_nothing.end(), path,
                 "the schema has the word '" + word + "', which is not known here");
       }
     }
   }
 
-  [[nodiscard]] const std::vector<std::string>& faults() const { return faults_; }
-
- private:
   void require(bool condition, const std::string& path, const std::string& fault) {
     if (!condition) faults_.push_back(fmt::format("{}: {}", path.empty() ? "/" : path, fault));
   }
@@ -102,6 +110,7 @@ class Checker {
     }
   }
 
+  Json root_;
   std::vector<std::string> faults_;
 };
 
@@ -114,10 +123,9 @@ int main(int argc, char** argv) {
   }
   try {
     std::ifstream file{argv[1]};
-    const Json schema = Json::parse(file);
     const std::string text{std::istreambuf_iterator<char>{std::cin}, {}};
-    Checker checker;
-    checker.check(Json::parse(text), schema, "");
+    Checker checker{Json::parse(file)};
+    checker.check(Json::parse(text));
     for (const std::string& fault : checker.faults()) fmt::print(stderr, "{}\n", fault);
     return checker.faults().empty() ? 0 : 1;
   } catch (const std::exception& error) {

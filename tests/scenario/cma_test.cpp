@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "pageblock/clients/contig.hpp"
+#include "pageblock/clients/movability.hpp"
 #include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_ref.hpp"
@@ -44,27 +45,38 @@ TEST_CASE("a CMA area is lent to movable requests and comes back for a contiguou
   CHECK(types(zone) == "UUUUCCUU");
   free(zone, kernel_pages[0], 4);
 
-  // While they are there the camera gets nothing, and the area stays what it is.
-  CHECK(alloc_contig_range(zone, cpu0, Pfn{32}, Pfn{44}, MigrateType::cma) == -Err::busy);
-  CHECK(types(zone) == "UUUUCCUU");
+  // While they are pinned the camera gets nothing, and the area stays what it is.
+  StubbornPages pages;
+  for (const std::uint64_t pfn : borrowed) pages.set(Pfn{pfn}, {Hindrance::pinned});
+  CHECK(alloc_contig_range(zone, cpu0, Pfn{32}, Pfn{44}, MigrateType::cma, pages) == -Err::busy);
+  CHECK(types(zone) == "UUUUCCMM");
   CHECK(zone.nr_pageblock_isolate() == 0);
   CHECK(verify(zone).empty());
 
-  // They move out.
-  for (const std::uint64_t pfn : borrowed) static_cast<void>(put_page(zone, cpu0, Pfn{pfn}));
-  REQUIRE(alloc_contig_range(zone, cpu0, Pfn{32}, Pfn{44}, MigrateType::cma) == ok);
+  // Later they move out, but one that ends by itself.
+  static_cast<void>(put_page(zone, cpu0, Pfn{44}));
+  for (const std::uint64_t pfn : borrowed) pages.release(Pfn{pfn});
+  Pfns moved;
+  pages.on_moved = [&](Pfn from, OptionalPfn to, Order) {
+    CHECK((from == Pfn{32} || from == Pfn{40}));
+    moved.push_back((*to).value());
+  };
+  REQUIRE(alloc_contig_range(zone, cpu0, Pfn{32}, Pfn{44}, MigrateType::cma, pages) == ok);
+  CHECK(moved.size() == 2);
   for (Pfn pfn{32}; pfn < Pfn{44}; ++pfn) CHECK(zone.page(pfn).count() == 1);
-  CHECK(types(zone) == "UUUUCCUU");
+  CHECK(types(zone) == "UUUUCCMM");
   CHECK(free_list(zone, 2, MigrateType::cma) == Pfns{44});
   CHECK(verify(zone).empty());
 
-  // The camera is done; the area is whole and can be lent again.
+  // The camera is done, and the programs, too; the area is whole and can be lent again.
   free_contig_range(zone, cpu0, Pfn{32}, 12);
+  for (const std::uint64_t pfn : moved) static_cast<void>(put_page(zone, cpu0, Pfn{pfn}));
   drain_all_pages(zone);
   CHECK(free_list(zone, 4, MigrateType::cma) == Pfns{32});
   CHECK(zone.nr_free_pages() == 32);
+  CHECK(alloc(zone, 4) == 48);
   CHECK(alloc(zone, 4) == 32);
-  CHECK(types(zone) == "UUUUCCUU");
+  CHECK(types(zone) == "UUUUCCMM");
 }
 
 TEST_CASE("a page pinned in a CMA area keeps the contiguous request out for good", "[scenario]") {

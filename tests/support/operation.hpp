@@ -194,7 +194,7 @@ std::int64_t call_any(Zone<Config>& zone, const Operation& op) {
     case Call::zone_watermark_ok:
       return zone_watermark_ok(zone, op.order, op.number, op.classzone_idx, op.flags) ? 1 : 0;
     case Call::alloc_contig_range:
-      return alloc_contig_range(zone, op.cpu, op.pfn, op.end, op.type).to_errno();
+      return alloc_contig_range(zone, op.cpu, op.pfn, op.end, op.type, NothingMoves{}).to_errno();
     case Call::free_contig_range:
       free_contig_range(zone, op.cpu, op.pfn, op.number);
       return 0;

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "pageblock/base/migratetype.hpp"
+#include "pageblock/base/migration_rules.hpp"
 
 namespace pageblock {
 
@@ -220,6 +221,9 @@ struct Semantics {
 
   OfflineLeaves offline_leaves;
 
+  /// How pages in use leave a range.
+  MigrationRules migration;
+
   /// Returns the kernel's number for @p type; nr_migratetypes if it has no such type.
   [[nodiscard]] constexpr unsigned number_of(MigrateType type) const {
     for (unsigned number = 0; number < migratetypes.size(); ++number) {
@@ -293,6 +297,7 @@ inline constexpr Semantics v3_6{
     .contig_refuses_lru = true,
     .contig_start_covers = false,
     .offline_leaves = OfflineLeaves::reserved,
+    .migration = migration_v3_6,
 };
 
 /// Linux v6.1 (2022, long-term), with its stable updates until 6.1.192, built with CMA.
@@ -339,6 +344,7 @@ inline constexpr Semantics v6_1{
     .contig_refuses_lru = false,
     .contig_start_covers = true,
     .offline_leaves = OfflineLeaves::holes,
+    .migration = migration_v6_1,
 };
 
 /// Linux v6.12 (2024, long-term), with its stable updates until 6.12.117, built with CMA: what differs
@@ -347,6 +353,7 @@ inline constexpr Semantics v6_12 = [] {
   Semantics kernel = v6_1;
   kernel.minor = 12;
   kernel.pcp_tuning = PcpTuning::tuned;
+  kernel.migration = migration_v6_12;
   return kernel;
 }();
 

@@ -12,7 +12,7 @@
 namespace pageblock {
 
 /// Why a call was refused. The values are Linux' errno numbers.
-enum class Err { noent = 2, nomem = 12, busy = 16, inval = 22 };
+enum class Err { noent = 2, intr = 4, again = 11, nomem = 12, busy = 16, inval = 22 };
 
 /// The kernel's `int` result. Compare it with `ok` or `-Err::busy`; there is no conversion to bool,
 /// since C (nonzero fails) and C++ (true succeeds) read one in opposite ways.
@@ -41,6 +41,8 @@ inline constexpr Status ok{};
 /// Returns "ok", "-EBUSY" and so on.
 [[nodiscard]] constexpr std::string_view to_string(Status status) {
   if (status == -Err::noent) return "-ENOENT";
+  if (status == -Err::intr) return "-EINTR";
+  if (status == -Err::again) return "-EAGAIN";
   if (status == -Err::nomem) return "-ENOMEM";
   if (status == -Err::busy) return "-EBUSY";
   if (status == -Err::inval) return "-EINVAL";

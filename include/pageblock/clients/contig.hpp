@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/// Contiguous ranges: isolate, empty, grab, give back.
+/// Contiguous ranges: isolate, move what is in use, grab, give back.
 ///
 /// Layer:  clients.
 /// Kernel: alloc_contig_range(), free_contig_range() (mm/page_alloc.c, CONFIG_CMA).
@@ -8,13 +8,23 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "pageblock/base/contract.hpp"
 #include "pageblock/base/cpu.hpp"
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/base/status.hpp"
+#include "pageblock/clients/attempt.hpp"
+#include "pageblock/clients/collect_pages.hpp"
+#include "pageblock/clients/migrate.hpp"
+#include "pageblock/clients/movability.hpp"
+#include "pageblock/clients/page_mover.hpp"
+#include "pageblock/isolation/explain.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
+#include "pageblock/isolation/refusal.hpp"
 #include "pageblock/mm/drain.hpp"
 #include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_bits.hpp"
@@ -85,58 +95,214 @@ void free_contig_range(Zone<Config>& zone, Cpu cpu, Pfn pfn, std::uint64_t nr_pa
   for (; pfn < end; ++pfn) free_pages(zone, cpu, pfn, Order{0}, Temperature::hot, caller);
 }
 
-/// Allocates exactly the pages of [start_pfn, end_pfn), each with count 1. Nothing is migrated: a
-/// page on the LRU in the range is a refusal. The blocks around the range, rounded to the larger of
+namespace detail {
+
+// Frees what can be had again from disk, before the others are migrated: page cache that nobody holds
+// besides. Those that are kept come first then, the lowest first.
+// Kernel: reclaim_clean_pages_from_list() (v3.8).
+template <typename Mover>
+void drop_clean_pages(Mover& mover, MigrationList& list) {
+  if constexpr (Mover::rules.contig_clean_pages == CleanPages::moved) return;
+  MigrationList clean;
+  std::erase_if(list, [&](const MigrationUnit& unit) {
+    const bool is_clean = mover.pages().kind(unit.pfn) == PageKind::file_clean;
+    if (is_clean) clean.push_back(unit);
+    return is_clean;
+  });
+  if (clean.empty()) return;
+  MigrationList dropped;
+  MigrationList kept;
+  for (const MigrationUnit& unit : clean) {  // from the highest down
+    const bool is_held = mover.pages().hindrance(unit.pfn, Moment::lock) != Hindrance::none ||
+                         mover.pages().hindrance(unit.pfn, Moment::move) != Hindrance::none;
+    (is_held ? kept : dropped).push_back(unit);
+  }
+  if constexpr (Mover::rules.contig_clean_pages == CleanPages::dropped_ascending) {
+    std::ranges::reverse(dropped);
+  }
+  for (const MigrationUnit& unit : dropped) mover.drop(unit);
+  std::ranges::reverse(kept);
+  list.insert(list.begin(), kept.begin(), kept.end());
+}
+
+// Moves the pages of a range, some 32 at a time. Five calls without success for one of these end it:
+// what lies behind is not even looked at. Kernel: __alloc_contig_migrate_range().
+template <typename Mover>
+Status migrate_range(Mover& mover, const PfnRange& range, std::vector<Blocker>& left_out) {
+  constexpr unsigned nr_calls = 5;
+  MigrationList list;
+  unsigned calls = 0;
+  Status ret = ok;
+  for (Pfn next = range.start; next < range.end || !list.empty();) {
+    if (list.empty()) {
+      calls = 0;
+      list = collect_for_contig(mover, next, range.end, left_out);
+    }
+    if (++calls > nr_calls) break;
+    drop_clean_pages(mover, list);
+    ret = migrate_list(mover, list);
+    // v3.6 calls again even without memory for copies.
+    if (ret == -Err::intr || (ret == -Err::nomem && !Mover::Config::semantics.contig_refuses_lru))
+      break;
+  }
+  for (const MigrationUnit& unit : list) {
+    const bool no_copy = ret == -Err::nomem && unit.hindrance == Hindrance::none;
+    mover.record().blockers.push_back(
+        {unit.pfn, no_copy ? Reason::no_copy : reason_for(unit.hindrance), unit.tries});
+  }
+  return list.empty() ? ok : ret;
+}
+
+// One attempt at a range, in its stages.
+template <Memory M, Movability Pages>
+class ContigRange {
+ public:
+  using Config = typename M::Config;
+  using Mover = PageMover<M, Pages>;
+
+  ContigRange(M& memory, Zone<Config>& zone, Cpu cpu, Pages& pages, MigrateType type,
+              Candidate& record, bool explains)
+      : zone_{zone},
+        cpu_{cpu},
+        type_{type},
+        record_{record},
+        explains_{explains},
+        mover_{memory, zone, cpu, pages, MigrationPurpose::contig, record} {}
+
+  Status alloc() {
+    // Kernel: pfn_max_align_down(), pfn_max_align_up().
+    constexpr Order granule = Config::semantics.contig_granule == ContigGranule::largest_chunk
+                                  ? std::max(Zone<Config>::top_order, Zone<Config>::pageblock_order)
+                                  : Zone<Config>::pageblock_order;
+    const PfnRange blocks{range().start.align_down(granule), range().end.align_up(granule)};
+    Status ret = ok;
+    try {
+      ret = isolate(blocks);
+      if (ret == ok) ret = empty_and_take();
+    } catch (...) {  // of a notifier, or std::bad_alloc
+      static_cast<void>(undo_isolate_page_range(zone_, blocks.start, blocks.end, type_));
+      throw;
+    }
+    const Status undone = undo_isolate_page_range(zone_, blocks.start, blocks.end, type_);
+    return ret == ok ? undone : ret;
+  }
+
+ private:
+  [[nodiscard]] const PfnRange& range() const { return record_.range; }
+
+  Status refuse(AttemptStage stage, Status ret = -Err::busy) {
+    record_.stage = stage;
+    return ret;
+  }
+  void note(const std::optional<Refusal>& why) {
+    if (why) record_.blockers.push_back({why->pfn, why->reason});
+  }
+
+  Status isolate(const PfnRange& blocks) {
+    const Status ret = start_isolate_page_range(zone_, blocks.start, blocks.end, type_);
+    if (ret == ok) return ok;
+    // Not unasked: it calls the notifiers again.
+    if (explains_) note(explain_isolate_range(zone_, blocks.start, blocks.end, type_));
+    return refuse(AttemptStage::isolate, ret);
+  }
+
+  // What others have freed since the blocks were isolated. Kernel: lru_add_drain_all(),
+  // drain_all_pages().
+  void drain() {
+    mover_.drain_lru();
+    drain_all_pages(zone_);
+  }
+
+  // Later kernels leave what did not move to the test.
+  Status migrate() {
+    if constexpr (may_migrate<Pages>) return migrate_range(mover_, range(), left_out_);
+    const bool may_go_on = !Config::semantics.contig_refuses_lru;
+    return may_go_on || !has_lru_pages(zone_, range().start, range().end) ? ok : -Err::busy;
+  }
+
+  Status empty_and_take() {
+    if constexpr (Mover::rules.contig_drains_first) drain();
+    const Status migrated = migrate();
+    if (migrated != ok && !(migrated == -Err::busy && !Config::semantics.contig_refuses_lru)) {
+      mover_.drain_lru();
+      return refuse(AttemptStage::migrate, migrated);
+    }
+    if constexpr (!Mover::rules.contig_drains_first) drain();
+
+    const auto outer_start = outer_start_of(zone_, range().start);
+    const auto is_free = [&] {
+      return outer_start && test_pages_isolated(zone_, *outer_start, range().end) == ok;
+    };
+    if (!is_free()) {
+      note_test(outer_start.value_or(range().start));
+      return refuse(migrated == ok ? AttemptStage::test : AttemptStage::migrate);
+    }
+    // Kernel: __reclaim_pages() to make up for what is taken; not modelled.
+    const auto outer_end = isolate_freepages_range(zone_, cpu_, *outer_start, range().end);
+    if (!outer_end) return refuse(AttemptStage::grab);
+    free_contig_range(zone_, cpu_, *outer_start, range().start - *outer_start);
+    free_contig_range(zone_, cpu_, range().end, *outer_end - range().end);
+    return ok;
+  }
+
+  // Why the test refused: what was never collected, or the page it stopped at.
+  void note_test(Pfn start) {
+    if (!record_.blockers.empty()) return;
+    record_.blockers = left_out_;
+    if (!left_out_.empty()) return;
+    if (explains_) note(explain_test(zone_, start, range().end));
+  }
+
+  Zone<Config>& zone_;
+  Cpu cpu_;
+  MigrateType type_;
+  Candidate& record_;
+  bool explains_;
+  Mover mover_;
+  std::vector<Blocker> left_out_;
+};
+
+}  // namespace detail
+
+/// Allocates exactly the pages of [start_pfn, end_pfn), each with count 1. Pages in use on LRU lists are
+/// moved, to memory from @p memory, as far as @p pages lets them; @p attempt, if any, gets a candidate more
+/// that says what came of it. The blocks around the range, rounded to the larger of
 /// the largest chunk and the pageblock, are isolated meanwhile; whether it succeeds or not, those
 /// of them that are isolated at the end get type @p type, also if they had another or somebody else
 /// had isolated them (a defect of v3.6, and again of v6.1). v6.1 rounds to pageblocks only, and
 /// splits free chunks that reach across that. Throws std::bad_alloc; the blocks are given back, and
 /// pages that were already taken stay in use.
-/// Requires: start_pfn < end_pfn, both in the zone; cpu < zone.nr_cpus().
-/// Returns:  ok; or -EBUSY: a block is unmovable, a page in use, or the low watermark in danger.
+/// Requires: start_pfn < end_pfn, both in the zone that has start_pfn; cpu < zone.nr_cpus().
+/// Returns:  ok; -EBUSY: a block is unmovable, a page in use, or the low watermark in danger; -ENOMEM: no
+///           memory for copies; -EINTR: it would wait for ever for a page (Hindrance::stuck).
 /// Locking:  takes the locks of the functions it is made of, one after the other.
-template <ZoneConfig Config>
-[[nodiscard]] Status alloc_contig_range(Zone<Config>& zone, Cpu cpu, Pfn start_pfn, Pfn end_pfn,
-                                        MigrateType type, Place caller = Place::here()) {
+template <Memory M, Movability Pages = AllMove>
+[[nodiscard]] Status alloc_contig_range(M& memory, Cpu cpu, Pfn start_pfn, Pfn end_pfn,
+                                        MigrateType type, Pages&& pages = {},
+                                        Attempt* attempt = nullptr, Place caller = Place::here()) {
+  using Config = typename M::Config;
   const ReportedCall call{"alloc_contig_range", caller, start_pfn};
-  constexpr Order granule = Config::semantics.contig_granule == ContigGranule::largest_chunk
-                                ? std::max(Zone<Config>::top_order, Zone<Config>::pageblock_order)
-                                : Zone<Config>::pageblock_order;
   bug_on(end_pfn <= start_pfn, "the range is empty", call);
-  bug_on(!zone.spans(start_pfn) || !zone.spans(end_pfn - 1), "the range leaves the zone", call);
-  bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
+  Zone<Config>* const zone = detail::zone_with(memory, start_pfn);
+  bug_on(zone == nullptr || !zone->spans(end_pfn - 1), "the range leaves the zone", call);
+  bug_on(cpu.id() >= zone->nr_cpus(), "the zone has no such CPU", call);
 
-  const auto grab = [&]() -> Status {
-    // Kernel: __alloc_contig_migrate_range(), lru_add_drain_all().
-    if (Config::semantics.contig_refuses_lru && detail::has_lru_pages(zone, start_pfn, end_pfn)) {
-      return -Err::busy;
+  Candidate candidate{.range = {start_pfn, end_pfn}};
+  detail::ContigRange<M, std::remove_reference_t<Pages>> contig{
+      memory, *zone, cpu, pages, type, candidate, attempt != nullptr};
+  candidate.status = contig.alloc();
+  const Status ret = candidate.status;
+  if (attempt != nullptr) {
+    if (attempt->what.empty()) {
+      attempt->what = "contiguous range";
+      attempt->range = candidate.range;
     }
-    drain_all_pages(zone);  // what others have freed since the blocks were isolated
-
-    const auto outer_start = detail::outer_start_of(zone, start_pfn);
-    if (!outer_start) return -Err::busy;
-    if (test_pages_isolated(zone, *outer_start, end_pfn) != ok) return -Err::busy;
-    // Kernel: __reclaim_pages() to make up for what is taken; not modelled.
-    const auto outer_end = detail::isolate_freepages_range(zone, cpu, *outer_start, end_pfn);
-    if (!outer_end) return -Err::busy;
-    free_contig_range(zone, cpu, *outer_start, start_pfn - *outer_start);
-    free_contig_range(zone, cpu, end_pfn, *outer_end - end_pfn);
-    return ok;
-  };
-
-  // Kernel: pfn_max_align_down(), pfn_max_align_up().
-  const Pfn aligned_start = start_pfn.align_down(granule);
-  const Pfn aligned_end = end_pfn.align_up(granule);
-  Status ret = ok;
-  try {
-    ret = start_isolate_page_range(zone, aligned_start, aligned_end, type);
-    if (ret == ok) ret = grab();
-  } catch (...) {  // of a notifier, or std::bad_alloc
-    static_cast<void>(undo_isolate_page_range(zone, aligned_start, aligned_end, type));
-    throw;
+    attempt->pageblock_order = Zone<Config>::pageblock_order;
+    attempt->status = ret;
+    attempt->stage = candidate.stage;
+    attempt->candidates.push_back(std::move(candidate));
   }
-  const Status undone = undo_isolate_page_range(zone, aligned_start, aligned_end, type);
-  return ret == ok ? undone : ret;
+  return ret;
 }
 
 }  // namespace pageblock

@@ -41,6 +41,12 @@ enum class Reason : std::uint8_t {
   cma,                 ///< Its pageblock is for CMA, and the caller is not.
   no_memory,           ///< The range has no valid page; in forecast_offline(), one that is not.
   unaligned,           ///< The range is not whole pageblocks.
+  pinned,              ///< Somebody besides its owner holds a reference to it.
+  locked,              ///< Somebody holds its lock.
+  writeback,           ///< It is being written to disk.
+  off_lru,             ///< Of an LRU list, but not there at the moment.
+  refuses,             ///< What it belongs to cannot let it go.
+  no_copy,             ///< There was no memory for its copy.
 };
 
 /// A refusal of one block or range.
@@ -54,11 +60,28 @@ struct Refusal {
   friend bool operator==(const Refusal&, const Refusal&) = default;
 };
 
+/// Returns whether what is in the way may go away without the owner of the page giving it up.
+[[nodiscard]] constexpr bool is_transient(Reason reason) {
+  switch (reason) {
+    case Reason::notifier:
+    case Reason::lru:
+    case Reason::per_cpu_list:
+    case Reason::block_isolated:
+    case Reason::pinned:
+    case Reason::locked:
+    case Reason::writeback:
+    case Reason::off_lru:
+    case Reason::no_copy:
+      return true;
+    default:
+      return false;
+  }
+}
+
 /// Returns whether the same call may succeed later without the owner of the page giving it up:
 /// after a migration, a drain, a change of a notifier's mind, or when others give the block back.
 [[nodiscard]] constexpr bool waiting_could_help(const Refusal& refusal) {
-  return refusal.reason == Reason::notifier || refusal.reason == Reason::lru ||
-         refusal.reason == Reason::per_cpu_list || refusal.reason == Reason::block_isolated;
+  return is_transient(refusal.reason);
 }
 
 /// Returns the name of a stage.
@@ -70,7 +93,7 @@ struct Refusal {
 
 /// Returns the words for a reason.
 [[nodiscard]] constexpr std::string_view to_string(Reason reason) {
-  constexpr std::array<std::string_view, 12> names{
+  constexpr std::array<std::string_view, 18> names{
       "a notifier objects",
       "reserved",
       "in use and on no LRU list",
@@ -83,6 +106,12 @@ struct Refusal {
       "in a pageblock for CMA",
       "no memory in the range",
       "not on the border of a pageblock",
+      "pinned",
+      "locked",
+      "under writeback",
+      "taken off its LRU list by somebody",
+      "cannot be migrated",
+      "without memory for its copy",
   };
   return names[static_cast<std::size_t>(reason)];
 }

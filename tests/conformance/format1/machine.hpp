@@ -200,7 +200,8 @@ class ZoneMachine : public Machine {
     }
     if (op == "nr_isolate_freepages") return concat(nr_zone_isolate_freepages(zone_));
     if (op == "alloc_contig") {
-      return word(alloc_contig_range(zone_, cpu(line), pfn(line, "s"), pfn(line, "e"), type(line)));
+      return word(alloc_contig_range(zone_, cpu(line), pfn(line, "s"), pfn(line, "e"), type(line),
+                                     NothingMoves{}));
     }
     if (op == "free_contig") {
       free_contig_range(zone_, cpu(line), pfn(line, "pfn"), line.number("n"));

@@ -23,7 +23,7 @@ namespace {
 template <ZoneConfig Config>
 Status alloc_contig(Zone<Config>& zone, std::uint64_t start, std::uint64_t end,
                     MigrateType type = MigrateType::movable) {
-  return alloc_contig_range(zone, cpu0, Pfn{start}, Pfn{end}, type);
+  return alloc_contig_range(zone, cpu0, Pfn{start}, Pfn{end}, type, NothingMoves{});
 }
 
 // Returns the pages of count 1, each as its pfn.
