@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "pageblock/io/picture/block_fold.hpp"
+
 namespace example {
 
 using namespace pageblock;
@@ -163,7 +165,7 @@ BlockMap map_of(const OfflineReport& report) {
   for (const BlockJudgement& block : report.judgement.blocks) {
     if (report.lists(block)) map.add_row(block.block.name, looks_of(report, block));
   }
-  return map.folded();
+  return fitted(folded(map));
 }
 
 }  // namespace example

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pageblock/io/picture/block_look.hpp"
 #include "pageblock/io/picture/block_map.hpp"
 #include "pageblock/io/snapshot/offline_judge.hpp"
 #include "pageblock/io/snapshot/snapshot.hpp"
@@ -48,7 +49,7 @@ struct FileName {
 [[nodiscard]] std::vector<pageblock::BlockLook> looks_of(const OfflineReport& report,
                                                          const pageblock::BlockJudgement& block);
 
-/// A row for each memory block that is listed; equal ones are folded.
+/// A row for each memory block that is listed; equal ones are folded, and in a large machine similar ones.
 [[nodiscard]] pageblock::BlockMap map_of(const OfflineReport& report);
 
 /// The blocks in numbers.

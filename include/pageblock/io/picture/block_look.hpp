@@ -4,8 +4,9 @@
 /// Layer:  io.
 /// Kernel: none.
 ///
-/// The colours are those of Okabe and Ito, which colour-blind readers tell apart; every look has a
-/// character of its own as well.
+/// No two colours look alike to colour-blind readers, on light or on dark: a test simulates the three
+/// kinds. Every look has a character of its own as well, and those that stop an isolation a pattern,
+/// so that a picture can be printed in black and white.
 #pragma once
 
 #include <array>
@@ -32,26 +33,66 @@ enum class BlockLook : std::uint8_t {
 /// How many looks there are.
 inline constexpr std::size_t nr_block_looks = 8;
 
-/// How a look is drawn: its character, its words in the legend, and its colour on a terminal and as
-/// a red, green and blue number.
+/// What is drawn over a colour.
+enum class Pattern : std::uint8_t { none, dot, slash, cross };
+
+/// How a look is drawn: its character, its words in the legend, its colour on a terminal and as
+/// 0xrrggbb, and what is drawn over that.
 struct BlockStyle {
   char symbol;
   std::string_view meaning;
   std::string_view color;
-  std::string_view rgb;
+  std::uint32_t rgb;
+  Pattern pattern = Pattern::none;
+  std::uint32_t ink = 0;  ///< of the pattern
 };
 
 /// Returns how a pageblock of this look is drawn.
 [[nodiscard]] constexpr BlockStyle style_of(BlockLook look) {
+  constexpr std::uint32_t black = 0x222222;
+  constexpr std::uint32_t white = 0xffffff;
   constexpr std::array<BlockStyle, nr_block_looks> styles{{
-      {'.', "free", "\x1b[32m", "#d9f0e6"},
-      {'o', "movable pages, less than half", "\x1b[36m", "#56b4e9"},
-      {'O', "movable pages, half or more", "\x1b[1;36m", "#0072b2"},
-      {'?', "a page of unknown kind in the way", "\x1b[33m", "#f0e442"},
-      {'x', "unmovable pages, less than half", "\x1b[31m", "#e69f00"},
-      {'X', "unmovable pages, half or more", "\x1b[1;31m", "#d55e00"},
-      {'I', "isolated", "\x1b[35m", "#cc79a7"},
-      {'-', "no memory", "\x1b[2m", "#bbbbbb"},
+      {'.', "free", "\x1b[32m", 0xc9f0d2},
+      {'o', "movable pages, less than half", "\x1b[36m", 0x60d4ec},
+      {'O', "movable pages, half or more", "\x1b[1;36m", 0x0848cc},
+      {'?', "a page of unknown kind in the way", "\x1b[33m", 0xfff038, Pattern::dot, black},
+      {'x', "unmovable pages, less than half", "\x1b[31m", 0xd0980f, Pattern::slash, black},
+      {'X', "unmovable pages, half or more", "\x1b[1;31m", 0xa5201f, Pattern::slash, white},
+      {'I', "isolated", "\x1b[35m", 0xb848ae, Pattern::cross, white},
+      {'-', "no memory", "\x1b[2m", 0x808080},
+  }};
+  return styles[static_cast<std::size_t>(look)];
+}
+
+/// What a page is, as far as a picture tells pages apart.
+enum class PageLook : std::uint8_t {
+  free,       ///< In a free chunk.
+  listed,     ///< On a per-CPU list.
+  movable,    ///< In use, and on an LRU list.
+  unmovable,  ///< In use otherwise.
+  unknown,
+  hole,
+};
+/// How many of them there are.
+inline constexpr std::size_t nr_page_looks = 6;
+
+/// How a page is drawn: the letter that stands for it in files, its words in the legend, and the look
+/// of a block that is full of such pages.
+struct PageStyle {
+  char letter;
+  std::string_view meaning;
+  BlockLook block;
+};
+
+/// Returns how a page of this look is drawn.
+[[nodiscard]] constexpr PageStyle style_of(PageLook look) {
+  constexpr std::array<PageStyle, nr_page_looks> styles{{
+      {'F', "free", BlockLook::free},
+      {'L', "on a per-CPU list", BlockLook::some_movable},
+      {'M', "in use, movable", BlockLook::mostly_movable},
+      {'U', "in use, unmovable", BlockLook::mostly_unmovable},
+      {'K', "of unknown kind", BlockLook::unknown},
+      {'H', "no memory", BlockLook::hole},
   }};
   return styles[static_cast<std::size_t>(look)];
 }
@@ -62,6 +103,13 @@ struct BlockPages {
   std::uint64_t movable = 0;
   std::uint64_t unmovable = 0;
   std::uint64_t unknown = 0;
+
+  void add(PageLook look, std::uint64_t nr_pages) {
+    if (look != PageLook::hole) present += nr_pages;
+    if (look == PageLook::movable) movable += nr_pages;
+    if (look == PageLook::unmovable) unmovable += nr_pages;
+    if (look == PageLook::unknown) unknown += nr_pages;
+  }
 };
 
 /// Returns the look of a pageblock with these pages. Half means half of the pages that are there.

@@ -8,7 +8,7 @@
 /// readable on light and on dark.
 #pragma once
 
-#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -17,6 +17,7 @@
 
 #include "pageblock/io/picture/block_look.hpp"
 #include "pageblock/io/picture/block_map.hpp"
+#include "pageblock/io/picture/block_map_layout.hpp"
 
 namespace pageblock {
 
@@ -42,63 +43,72 @@ namespace detail {
   return escaped;
 }
 
+// A pattern for each look that has one; all blocks lie on the grid that it repeats on.
+[[nodiscard]] inline std::string svg_patterns(const BlockMap& map) {
+  constexpr std::array<std::string_view, 4> paths{"", "M5 3.5V6.5M3.5 5H6.5", "M2.5 7.5L7.5 2.5",
+                                                  "M3 3L7 7M3 7L7 3"};
+  std::string text;
+  for (const BlockLook look : map.looks()) {
+    const BlockStyle style = style_of(look);
+    if (style.pattern == Pattern::none) continue;
+    text += fmt::format(
+        "<pattern id=\"p{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" "
+        "patternUnits=\"userSpaceOnUse\"><path d=\"M0 0H{}V{}H0\" fill=\"#{:06x}\"/>"
+        "<path d=\"{}\" stroke=\"#{:06x}\" stroke-width=\"1.3\"/></pattern>\n",
+        static_cast<unsigned>(look), MapLayout::margin, MapLayout::margin, MapLayout::side,
+        MapLayout::step, MapLayout::side, MapLayout::side, style.rgb,
+        paths[static_cast<std::size_t>(style.pattern)], style.ink);
+  }
+  return text.empty() ? text : fmt::format("<defs>\n{}</defs>\n", text);
+}
+
 // Blocks of one look side by side are one shape; the lines between them are drawn over all.
-[[nodiscard]] inline std::string svg_run(std::size_t x, std::size_t y, std::size_t nr,
-                                         std::size_t side, BlockLook look) {
-  const BlockStyle style = style_of(look);
+[[nodiscard]] inline std::string svg_run(const MapLayout::Run& run) {
+  const BlockStyle style = style_of(run.look);
+  const std::string fill = style.pattern == Pattern::none
+                               ? fmt::format("#{:06x}", style.rgb)
+                               : fmt::format("url(#p{})", static_cast<unsigned>(run.look));
+  const std::string count =
+      run.is_shared_out ? std::string{}
+                        : fmt::format(": {} block{}", run.nr_blocks, run.nr_blocks == 1 ? "" : "s");
   return fmt::format(
-      "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{}\"><title>{}: {} "
-      "block{}</title></rect>\n",
-      x, y, nr * side, side, style.rgb, style.meaning, nr, nr == 1 ? "" : "s");
+      "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{}\"><title>{}{}</title></rect>\n",
+      run.x, run.y, run.nr_blocks * MapLayout::side, MapLayout::side, fill, style.meaning, count);
 }
 
 }  // namespace detail
 
-/// Returns the picture as a document of its own. Longer rows are broken after @p per_line blocks.
+/// Returns the picture as a document of its own. Longer rows are broken after @p per_line blocks; with
+/// half as many, texts are still readable in a narrow column.
 [[nodiscard]] inline std::string to_svg(const BlockMap& map, std::size_t per_line = 64) {
-  constexpr std::size_t side = 10;
-  constexpr std::size_t step = 12;  // from line to line
-  constexpr std::size_t letter = 7;
-  std::size_t longest_label = 0;
-  std::size_t longest_row = 0;
-  for (const BlockMap::Row& row : map.rows()) {
-    longest_label = std::max(longest_label, row.label.size());
-    longest_row = std::max(longest_row, std::min(row.blocks.size(), per_line));
-  }
-  const std::size_t left = (longest_label + 2) * letter;
-  std::string shapes;
-  std::size_t y = 4;
-  for (const BlockMap::Row& row : map.rows()) {
-    shapes += fmt::format("<text x=\"{}\" y=\"{}\">{}</text>\n", letter, y + side - 1,
-                          detail::svg_text(row.label));
-    for (std::size_t start = 0; start < row.blocks.size(); start += per_line, y += step) {
-      const std::size_t end = std::min(start + per_line, row.blocks.size());
-      for (std::size_t i = start; i < end;) {
-        std::size_t run = i;
-        while (run < end && row.blocks[run] == row.blocks[i]) ++run;
-        shapes += detail::svg_run(left + (i - start) * side, y, run - i, side, row.blocks[i]);
-        i = run;
-      }
+  using detail::MapLayout;
+  const MapLayout layout{map, per_line};
+  std::string shapes = detail::svg_patterns(map);
+  std::string gaps;
+  for (const MapLayout::Run& run : layout.runs) {
+    shapes += detail::svg_run(run);
+    for (std::size_t i = run.is_shared_out ? run.nr_blocks : 1; i < run.nr_blocks; ++i) {
+      gaps += fmt::format("M{} {}v{}", run.x + i * MapLayout::side, run.y, MapLayout::side);
     }
   }
-  std::size_t widest = left + longest_row * side;
-  for (std::size_t x = left + side; x < widest; x += side) {
-    shapes += fmt::format("<path d=\"M{} 4V{}\" class=\"gap\"/>\n", x, y - (step - side));
+  for (const MapLayout::Run& run : layout.legend) shapes += detail::svg_run(run);
+  if (!gaps.empty()) shapes += fmt::format("<path class=\"gap\" d=\"{}\"/>\n", gaps);
+  for (const MapLayout::Mark& mark : layout.marks) {
+    shapes += fmt::format("<rect class=\"mark\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>\n",
+                          mark.x, mark.y, mark.nr_blocks * MapLayout::side, MapLayout::side);
   }
-  for (const BlockLook look : map.looks()) {
-    y += step + 2;
-    shapes += detail::svg_run(letter, y, 1, side, look);
-    shapes += fmt::format("<text x=\"{}\" y=\"{}\">{}</text>\n", 3 * letter, y + side - 1,
-                          style_of(look).meaning);
-    widest = std::max(widest, (style_of(look).meaning.size() + 3) * letter);
+  for (const MapLayout::Label& label : layout.labels) {
+    shapes += fmt::format("<text x=\"{}\" y=\"{}\">{}</text>\n", label.x, label.y + 9,
+                          detail::svg_text(label.text));
   }
   return fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" "
-      "viewBox=\"0 0 {0} {1}\" font-family=\"monospace\" font-size=\"11\">\n"
-      "<style>text{{fill:#222}}.gap{{stroke:#fff;stroke-width:1}}"
-      "@media(prefers-color-scheme:dark){{text{{fill:#ddd}}.gap{{stroke:#0d1117}}}}</style>\n"
+      "viewBox=\"0 0 {0} {1}\" font-family=\"monospace\" font-size=\"11.5\">\n"
+      "<style>text{{fill:#222}}.gap{{stroke:#fff}}"
+      ".mark{{fill:none;stroke:#000;stroke-width:2}}@media(prefers-color-scheme:dark){{"
+      "text{{fill:#ddd}}.gap{{stroke:#0d1117}}.mark{{stroke:#fff}}}}</style>\n"
       "{2}</svg>\n",
-      widest + letter, y + step + 4, shapes);
+      layout.width, layout.height, shapes);
 }
 
 }  // namespace pageblock

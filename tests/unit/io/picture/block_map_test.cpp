@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "pageblock/io/picture/block_map.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
 
+#include "pageblock/io/picture/block_fold.hpp"
+#include "pageblock/io/picture/block_map_ppm.hpp"
 #include "pageblock/io/picture/block_map_svg.hpp"
 #include "pageblock/io/picture/block_map_text.hpp"
 #include "pageblock/pageblock.hpp"
@@ -19,20 +23,6 @@ PageCounts counts(int nr, PageKind kind, int more = 0, PageKind other = PageKind
   for (int i = 0; i < more; ++i) result.add(other);
   return result;
 }
-
-struct SmallConfig : DefaultConfig {
-  static constexpr unsigned nr_cpus = 1;
-  using Lock = NullLock;
-};
-/// Pageblocks of eight pages, and chunks of two of them.
-struct EightPages : SmallConfig {
-  static constexpr unsigned max_order = 5;
-  static constexpr unsigned pageblock_order = 3;
-};
-struct FourPages : SmallConfig {
-  static constexpr unsigned max_order = 3;
-  static constexpr unsigned pageblock_order = 2;
-};
 
 }  // namespace
 
@@ -67,36 +57,78 @@ TEST_CASE("to_text colours runs of equal blocks", "[block_map]") {
   CHECK(to_text(map, {.color = true}).starts_with("a  \x1b[32m..\x1b[0m\x1b[33m?\x1b[0m\n"));
 }
 
-TEST_CASE("BlockMap folds equal rows that follow each other", "[block_map]") {
+TEST_CASE("folded joins equal rows that follow each other", "[block_map]") {
   BlockMap map;
   for (const char* label : {"a", "b", "c"}) map.add_row(label, {BlockLook::free, BlockLook::hole});
   map.add_row("d", {BlockLook::free});
   map.add_row("e", {BlockLook::free, BlockLook::hole});
-  CHECK(to_text(map.folded()).starts_with("a-c  .-\nd    .\ne    .-\n  . free\n"));
+  CHECK(to_text(folded(map)).starts_with("a-c  .-\nd    .\ne    .-\n  . free\n"));
 }
 
-TEST_CASE("block_map draws a zone", "[block_map]") {
-  // block    0       1     2        3           4     5      6 and 7         8
-  // pages  | hole |  free | movable | unmovable | few | iso | free, order 4 | a page, to the end
-  Zone<EightPages> zone{ZoneLayout{.spanned_pages = 65,
-                                   .holes = {{Pfn{0}, Pfn{8}}},
-                                   .in_use = {{{Pfn{16}, Pfn{24}}, 1, true},
-                                              {{Pfn{24}, Pfn{32}}, 1, false},
-                                              {{Pfn{33}, Pfn{34}}, 1, true},
-                                              {{Pfn{36}, Pfn{37}}, 2, true}}}};
-  REQUIRE(start_isolate_page_range(zone, Pfn{40}, Pfn{48}, MigrateType::movable) == ok);
-  CHECK(to_text(block_map(zone, 5)).starts_with("0x0   -.OXo\n0x28  I...\n  . free\n"));
-
-  // What is allocated reaches into the next block, and so does what it is.
-  const auto page = alloc_pages(zone, Cpu{0}, Order{4}, MigrateType::movable);
-  REQUIRE(page);
-  REQUIRE(page->pfn() == Pfn{48});
-  CHECK(to_text(block_map(zone)).starts_with("0x0  -.OXoIXX.\n"));
+TEST_CASE("fitted leaves a small picture as it is", "[block_map]") {
+  BlockMap map;
+  for (int i = 0; i < 64; ++i) map.add_row(fmt::format("{}", i), {BlockLook::free});
+  CHECK(fitted(map) == map);
 }
 
-TEST_CASE("block_map begins in the block that a zone's start cuts", "[block_map]") {
-  const Zone<FourPages> zone{ZoneLayout{.start_pfn = Pfn{6}, .spanned_pages = 7}};
-  CHECK(to_text(block_map(zone)).starts_with("0x4  ...\n"));
+TEST_CASE("fitted joins similar rows and loses no look", "[block_map]") {
+  // 1000 rows of 64 blocks: 400 in which some movable pages come and go, one with a single unmovable
+  // block among 599 free ones.
+  BlockMap map;
+  for (std::size_t i = 0; i < 1000; ++i) {
+    BlockMap::Blocks blocks(64, BlockLook::free);
+    if (i < 400) std::fill_n(blocks.begin(), 30 + i % 3, BlockLook::some_movable);
+    if (i == 700) blocks[5] = BlockLook::mostly_unmovable;
+    map.add_row(fmt::format("{}", i), blocks);
+  }
+  const BlockMap small = fitted(map);
+  REQUIRE(small.rows().size() == 2);
+  CHECK(small.rows()[0].label == "0-399, 25600 blocks");
+  CHECK(std::ranges::count(small.rows()[0].blocks(), BlockLook::some_movable) == 31);
+  CHECK(small.rows()[1].label == "400-999, 38400 blocks");
+  CHECK(std::ranges::count(small.rows()[1].blocks(), BlockLook::free) == 63);
+  CHECK(std::ranges::count(small.rows()[1].blocks(), BlockLook::mostly_unmovable) == 1);
+  CHECK(to_text(small).find("shows how many look so") != std::string::npos);
+}
+
+TEST_CASE("fitted keeps to its limit however different the rows are", "[block_map]") {
+  BlockMap map;
+  for (std::size_t i = 0; i < 3000; ++i) {
+    map.add_row(fmt::format("{}", i), BlockMap::Blocks(7, static_cast<BlockLook>(i % 8)));
+  }
+  const BlockMap small = fitted(map, {.lines = 10, .per_line = 16});
+  CHECK(small.rows().size() <= 10);
+  CHECK(small.looks() == map.looks());
+}
+
+TEST_CASE("share_out gives each look its part, and one block at least", "[block_map]") {
+  const auto shares = [](const detail::LookCounts& counts, std::size_t size) {
+    std::string text;
+    for (const BlockLook look : detail::share_out(counts, size)) text += style_of(look).symbol;
+    return text;
+  };
+  CHECK(shares({6, 0, 2}, 4) == "...O");
+  CHECK(shares({5, 5}, 4) == "..oo");
+  CHECK(shares({1000000, 1, 0, 0, 0, 1}, 6) == "....oX");
+  CHECK(shares({1, 1, 1, 1, 1, 1, 1, 1}, 8) == ".oO?xXI-");
+  CHECK(shares({0, 1, 2}, 3) == "oOO");
+}
+
+TEST_CASE("Two panels stand side by side, and what differs is marked", "[block_map]") {
+  BlockMap map{{"before", "after"}};
+  map.add_row({"0x0",
+               {{BlockLook::free, BlockLook::free}, {BlockLook::free, BlockLook::isolated}},
+               {false, true}});
+  CHECK(to_text(map) ==
+        "     before  after\n"
+        "0x0  ..      .I\n"
+        "      ^       ^\n"
+        "  . free\n"
+        "  I isolated\n"
+        "  ^ here the two differ\n");
+  const std::string svg = to_svg(map);
+  CHECK(svg.find(">after</text>") != std::string::npos);
+  CHECK(svg.find("<rect class=\"mark\" x=\"47\" y=\"21\" width=\"10\"") != std::string::npos);
 }
 
 TEST_CASE("to_svg draws the same rows and legend", "[block_map]") {
@@ -105,13 +137,40 @@ TEST_CASE("to_svg draws the same rows and legend", "[block_map]") {
   const std::string svg = to_svg(map);
   CHECK(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" width="));
   CHECK(svg.find(">&lt;a&gt;</text>") != std::string::npos);
-  CHECK(svg.find("width=\"20\" height=\"10\" fill=\"#d9f0e6\"><title>free: 2 blocks") !=
+  CHECK(svg.find("width=\"20\" height=\"10\" fill=\"#c9f0d2\"><title>free: 2 blocks") !=
         std::string::npos);
-  CHECK(svg.find("width=\"10\" height=\"10\" fill=\"#f0e442\"><title>a page of unknown kind in "
+  CHECK(svg.find("width=\"10\" height=\"10\" fill=\"url(#p3)\"><title>a page of unknown kind in "
                  "the way: 1 block<") != std::string::npos);
+  CHECK(svg.find("<pattern id=\"p3\"") != std::string::npos);
   CHECK(svg.find(">a page of unknown kind in the way</text>") != std::string::npos);
   CHECK(svg.find(">isolated<") == std::string::npos);
   CHECK(svg.ends_with("</svg>\n"));
+}
+
+TEST_CASE("to_ppm draws the points of the same picture", "[block_map]") {
+  BlockMap map;
+  map.add_row("a", {BlockLook::free, BlockLook::mostly_unmovable});
+  for (const std::size_t scale : {1U, 3U}) {
+    const detail::MapLayout layout{map, 64};
+    const std::string ppm = to_ppm(map, {.scale = scale});
+    const std::string head =
+        fmt::format("P6\n{} {}\n255\n", layout.width * scale, layout.height * scale);
+    REQUIRE(ppm.starts_with(head));
+    REQUIRE(ppm.size() == head.size() + layout.width * layout.height * scale * scale * 3);
+    const auto point = [&](std::size_t x, std::size_t y) {
+      const std::size_t at = head.size() + (y * scale * layout.width + x) * scale * 3;
+      unsigned rgb = 0;
+      for (std::size_t i = 0; i < 3; ++i) rgb = rgb << 8 | static_cast<unsigned char>(ppm[at + i]);
+      return rgb;
+    };
+    REQUIRE(layout.runs.size() == 2);
+    CHECK(point(layout.runs[0].x + 1, layout.runs[0].y + 1) == 0xc9f0d2);
+    CHECK(point(layout.runs[1].x + 1, layout.runs[1].y + 1) == 0xa5201f);
+    CHECK(point(layout.runs[1].x + 4, layout.runs[1].y + 5) == 0xffffff);  // the slash
+    CHECK(point(0, 0) == 0xffffff);
+    CHECK(point(layout.labels[0].x + 1, layout.labels[0].y + 4) == 0x222222);  // of the "a"
+  }
+  CHECK(to_ppm(map, {.dark = true}).find("\x0d\x11\x17") != std::string::npos);
 }
 
 }  // namespace pageblock::test::block_map_cases
