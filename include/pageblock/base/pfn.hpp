@@ -129,6 +129,14 @@ struct PfnRange {
   friend constexpr bool operator==(const PfnRange&, const PfnRange&) = default;
 };
 
+namespace detail {
+
+/// The pages of a chunk, as a change of a counter.
+[[nodiscard]] constexpr std::int64_t nr_pages_of(Order order) {
+  return static_cast<std::int64_t>(order.nr_pages());
+}
+
+}  // namespace detail
 }  // namespace pageblock
 
 template <>

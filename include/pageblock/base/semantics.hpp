@@ -31,10 +31,15 @@ enum class DrainOrder : std::uint8_t {
   list_by_list  ///< The list just freed to until it is empty, then the next.
 };
 
-/// Which type a page that refills a per-CPU list is marked with, and so is drained to.
-enum class RefillMark : std::uint8_t {
-  request,   ///< The requested type, but its block's if that is cma or isolate.
-  free_list  ///< That of the free list that it was taken from.
+/// To which type's list a page of a per-CPU list is drained.
+enum class DrainType : std::uint8_t {
+  /// The one that it was marked with: when it was freed its block's, when it refilled a list the
+  /// requested one, but its block's if that is cma or isolate.
+  mark_of_request,
+  /// The same, but what refills a list keeps the type of the free list that it was on; while some
+  /// block is isolated its block's now (v3.18).
+  mark_of_list,
+  block  ///< Its block's now (v6.10).
 };
 
 /// Which free chunks may merge.
@@ -44,12 +49,33 @@ enum class MergeRule : std::uint8_t {
   /// From a pageblock upward those of one type, and any that are unmovable, movable or reclaimable
   /// (v5.18).
   ordinary,
+  ordinary_relabels  ///< The same, and the blocks of what is merged get the type that is freed (v6.10).
 };
 
 /// How a request takes memory of another type.
 enum class StealRule : std::uint8_t {
-  largest,         ///< The largest chunk, at once; the reserve last.
-  claim_or_small,  ///< The largest to claim its block, or the smallest; then it asks again.
+  largest,          ///< The largest chunk, at once; the reserve last.
+  claim_or_small,   ///< The largest to claim its block, or the smallest; then it asks again.
+  claim_then_steal  ///< The largest whose block can be claimed, else the smallest by itself (v6.15).
+};
+
+/// How a pageblock's free chunks are moved to another type's lists.
+enum class MoveRule : std::uint8_t {
+  chunks,  ///< Types and counters are the caller's; a block that the zone's start cuts from a page on.
+  block  ///< With the block's type, and counted; not in a block that the zone cuts (v6.10).
+};
+
+/// How much is reserved for urgent requests, at most, and in what pieces.
+enum class HighatomicRule : std::uint8_t {
+  one_block,  ///< A hundredth of the zone and a block; block by block.
+  rounded  ///< A hundredth rounded to blocks, nothing if that is less than one; chunks as a whole (v6.8).
+};
+
+/// Where a free chunk is split that reaches out of what is isolated.
+enum class SplitRule : std::uint8_t {
+  nowhere,
+  border,  ///< At the ends of a range, once the blocks there are isolated (v5.19).
+  block    ///< At every isolated block's ends (v6.10).
 };
 
 /// What a watermark check wants for a request of several pages, besides enough free pages.
@@ -155,23 +181,27 @@ struct Semantics {
   bool frees_behind_shared;
 
   DrainOrder drain_order;
-  RefillMark refill_mark;
+  DrainType drain_type;
 
   /// Whether mm_page_alloc_zone_locked names the list that a chunk was on instead of the type that was
   /// asked for (v5.19).
   bool zone_locked_names_list;
 
-  /// Whether a drained page, while some block is isolated, goes to the list of its block instead of
-  /// the one it is marked with, and the block of a page that is freed as isolated is asked again
-  /// under zone->lock (v3.18).
-  bool drain_rereads_type;
-
   /// Whether the lists of another CPU are drained where it is asked for (v6.0), and not by an
   /// interrupt to that CPU. Traces show it.
   bool drains_remotely;
 
+  /// Whether a chunk of more than a pageblock is freed block by block, each to its own type (v6.10).
+  bool frees_by_block;
+
   MergeRule merge_rule;
   StealRule steal_rule;
+  MoveRule move_rule;
+  HighatomicRule highatomic_rule;
+
+  /// Whether taking a free chunk of half a block or more for nobody in particular moves what else is free
+  /// in a block that turns movable (v6.10).
+  bool take_moves_rest;
 
   /// Where chunks go at boot, and those of a block when it is isolated, given back or claimed
   /// (v5.10: to the tail).
@@ -181,6 +211,25 @@ struct Semantics {
   /// whether NR_FREE_CMA_PAGES counts those of CMA blocks by themselves (v3.7).
   bool counts_isolated;
   bool counts_cma;
+
+  /// Whether a chunk that leaves its list for a request is counted at once (v6.10), and not when the
+  /// request, or all of a refill, has been served.
+  bool counts_each_taken;
+
+  /// Whether watermarks leave out what is free in blocks for urgent requests (v6.12), and not all pages
+  /// of these blocks.
+  bool counts_free_highatomic;
+
+  /// Whether urgent requests (v6.3) need not heed what steals have added to the lowest watermark; before,
+  /// those with __GFP_ATOMIC.
+  bool high_ignores_boost;
+
+  /// Whether only a request that may wake kswapd does so after a steal (v6.5).
+  bool kswapd_bit_needs_flag;
+
+  /// Whether the movable zone has a small lowest watermark of its own (v6.6), and the others share what it
+  /// would have.
+  bool movable_min_capped;
 
   WatermarkRule watermark_rule;
 
@@ -192,6 +241,8 @@ struct Semantics {
 
   /// Whether isolating a pageblock drains all per-CPU lists (to v5.9); later the caller does.
   bool isolate_drains;
+
+  SplitRule isolate_splits;
 
   IsolateRange isolate_range;
 
@@ -273,20 +324,29 @@ inline constexpr Semantics v3_6{
     .pcp_checks_first_page = true,
     .frees_behind_shared = false,
     .drain_order = DrainOrder::in_turn,
-    .refill_mark = RefillMark::request,
+    .drain_type = DrainType::mark_of_request,
     .zone_locked_names_list = false,
-    .drain_rereads_type = false,
     .drains_remotely = false,
+    .frees_by_block = false,
     .merge_rule = MergeRule::any,
     .steal_rule = StealRule::largest,
+    .move_rule = MoveRule::chunks,
+    .highatomic_rule = HighatomicRule::one_block,
+    .take_moves_rest = false,
     .move_to = ListEnd::head,
     .counts_isolated = true,
     .counts_cma = false,
+    .counts_each_taken = false,
+    .counts_free_highatomic = false,
+    .high_ignores_boost = false,
+    .kswapd_bit_needs_flag = false,
+    .movable_min_capped = false,
     .watermark_rule = WatermarkRule::by_order,
     .isolate_says = IsolateSays::nothing,
     .unmovable_search = UnmovableSearch::notified,
     .isolates_again = true,
     .isolate_drains = true,
+    .isolate_splits = SplitRule::nowhere,
     .isolate_range = IsolateRange::upward,
     .undo_merges = false,
     .test_passes = TestPasses::marked_isolate,
@@ -320,20 +380,29 @@ inline constexpr Semantics v6_1{
     .pcp_checks_first_page = false,
     .frees_behind_shared = true,
     .drain_order = DrainOrder::list_by_list,
-    .refill_mark = RefillMark::free_list,
+    .drain_type = DrainType::mark_of_list,
     .zone_locked_names_list = true,
-    .drain_rereads_type = true,
     .drains_remotely = true,
+    .frees_by_block = false,
     .merge_rule = MergeRule::ordinary,
     .steal_rule = StealRule::claim_or_small,
+    .move_rule = MoveRule::chunks,
+    .highatomic_rule = HighatomicRule::one_block,
+    .take_moves_rest = false,
     .move_to = ListEnd::tail,
     .counts_isolated = false,
     .counts_cma = true,
+    .counts_each_taken = false,
+    .counts_free_highatomic = false,
+    .high_ignores_boost = false,
+    .kswapd_bit_needs_flag = false,
+    .movable_min_capped = false,
     .watermark_rule = WatermarkRule::any_chunk,
     .isolate_says = IsolateSays::flags,
     .unmovable_search = UnmovableSearch::every_page,
     .isolates_again = false,
     .isolate_drains = false,
+    .isolate_splits = SplitRule::border,
     .isolate_range = IsolateRange::ends_first,
     .undo_merges = true,
     .test_passes = TestPasses::taken_by_driver,
@@ -353,6 +422,20 @@ inline constexpr Semantics v6_12 = [] {
   Semantics kernel = v6_1;
   kernel.minor = 12;
   kernel.pcp_tuning = PcpTuning::tuned;
+  kernel.pcp_needs_cma_flag = false;
+  kernel.drain_type = DrainType::block;
+  kernel.frees_by_block = true;
+  kernel.merge_rule = MergeRule::ordinary_relabels;
+  kernel.steal_rule = StealRule::claim_then_steal;
+  kernel.move_rule = MoveRule::block;
+  kernel.highatomic_rule = HighatomicRule::rounded;
+  kernel.take_moves_rest = true;
+  kernel.counts_each_taken = true;
+  kernel.counts_free_highatomic = true;
+  kernel.high_ignores_boost = true;
+  kernel.kswapd_bit_needs_flag = true;
+  kernel.movable_min_capped = true;
+  kernel.isolate_splits = SplitRule::block;
   kernel.migration = migration_v6_12;
   return kernel;
 }();

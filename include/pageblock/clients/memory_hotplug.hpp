@@ -156,7 +156,7 @@ template <ZoneConfig Config>
     for (Pfn pfn = start_pfn; pfn < end_pfn;) {
       Order order = pfn.max_aligned_order(Zone<Config>::top_order);
       while (end_pfn - pfn < order.nr_pages()) --order;
-      detail::free_one_page(zone, pfn, order, MigrateType::isolate, ListEnd::tail);
+      detail::free_chunk(zone, pfn, order, ListEnd::tail);
       pfn += order.nr_pages();
     }
   }

@@ -17,6 +17,7 @@
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/base/status.hpp"
 #include "pageblock/base/tracepoint.hpp"
+#include "pageblock/isolation/cut_to_block.hpp"
 #include "pageblock/isolation/isolate_notifier.hpp"
 #include "pageblock/isolation/refusal.hpp"
 #include "pageblock/isolation/unmovable.hpp"
@@ -58,8 +59,13 @@ std::optional<Refusal> refuse_isolate(const Zone<Config>& zone, Pfn pfn, Migrate
     const Pfn block = pfn.align_down(Zone<Config>::pageblock_order);
     const PfnRange range{std::max(pfn, request.range.start),
                          std::min(block + Zone<Config>::pageblock_nr_pages, request.range.end)};
-    if (range.empty()) return std::nullopt;
-    const auto page = find_unmovable_in(zone, range, request.undo_type, request.flags);
+    OptionalPfn page;
+    if (!range.empty()) {
+      page = find_unmovable_in(zone, range, request.undo_type, request.flags);
+    }
+    if (!page && Config::semantics.move_rule == MoveRule::block && !has_whole_block(zone, pfn)) {
+      return Refusal{Stage::mark, pfn, Reason::block_cut};
+    }
     if (!page) return std::nullopt;
     const bool for_cma = block_type == MigrateType::cma;
     return Refusal{Stage::unmovable_check, *page, for_cma ? Reason::cma : reason_of(*page)};
@@ -124,6 +130,20 @@ PfnRange blocks_around(const Zone<Config>& zone, const PfnRange& range) {
   return {start, std::max(start, end)};
 }
 
+// Types the block of pfn isolate, counts it, and moves what is free in it. The caller holds zone.lock.
+// Kernel: the end of set_migratetype_isolate(); set_pageblock_isolate() of v3.6.
+template <ZoneConfig Config>
+void mark_isolated(Zone<Config>& zone, Pfn pfn, MigrateType block_type) {
+  const bool is_new = block_type != MigrateType::isolate;
+  if (is_new) zone.mod_nr_pageblock_isolate(1);
+  if constexpr (Config::semantics.isolate_splits == SplitRule::block) {
+    return retype_and_cut(zone, pfn, MigrateType::isolate);
+  }
+  if (is_new) set_pageblock_migratetype(zone, pfn, MigrateType::isolate);
+  const std::int64_t moved = move_freepages_block(zone, pfn, MigrateType::isolate);
+  if (!Config::semantics.counts_isolated) zone.mod_freepage_state(-moved, block_type);
+}
+
 // Kernel: set_migratetype_isolate(); in v3.6 with set_pageblock_isolate().
 template <ZoneConfig Config>
 Status isolate_block(Zone<Config>& zone, Pfn pfn, const IsolateRequest& request) {
@@ -134,14 +154,7 @@ Status isolate_block(Zone<Config>& zone, Pfn pfn, const IsolateRequest& request)
     if (refuse_isolate(zone, pfn, block_type, request)) {
       ret = -Err::busy;
     } else {
-      if (block_type != MigrateType::isolate) {
-        set_pageblock_migratetype(zone, pfn, MigrateType::isolate);
-        zone.mod_nr_pageblock_isolate(1);
-      }
-      const std::uint64_t moved = move_freepages_block(zone, pfn, MigrateType::isolate);
-      if (!Config::semantics.counts_isolated) {
-        zone.mod_freepage_state(-static_cast<std::int64_t>(moved), block_type);
-      }
+      mark_isolated(zone, pfn, block_type);
     }
     zone.trace(trace::SetMigratetypeIsolate{pfn, ret});
   }
@@ -174,10 +187,11 @@ bool is_mergeable(const Zone<Config>& zone, Pfn pfn) {
 /// unmovable, so the block never looks isolated and each call counts again.
 ///
 /// v6.1 refuses an isolated block, and takes the free pages out of NR_FREE_PAGES; who needs the
-/// per-CPU lists drained does so (zone_pcp_disable()).
+/// per-CPU lists drained does so (zone_pcp_disable()). v6.12 refuses a block that the zone cuts, too, and
+/// cuts a chunk that reaches beyond the block.
 /// Requires: @p zone spans @p pfn.
 /// Returns:  ok; or -EBUSY if the block has unmovable pages, a notifier refuses (v3.6), or it is
-///           isolated already (v6.1), and then nothing has changed.
+///           isolated already (v6.1) or cut (v6.12), and then nothing has changed.
 /// Locking:  takes zone.lock; in v3.6 on success then each CPU's lock in turn. What a notifier
 ///           throws passes through, with nothing changed.
 template <ZoneConfig Config>
@@ -195,7 +209,8 @@ Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn, const IsolateRequest
 
 /// Gives the pageblock of @p pfn back, with type @p type: its former type is not remembered. A
 /// block that is not isolated is left alone. v3.6 merges nothing that could not merge before; v6.1
-/// lets a chunk of a block or more merge with a buddy that is not isolated.
+/// lets a chunk of a block or more merge with a buddy that is not isolated. v6.12 cuts a chunk that reaches
+/// beyond the block.
 /// Requires: @p zone spans @p pfn; the kernel has @p type; some block is counted as isolated.
 /// Locking:  takes zone.lock.
 template <ZoneConfig Config>
@@ -211,11 +226,11 @@ void unset_migratetype_isolate(Zone<Config>& zone, Pfn pfn, MigrateType type) {
     isolate_free_page(zone, pfn);  // makes its other blocks movable
     set_pageblock_migratetype(zone, pfn, type);
     putback_isolated_page(zone, pfn, order, type);
+  } else if constexpr (Config::semantics.isolate_splits == SplitRule::block) {
+    if (detail::has_whole_block(zone, pfn)) detail::retype_and_cut(zone, pfn, type);
   } else {
-    const std::uint64_t moved = move_freepages_block(zone, pfn, type);
-    if (!Config::semantics.counts_isolated) {
-      zone.mod_freepage_state(static_cast<std::int64_t>(moved), type);
-    }
+    const std::int64_t moved = move_freepages_block(zone, pfn, type);
+    if (!Config::semantics.counts_isolated) zone.mod_freepage_state(moved, type);
     set_pageblock_migratetype(zone, pfn, type);
   }
   zone.mod_nr_pageblock_isolate(-1);

@@ -56,9 +56,10 @@ void split_chunk_at(Zone<Config>& zone, Pfn pfn, Pfn border) {
 ///
 /// Requires: pfn is the head of a free chunk, and border lies inside it.
 /// Locking:  takes zone.lock.
-/// Kernel:   split_free_page() of v6.1.
+/// Kernel:   split_free_page() of v6.1; later ones have none.
 template <ZoneConfig Config>
-void split_free_page_at(Zone<Config>& zone, Pfn pfn, Pfn border) {
+void split_free_page_at(Zone<Config>& zone, Pfn pfn,
+                        Pfn border) requires(Config::semantics.isolate_splits != SplitRule::block) {
   const IrqSaveGuard guard{zone.lock()};
   detail::split_chunk_at(zone, pfn, border);
 }
@@ -81,12 +82,13 @@ void try_to_migrate(Zone<Config>& zone, Pfn head, unsigned flags) {
 }
 
 // Isolates the block on one side of border, unless that has been done, and splits a free chunk that
-// reaches across. A compound page there is a refusal.
+// reaches across, if no kernel's rule has cut it there. A compound page is a refusal.
 // Kernel: isolate_single_pageblock().
 template <ZoneConfig Config>
 Status isolate_single_pageblock(Zone<Config>& zone, Pfn border, Side side, bool is_isolated,
                                 const IsolateRequest& request) {
   constexpr std::uint64_t block_pages = Zone<Config>::pageblock_nr_pages;
+  constexpr bool splits_at_border = Config::semantics.isolate_splits == SplitRule::border;
   const Pfn block = side == Side::before ? border - block_pages : border;
   const auto page = first_valid_page(zone, block);
   if (!page) return ok;
@@ -104,13 +106,14 @@ Status isolate_single_pageblock(Zone<Config>& zone, Pfn border, Side side, bool 
     // The kernel lets go in between, and looks again if it has gone.
     const IrqSaveGuard guard{zone.lock()};
     if (const auto crossing = zone.memmap().free_chunk_of(border, least)) {
-      split_chunk_at(zone, *crossing, border);
+      // Later kernels have cut it, but where two ranges lie side by side: there it stays.
+      if (splits_at_border) split_chunk_at(zone, *crossing, border);
       return ok;
     }
     compound = compound_head(zone, border);
   }
   if (!compound || *compound == border) return ok;
-  if (zone.memmap().bits(*compound).has(PageBits::lru)) {
+  if (splits_at_border && zone.memmap().bits(*compound).has(PageBits::lru)) {
     try_to_migrate(zone, *compound, request.flags);
   }
   if (!is_isolated) unset_migratetype_isolate(zone, *page, request.undo_type);

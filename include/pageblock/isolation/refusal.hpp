@@ -47,6 +47,7 @@ enum class Reason : std::uint8_t {
   off_lru,             ///< Of an LRU list, but not there at the moment.
   refuses,             ///< What it belongs to cannot let it go.
   no_copy,             ///< There was no memory for its copy.
+  block_cut,           ///< Its pageblock is cut by the zone's start or end (v6.10).
 };
 
 /// A refusal of one block or range.
@@ -93,7 +94,7 @@ struct Refusal {
 
 /// Returns the words for a reason.
 [[nodiscard]] constexpr std::string_view to_string(Reason reason) {
-  constexpr std::array<std::string_view, 18> names{
+  constexpr std::array<std::string_view, 19> names{
       "a notifier objects",
       "reserved",
       "in use and on no LRU list",
@@ -112,6 +113,7 @@ struct Refusal {
       "taken off its LRU list by somebody",
       "cannot be migrated",
       "without memory for its copy",
+      "in a pageblock that the zone cuts",
   };
   return names[static_cast<std::size_t>(reason)];
 }

@@ -15,35 +15,23 @@
 #include "pageblock/base/cpu.hpp"
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/base/tracepoint.hpp"
+#include "pageblock/mm/free_chunk.hpp"
 #include "pageblock/mm/pcp.hpp"
 #include "pageblock/mm/zone.hpp"
 
 namespace pageblock {
 namespace detail {
 
-// The pages of a chunk, as a change of a counter.
-[[nodiscard]] constexpr std::int64_t nr_pages_of(Order order) {
-  return static_cast<std::int64_t>(order.nr_pages());
-}
-
-// Puts a chunk on the buddy lists, and counts it.
-// Locking: the caller holds zone.lock. Kernel: __free_one_page().
-template <ZoneConfig Config>
-[[gnu::noinline]] void free_one_page(Zone<Config>& zone, Pfn pfn, Order order, MigrateType type,
-                                     ListEnd to = ListEnd::head) {
-  zone.count_free(nr_pages_of(order), type);
-  zone.free_area().free_one_page(zone.memmap(), zone.pageblock_flags(), pfn, order, type, to);
-}
-
-// Frees a chunk that has left a per-CPU list: to the list that its private, this number, names; in
-// later kernels to that of its block while some block is isolated.
+// Frees a chunk that has left a per-CPU list: to the list that its private, this number, names, or to
+// that of its block.
 template <ZoneConfig Config>
 [[gnu::always_inline]] inline void free_from_pcp(Zone<Config>& zone, const PerCpuPages<Config>& pcp,
                                                  Pfn pfn, Order order, unsigned number) {
-  const bool rereads_type =
-      Config::semantics.drain_rereads_type && zone.nr_pageblock_isolate() != 0;
+  constexpr DrainType rule = Config::semantics.drain_type;
+  const bool asks_block = rule == DrainType::block ||
+                          (rule == DrainType::mark_of_list && zone.nr_pageblock_isolate() != 0);
   const MigrateType type =
-      rereads_type ? zone.pageblock_flags().get(pfn) : Config::semantics.migratetypes[number];
+      asks_block ? zone.pageblock_flags().get(pfn) : Config::semantics.migratetypes[number];
   zone.free_area().free_one_page(zone.memmap(), zone.pageblock_flags(), pfn, order, type);
   zone.count_free(nr_pages_of(order), type);
   zone.trace(trace::MmPagePcpuDrain{pfn, order, type, zone.cpu_of(pcp)});
@@ -64,7 +52,8 @@ inline std::size_t free_pcp_tail(Zone<Config>& zone, const PerCpuPages<Config>& 
   if (most > ahead) map.prefetch(map.index(list.from_tail(ahead)));
 
   const Pfn first = list.from_tail(0);
-  const unsigned number = map.bits(first).unused_private();
+  constexpr bool are_marked = Config::semantics.drain_type != DrainType::block;
+  const unsigned number = are_marked ? map.bits(first).unused_private() : 0;
   if (PerCpuPages<Config>::are_huge(order_of_list)) {  // each is a block, with nothing to look for
     list.pop_tail(1);
     free_from_pcp(zone, pcp, first, Zone<Config>::pageblock_order, number);
@@ -83,7 +72,7 @@ inline std::size_t free_pcp_tail(Zone<Config>& zone, const PerCpuPages<Config>& 
     const auto end = std::min<std::size_t>(most, limit.nr_pages() / each);
     while (nr < end && list.from_tail(nr) == first + nr * step) ++nr;
     nr = std::bit_floor(nr);
-    while (nr > 1 && !map.have_private(pages_of(nr), number, each)) nr /= 2;
+    while (are_marked && nr > 1 && !map.have_private(pages_of(nr), number, each)) nr /= 2;
   }
   list.pop_tail(nr);
 
@@ -91,7 +80,7 @@ inline std::size_t free_pcp_tail(Zone<Config>& zone, const PerCpuPages<Config>& 
   // Freed one by one, a chunk's first page becomes a head, and loses its private when it merges with
   // its buddy later, but keeps it if it merges at once: odd ones if the order ascends, else the
   // lowest.
-  if (nr > 1) map.fill({head + is_odd * each, end}, PageBits{}, (2 - is_odd) * each);
+  if (are_marked && nr > 1) map.fill({head + is_odd * each, end}, PageBits{}, (2 - is_odd) * each);
   free_from_pcp(zone, pcp, head, order_of_list + static_cast<unsigned>(std::countr_zero(nr)),
                 number);
   return nr;
@@ -101,7 +90,8 @@ inline std::size_t free_pcp_tail(Zone<Config>& zone, const PerCpuPages<Config>& 
 /// In turn (v3.6): each visit to a list takes as many pages as lists were tried since the last
 /// productive visit; the last list with pages is emptied in one go. A page goes to the list that
 /// its private names, which was right when the page was put there and may be no longer (a defect).
-/// List by list (v6.1): list @p first until it is empty, then those behind it.
+/// List by list (v6.1): list @p first until it is empty, then those behind it. v6.12 asks the block of
+/// each page where it goes.
 /// Requires: nr <= pcp.count. Locking: the caller holds the CPU's lock.
 /// Kernel: free_pcppages_bulk().
 template <ZoneConfig Config>

@@ -41,10 +41,11 @@ class FreeArea : public FreeLists<Config> {
   /// Frees 2^order pages: merges them with free buddies, and puts the result on the list of @p
   /// type; at its tail if asked to, or if it is likely to merge soon, since the chunk beside it and
   /// its buddy, which is as large as both, is free. In v3.6 buddies of whatever type merge (a
-  /// defect); in v6.1 @p flags decide from a block upward.
+  /// defect); in v6.1 @p flags decide from a block upward. In v6.12 the blocks of a buddy that was of
+  /// another type get this one.
   /// Kernel: __free_one_page().
-  [[gnu::always_inline]] inline void free_one_page(Map& map, const PageblockFlags<Config>& flags,
-                                                   Pfn pfn, Order order, MigrateType type,
+  [[gnu::always_inline]] inline void free_one_page(Map& map, PageblockFlags<Config>& flags, Pfn pfn,
+                                                   Order order, MigrateType type,
                                                    ListEnd to = ListEnd::head) {
     Index page = map.index(pfn);
     if (order < Blocks::pageblock_order) {
@@ -67,6 +68,9 @@ class FreeArea : public FreeLists<Config> {
         break;
       }
       remove(in_blocks, map, buddy, order, bits.list_type());
+      if constexpr (Config::semantics.merge_rule == MergeRule::ordinary_relabels) {
+        if (flags.get(map.pfn(buddy)) != type) flags.relabel(map.pfn(buddy), order, type);
+      }
     }
     add(in_blocks, map, page, order, type, to);
   }

@@ -372,7 +372,7 @@ class FreeLists {
                                               MigrateType type) {
     List& from = list_of(order, type);
     const Index page = from.head;
-    const bool is_marked = Config::semantics.refill_mark == RefillMark::free_list;
+    const bool is_marked = Config::semantics.drain_type == DrainType::mark_of_list;
     map.set_bits(tier, page,
                  is_marked ? PageBits{}.with_private(number_of<Config>(type)) : PageBits{});
     take_from_size(from, 1);

@@ -19,10 +19,12 @@
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/base/tracepoint.hpp"
 #include "pageblock/mm/drain.hpp"
+#include "pageblock/mm/free_checks.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/page_records.hpp"
 #include "pageblock/mm/pcp.hpp"
 #include "pageblock/mm/refill.hpp"
+#include "pageblock/mm/watermark.hpp"
 #include "pageblock/mm/zone.hpp"
 
 namespace pageblock {
@@ -50,88 +52,13 @@ struct FreeResult {
 
 namespace detail {
 
-// What a page must not be when it is freed.
-inline constexpr unsigned bad_page =
-    PageBits::lru | PageBits::reserved | PageBits::in_use | PageBits::buddy;
-
-// Counts and reports the pages of a chunk that must not be freed.
-// Kernel: free_pages_check(), bad_page().
-template <ZoneConfig Config>
-[[gnu::noinline]] std::uint64_t count_bad_pages(Zone<Config>& zone, Pfn pfn, Order order,
-                                                const ReportedCall& call) {
-  const auto is_bad = [](PageBits bits) { return bits.has(bad_page); };
-  const Pfn end = pfn + order.nr_pages();
-  std::uint64_t nr_bad = 0;
-  for (Pfn page = pfn; (page = zone.memmap().find_if(page, end, is_bad)) < end; ++page) {
-    zone.trace(trace::BadPage{page});
-    ++nr_bad;
-  }
-  warn_on(true, "a page is in use, free, reserved or on an LRU list: the chunk is lost", call);
-  return nr_bad;
-}
-
-// Reports a chunk that cannot be one. Kernel: VM_BUG_ON, so only with Config::debug_vm, as below.
-template <ZoneConfig Config>
-[[gnu::always_inline]] inline void check_chunk(const Zone<Config>& zone, Pfn pfn, Order order,
-                                               const auto& call) {
-  if constexpr (!Config::debug_vm) return;
-  bug_on(order > Zone<Config>::top_order, "order is above the largest", call);
-  bug_on(!pfn.is_aligned(order), "pfn is not a multiple of the chunk's size", call);
-  bug_on(!zone.spans(pfn) || !zone.spans(pfn + (order.nr_pages() - 1)),
-         "the chunk is not in the zone", call);
-}
-
-// Reports a chunk that nobody can hold, since some page of it is a hole.
-template <ZoneConfig Config>
-[[gnu::noinline]] void check_no_hole(const Zone<Config>& zone, Pfn pfn, Order order,
-                                     const ReportedCall& call) {
-  if constexpr (!Config::debug_vm) return;
-  const auto is_hole = [](PageBits bits) { return !bits.is_valid(); };
-  const Pfn end = pfn + order.nr_pages();
-  bug_on(zone.memmap().find_if(pfn, end, is_hole) != end, "the chunk has a hole", call);
-}
-
-// Reports a chunk that is not in use, by what its first page says.
-template <ZoneConfig Config>
-void check_in_use(const Zone<Config>& zone, Pfn pfn, Order order, PageBits first,
-                  const ReportedCall& call) {
-  if constexpr (!Config::debug_vm) return;
-  if (first.has(PageBits::in_use)) [[likely]]
-    return;
-  bug_on(!zone.spans(pfn), "the chunk is not in the zone", call);
-  check_no_hole(zone, pfn, order, call);
-  bug_on(true, "nobody holds the page: it is free already, or a tail", call);
-}
-
-// Reports a chunk that was allocated with another order, if that is remembered of its first page.
-// Who has taken a reference need not know the order, and may free the first page alone, unless it is
-// compound.
-template <ZoneConfig Config>
-void check_order(PageBits first, Order order, const ReportedCall& call) {
-  if constexpr (!Config::checks_free_order) return;
-  if (!first.is_sized() || first.order() == order) [[likely]]
-    return;
-  if (first.has(PageBits::shared) && !first.has(PageBits::compound) && order == Order{0}) return;
-  bug({Severity::bug, "the chunk was allocated with another order", Place::here(), call,
-       first.order()});
-}
-
-// Reports what a free must not be given, once it is not an allocation as it was handed out.
-template <ZoneConfig Config>
-[[gnu::noinline]] void check_free(const Zone<Config>& zone, Pfn pfn, Order order, PageBits first,
-                                  bool has_odd_page, const ReportedCall& call) {
-  check_in_use(zone, pfn, order, first, call);
-  check_order<Config>(first, order, call);
-  if (has_odd_page) check_no_hole(zone, pfn, order, call);
-}
-
 // Frees a page of an isolated block, which must not wait on a per-CPU list. Later kernels ask under
 // the lock whether the block still is isolated.
 template <ZoneConfig Config>
 [[gnu::noinline]] void free_isolated_page(Zone<Config>& zone, Pfn pfn, Order order) {
   const std::lock_guard guard{zone.lock()};
-  const MigrateType type =
-      Config::semantics.drain_rereads_type ? zone.pageblock_flags().get(pfn) : MigrateType::isolate;
+  constexpr bool asks_again = Config::semantics.drain_type != DrainType::mark_of_request;
+  const MigrateType type = asks_again ? zone.pageblock_flags().get(pfn) : MigrateType::isolate;
   free_one_page(zone, pfn, order, type);
   zone.trace(trace::MmPageFreeZoneLocked{pfn, order, type});
 }
@@ -158,6 +85,19 @@ Dropped drop_reference(Memmap<Config>& map, Pfn pfn, PageBits& bits, Order order
   return {};
 }
 
+// Forgets that the zone was below its high watermark, if a drain has changed that.
+template <ZoneConfig Config>
+[[gnu::always_inline]] inline void notice_enough_free(Zone<Config>& zone) {
+  if constexpr (Config::semantics.pcp_tuning != PcpTuning::tuned) return;
+  bool& below_high = zone.pressure().below_high;
+  if (!read_once<is_shared<Config>>(below_high)) [[likely]]
+    return;
+  constexpr auto classzone_idx = static_cast<std::size_t>(ZoneType::movable);
+  if (zone_watermark_ok(zone, Order{0}, high_wmark_pages(zone), classzone_idx, 0)) {
+    write_once<is_shared<Config>>(below_high, false);
+  }
+}
+
 // Puts a page that is nobody's on a CPU's list, or drains it if it is the only one and one too many.
 // Kernel: free_unref_page_commit().
 template <ZoneConfig Config>
@@ -168,8 +108,11 @@ template <ZoneConfig Config>
   const std::uint32_t nr = pcp.on_put(order, zone.pcp_pressure());
   if (nr != 0 && pcp.count == order.nr_pages()) {  // it need not be on the list first
     pcp.count = 0;
-    const std::lock_guard zone_guard{zone.lock()};
-    return free_from_pcp(zone, pcp, pfn, order, number_of<Config>(type));
+    {
+      const std::lock_guard zone_guard{zone.lock()};
+      free_from_pcp(zone, pcp, pfn, order, number_of<Config>(type));
+    }
+    return notice_enough_free(zone);
   }
   if (temperature == Temperature::hot) {
     list.push_head(pfn);
@@ -178,6 +121,7 @@ template <ZoneConfig Config>
   }
   if (nr != 0) {
     free_pcppages_bulk(zone, nr, pcp, static_cast<std::size_t>(&list - pcp.lists.data()));
+    notice_enough_free(zone);
   }
 }
 
@@ -225,7 +169,7 @@ template <ZoneConfig Config>
     set_bits(unused);
     return {{Freed::bad, count_bad_pages(zone, pfn, order, call())}};
   }
-  set_bits(unused.with_private(number_of<Config>(type)));
+  set_bits(unused.with_private(pcp_mark<Config>(type)));
   if (type == MigrateType::isolate) [[unlikely]] {
     free_isolated_page(zone, pfn, order);
     return {};
@@ -278,9 +222,7 @@ Dropped free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order, Place c
   if (!is_as_given && (has_odd_page || unused.has(bad_page))) [[unlikely]] {
     return {{Freed::bad, count_bad_pages(zone, pfn, order, call())}};
   }
-  const MigrateType type = zone.pageblock_flags().get(pfn);
-  zone.count_free(nr_pages_of(order), type);
-  zone.free_area().free_one_page(map, zone.pageblock_flags(), pfn, order, type, to);
+  const MigrateType type = free_chunk(zone, pfn, order, to);
   zone.trace(trace::MmPageFreeZoneLocked{pfn, order, type});
   return {};
 }
@@ -325,7 +267,7 @@ template <ZoneConfig Config>
   if (map.bits_of(in_pages, index) != PageBits::allocation(Order{0}) || !list.has_room()) {
     return false;
   }
-  map.set_bits(in_pages, index, PageBits{}.with_private(number_of<Config>(type)));
+  map.set_bits(in_pages, index, PageBits{}.with_private(pcp_mark<Config>(type)));
   list.push_head(pfn);
   pcp.put_one();
   return true;

@@ -77,12 +77,21 @@ struct NoReclaim {
 
 namespace detail {
 
+// Returns whether an urgent request need not heed what steals have added to the lowest watermark.
+template <CountedZone Counted>
+[[nodiscard]] bool ignores_boost(const Counted&, const Gfp& gfp, unsigned flags) {
+  if constexpr (Counted::Config::semantics.high_ignores_boost) {
+    return (flags & alloc_flags::min_reserve) != 0;
+  }
+  return gfp.atomic;
+}
+
 // Returns the mark that a request with these flags is held to.
 [[nodiscard]] std::uint64_t mark_for(const CountedZone auto& zone, Order order, const Gfp& gfp,
                                      unsigned flags) {
   switch (flags & alloc_flags::wmark_mask) {
     case alloc_flags::wmark_min:
-      if (order == Order{0} && gfp.atomic) return zone.watermarks().min;
+      if (order == Order{0} && ignores_boost(zone, gfp, flags)) return zone.watermarks().min;
       return min_wmark_pages(zone);
     case alloc_flags::wmark_low:
       return low_wmark_pages(zone);
@@ -119,19 +128,39 @@ template <CountedZone Counted>
   return has_chunk_for(zone, order, flags) ? ZoneAnswer::served : ZoneAnswer::no_chunk;
 }
 
+// Notes that a request has found the zone below its high watermark, unless that is known.
+// Kernel: zone_set_flag(ZONE_BELOW_HIGH) in get_page_from_freelist().
+template <ZoneConfig Config>
+void notice_below_high(Zone<Config>& zone, Order order, const Gfp& gfp, std::size_t classzone_idx,
+                       unsigned flags) {
+  bool& below_high = zone.pressure().below_high;
+  if (read_once<is_shared<Config>>(below_high)) return;
+  const auto exceeds = [&](std::uint64_t mark) {
+    return watermark_ok(zone, order, mark, classzone_idx, flags, zone.nr_free_pages());
+  };
+  // The lowest mark, which some need keep no more of, is tried then, too.
+  const bool may_try_min = order == Order{0} && ignores_boost(zone, gfp, flags) &&
+                           (flags & alloc_flags::wmark_mask) == alloc_flags::wmark_min;
+  if (exceeds(high_wmark_pages(zone)) || (may_try_min && exceeds(zone.watermarks().min))) return;
+  write_once<is_shared<Config>>(below_high, true);
+}
+
 // Asks one zone. Kernel: the body of the loop of get_page_from_freelist().
 template <ZoneConfig Config>
 [[nodiscard]] ZoneAnswer ask_zone(Zone<Config>& zone, Cpu cpu, Order order, const Gfp& gfp,
                                   unsigned flags, std::optional<Page<Config>>& page) {
   flags = flags_in(zone, flags);
   const auto classzone_idx = static_cast<std::size_t>(gfp.highest_zone);
+  if constexpr (Config::semantics.pcp_tuning == PcpTuning::tuned) {
+    if (zone.present_pages() != 0) notice_below_high(zone, order, gfp, classzone_idx, flags);
+  }
   const ZoneAnswer answer =
       answer_by_counters(zone, order, gfp, classzone_idx, flags, zone.nr_free_pages());
   if (answer != ZoneAnswer::served) return answer;
   const auto pfn = serve(zone, cpu, order, type_in(zone, gfp), Temperature::hot, flags);
   if (!pfn) return ZoneAnswer::no_chunk;
   if constexpr (Config::semantics.has(MigrateType::highatomic)) {
-    if ((flags & alloc_flags::highatomic) != 0) reserve_highatomic_pageblock(zone, *pfn);
+    if ((flags & alloc_flags::highatomic) != 0) reserve_highatomic_pageblock(zone, *pfn, order);
   }
   if constexpr (has_compound_pages<Config>) {
     if (gfp.compound) prep_compound_page(zone, *pfn, order);

@@ -65,7 +65,8 @@ template <ZoneConfig Config>
 }
 
 /// Shares @p min_free_kbytes among the zones by size, and sets what follows from it: watermarks,
-/// batch and high of the per-CPU lists. What steals have added to the watermarks is forgotten.
+/// batch and high of the per-CPU lists. What steals have added to the watermarks is forgotten. In v6.12 the
+/// movable zone has a small min of its own, and only the others share.
 /// Requires: min_free_kbytes < 2^31.
 /// Locking:  each CPU's lock in turn; watermarks are set before threads share the zones.
 /// Kernel:   setup_per_zone_wmarks(), with vm.watermark_scale_factor 10.
@@ -75,13 +76,20 @@ void setup_per_zone_wmarks(Node<Config>& node,
                                                                    PcpTuning::fixed) {
   bug_on(min_free_kbytes > std::numeric_limits<std::int32_t>::max(),
          "vm.min_free_kbytes is below 2^31");
+  const auto is_capped = [](const Zone<Config>& zone) {
+    return Config::semantics.movable_min_capped && zone.type() == ZoneType::movable;
+  };
   std::uint64_t all = 0;
-  for (const Zone<Config>& zone : node.zones()) all += zone.managed_pages();
+  for (const Zone<Config>& zone : node.zones()) {
+    if (!is_capped(zone)) all += zone.managed_pages();
+  }
   for (Zone<Config>& zone : node.zones()) {
     const std::uint64_t managed = zone.managed_pages();
     const std::uint64_t pages = min_free_kbytes / kbytes_per_page * managed;
-    const std::uint64_t min = pages / std::max<std::uint64_t>(all, 1);
-    const std::uint64_t step = std::max(min / 4, managed / 1000);
+    const std::uint64_t share = pages / std::max<std::uint64_t>(all, 1);
+    const std::uint64_t min =
+        is_capped(zone) ? std::clamp<std::uint64_t>(managed / 1024, 32, 128) : share;
+    const std::uint64_t step = std::max(share / 4, managed / 1000);
     zone.set_watermarks({.min = min, .low = min + step, .high = min + 2 * step});
     zone.pressure().watermark_boost = 0;
     zone.set_pageset(

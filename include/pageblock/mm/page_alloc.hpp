@@ -41,6 +41,7 @@ void prep_new_page(Zone<Config>& zone, Pfn pfn, Order order) {
 template <ZoneConfig Config>
 [[gnu::always_inline]] inline void count_taken(Zone<Config>& zone, Pfn pfn, Order order,
                                                unsigned flags) {
+  if constexpr (Config::semantics.counts_each_taken) return;
   zone.mod_nr_free_pages(-nr_pages_of(order));
   if ((flags & alloc_flags::cma) != 0 && is_from_cma(zone, pfn)) [[unlikely]] {
     zone.mod_nr_free_cma(-nr_pages_of(order));
@@ -128,10 +129,12 @@ inline OptionalPfn alloc_from_buddy(Zone<Config>& zone, Order order, MigrateType
   return pfn;
 }
 
-// Forgets that a steal raised the watermarks: who asks for memory wakes kswapd then.
+// Forgets that a steal raised the watermarks: who asks for memory wakes kswapd then, in later kernels
+// if it says that it may.
 template <ZoneConfig Config>
-[[gnu::always_inline]] inline void wake_kswapd(Zone<Config>& zone) {
-  if constexpr (Config::semantics.steal_rule != StealRule::claim_or_small) return;
+[[gnu::always_inline]] inline void wake_kswapd(Zone<Config>& zone, unsigned flags) {
+  if constexpr (Config::semantics.steal_rule == StealRule::largest) return;
+  if (Config::semantics.kswapd_bit_needs_flag && (flags & alloc_flags::kswapd) == 0) return;
   bool& boosted = zone.pressure().boosted;
   if (read_once<is_shared<Config>>(boosted)) write_once<is_shared<Config>>(boosted, false);
 }
@@ -171,7 +174,7 @@ inline OptionalPfn serve(Zone<Config>& zone, Cpu cpu, Order order, MigrateType t
   if (!from_pcp || (Config::semantics.has(MigrateType::highatomic) && !pfn)) {
     pfn = alloc_from_buddy(zone, order, type, flags);
   }
-  wake_kswapd(zone);
+  wake_kswapd(zone, flags);
   return pfn;
 }
 
@@ -203,7 +206,7 @@ template <ZoneConfig Config>
     if (!pfn) [[unlikely]]
       pfn = alloc_from_buddy(zone, Order{0}, type, usual_flags(type));
   }
-  wake_kswapd(zone);
+  wake_kswapd(zone, usual_flags(type));
   return pfn;
 }
 
@@ -242,8 +245,7 @@ template <ZoneConfig Config>
 template <ZoneConfig Config>
 [[nodiscard]] inline std::optional<Page<Config>> alloc_pages(
     Zone<Config>& zone, Cpu cpu, Order order, MigrateType type, unsigned flags,
-    Place caller = Place::here()) requires(Config::semantics.steal_rule ==
-                                           StealRule::claim_or_small) {
+    Place caller = Place::here()) requires(Config::semantics.steal_rule != StealRule::largest) {
   detail::check_request(zone, cpu, order, type, [&] {
     return ReportedCall{"alloc_pages", caller, {}, order};
   });

@@ -28,8 +28,9 @@ class PageblockFlags {
   PageblockFlags() = default;
 
   /// Makes the blocks of [start_pfn, start_pfn + spanned_pages), all movable.
-  PageblockFlags(Pfn start_pfn, std::uint64_t spanned_pages)
-      : start_pfn_{Config::semantics.zone_relative_blocks
+  PageblockFlags(Pfn start_pfn, std::uint64_t spanned_pages, bool mobility_grouping = true)
+      : mobility_grouping_{mobility_grouping},
+        start_pfn_{Config::semantics.zone_relative_blocks
                        ? start_pfn
                        : start_pfn.align_down(Blocks::pageblock_order)},
         types_((start_pfn - start_pfn_ + spanned_pages + Blocks::pageblock_nr_pages - 1) >>
@@ -96,6 +97,13 @@ class PageblockFlags {
                                           static_cast<std::uint8_t>(type) ^ untouched);
   }
 
+  /// Gives the blocks of a chunk the type, as it is written for them.
+  void relabel(Pfn pfn, Order order, MigrateType type) {
+    for (Pfn block = pfn; block < pfn + order.nr_pages(); block += Blocks::pageblock_nr_pages) {
+      set(block, written(type, mobility_grouping_));
+    }
+  }
+
   friend bool operator==(const PageblockFlags& a, const PageblockFlags& b) {
     return a.start_pfn_ == b.start_pfn_ && std::ranges::equal(a.types_.span(), b.types_.span());
   }
@@ -104,6 +112,7 @@ class PageblockFlags {
   // A zero byte means movable, so that a new zone writes nothing here.
   static constexpr auto untouched = static_cast<std::uint8_t>(MigrateType::movable);
 
+  bool mobility_grouping_ = true;
   Pfn start_pfn_{};
   detail::ZeroedArray<std::uint8_t> types_;
 };

@@ -163,4 +163,14 @@ struct alignas(64) PerCpuPages : detail::PcpTuningOf<Config::semantics.pcp_tunin
   friend bool operator==(const PerCpuPages&, const PerCpuPages&) = default;
 };
 
+namespace detail {
+
+// What the word in a page that comes to a per-CPU list says, which is to be drained to the list of @p
+// type: that, if the drain heeds it.
+template <ZoneConfig Config>
+[[nodiscard]] constexpr unsigned pcp_mark(MigrateType type) {
+  return Config::semantics.drain_type == DrainType::block ? 0 : number_of<Config>(type);
+}
+
+}  // namespace detail
 }  // namespace pageblock

@@ -173,7 +173,9 @@ struct TunedPcp {
     if (free_high) {
       nr = step();
     } else if (limit >= batch) {
-      nr = std::min(std::max(free_count, batch), limit - batch);
+      // The upper end first: where it is below the lower one, that wins for small numbers.
+      const std::uint32_t most = limit - batch;
+      nr = free_count >= most ? most : std::max(free_count, batch);
     }
     return std::min(nr, count);
   }

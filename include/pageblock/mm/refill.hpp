@@ -40,7 +40,7 @@ template <ZoneConfig Config>
   };
   const PageBits usual = with_type(type);
   const auto mark_at = [&](Pfn pfn) {
-    if constexpr (Config::semantics.refill_mark == RefillMark::free_list) return usual;
+    if constexpr (Config::semantics.drain_type != DrainType::mark_of_request) return usual;
     const MigrateType block_type = zone.pageblock_flags().get(pfn);
     const bool keeps_type = block_type == MigrateType::cma || block_type == MigrateType::isolate;
     return keeps_type ? with_type(block_type) : usual;
@@ -82,22 +82,27 @@ template <bool huge_pages, ZoneConfig Config>
   // They come from a larger chunk at once, if that is what asking one by one would give.
   const bool one_by_one = is_watched<Config> || has_free_cma_for(zone, flags);
   // The kernel counts what has left the lists of CMA at once, and all of it at the end: meanwhile it
-  // compares the two.
+  // compares the two. Later ones count all at once, and so does rmqueue(); what comes in bulk none is
+  // compared with.
   std::int64_t nr_taken = 0;
   const auto count = gsl::finally([&] { zone.mod_nr_free_pages(-nr_taken); });
+  Served served = Served::own;
   for (std::uint32_t left = nr; left != 0;) {
     // Room for what one chunk can bring. May throw, so before a page is taken.
     list.reserve(std::min<std::uint64_t>(left, Zone<Config>::max_order_nr_pages >> order.value()));
     PfnRange got{};
-    if (!one_by_one) got = zone.free_area().rmqueue_smallest_bulk(zone.memmap(), left, order, type);
+    if (!one_by_one && served == Served::own) {
+      got = zone.free_area().rmqueue_smallest_bulk(zone.memmap(), left, order, type);
+    }
     const bool is_bulk = !got.empty();
     if (!is_bulk) {
-      const auto pfn = rmqueue(zone, order, type, flags);
+      const auto pfn = rmqueue(zone, order, type, flags, served);
       if (!pfn) return;
       got = {*pfn, *pfn + order.nr_pages()};
     }
     // Of one chunk, later kernels have marked the first page when it left its list, which may be CMA's.
-    if (is_bulk || Config::semantics.refill_mark == RefillMark::request) {
+    constexpr DrainType rule = Config::semantics.drain_type;
+    if (rule == DrainType::mark_of_request || (rule == DrainType::mark_of_list && is_bulk)) {
       mark_for_pcp(zone, got, order, type);
     }
     if (temperature == Temperature::hot) {
@@ -109,9 +114,13 @@ template <bool huge_pages, ZoneConfig Config>
       zone.trace(trace::MmPageAllocZoneLocked{got.start, order, type, true});
     }
     const auto pages = static_cast<std::uint32_t>(got.nr_pages());
-    if (one_by_one && is_from_cma(zone, got.start)) zone.mod_nr_free_cma(-std::int64_t{pages});
     pcp.count += pages;
-    nr_taken += pages;
+    if constexpr (!Config::semantics.counts_each_taken) {
+      if (one_by_one && is_from_cma(zone, got.start)) zone.mod_nr_free_cma(-std::int64_t{pages});
+      nr_taken += pages;
+    } else if (is_bulk) {
+      nr_taken += pages;
+    }
     left -= pages >> order.value();
   }
 }

@@ -67,7 +67,10 @@ std::uint64_t take_free_page(Zone<Config>& zone, Pfn pfn, const ReportedCall& ca
     const Pfn end = pfn + order.nr_pages();
     for (Pfn block = pfn; block < end - 1; block += Zone<Config>::pageblock_nr_pages) {
       const MigrateType old = zone.pageblock_flags().get(block);
-      if (is_pcp_type(old) || old == MigrateType::reserve) {
+      if (!is_pcp_type(old) && old != MigrateType::reserve) continue;
+      if constexpr (Config::semantics.take_moves_rest) {
+        move_freepages_block(zone, block, MigrateType::movable);
+      } else {
         set_pageblock_migratetype(zone, block, MigrateType::movable);
       }
     }
@@ -80,7 +83,8 @@ std::uint64_t take_free_page(Zone<Config>& zone, Pfn pfn, const ReportedCall& ca
 /// Takes the free chunk at @p pfn off its list, without giving it to anybody, unless that would leave the
 /// zone below its low watermark plus the chunk (v6.1: its min watermark; what is isolated may go in
 /// any case). A chunk of half a block or more turns the blocks it touches movable, except isolated
-/// and CMA ones and those of urgent requests. Its pages have count 0 and are on no list.
+/// and CMA ones and those of urgent requests; in v6.12 what else is free there moves to the movable lists.
+/// Its pages have count 0 and are on no list.
 /// Requires: @p pfn is the head of a free chunk.
 /// Returns:  the number of pages, 0 if the watermark forbids it.
 /// Locking:  the caller holds zone.lock.

@@ -59,6 +59,7 @@ concept CountedZone = ZoneConfig<typename Z::Config> &&
   { zone.pressure() } -> std::convertible_to<const ZonePressure&>;
   { has_free_chunk(zone, order, type) } -> std::convertible_to<bool>;
   { zone.nr_free_cma_pages() } -> std::convertible_to<std::int64_t>;
+  { zone.nr_free_highatomic() } -> std::convertible_to<std::int64_t>;
 };
 
 /// What must stay free in a zone for a request, in pages.
@@ -85,7 +86,7 @@ inline constexpr std::uint64_t most_marked_pages = std::uint64_t{1} << 60;
 }
 
 // Returns the pages that are free, but not for a request with these flags: those reserved for
-// urgent requests, whether they are free or not, and those of CMA blocks.
+// urgent requests, whether they are free or not (later if they are), and those of CMA blocks.
 // Kernel: __zone_watermark_unusable_free() (v5.9).
 [[nodiscard]] std::int64_t nr_unusable_free(const CountedZone auto& zone, unsigned flags) {
   using namespace alloc_flags;
@@ -94,7 +95,10 @@ inline constexpr std::uint64_t most_marked_pages = std::uint64_t{1} << 60;
   std::int64_t pages = 0;
   if constexpr (semantics.has(MigrateType::highatomic)) {
     if ((flags & (non_block | min_reserve | highatomic | oom)) == 0) {
-      pages += marked_pages(read_once<is_shared<Config>>(zone.pressure().nr_reserved_highatomic));
+      pages +=
+          semantics.counts_free_highatomic
+              ? zone.nr_free_highatomic()
+              : marked_pages(read_once<is_shared<Config>>(zone.pressure().nr_reserved_highatomic));
     }
   }
   if constexpr (semantics.counts_cma) {

@@ -135,6 +135,9 @@ class Zone : public Geometry<Config_> {
   /// count them.
   [[nodiscard]] std::int64_t nr_free_cma_pages() const { return state_.nr_free_cma.get(); }
 
+  /// Returns how many of them are on the lists for urgent requests; 0 before v6.12, which counts them.
+  [[nodiscard]] std::int64_t nr_free_highatomic() const { return state_.nr_free_highatomic.get(); }
+
   /// Returns the number of free chunks of @p order, of all types.
   /// Requires: order < max_order.
   [[nodiscard]] std::uint64_t nr_free(Order order, Place caller = Place::here()) const {

@@ -53,6 +53,8 @@ struct ZoneCounts {
   std::uint64_t managed = 0;
   std::uint64_t free = 0;
   std::uint64_t free_cma = 0;
+  /// Of the blocks for urgent requests, if it is known: else all of their pages are taken to be free.
+  std::optional<std::uint64_t> free_highatomic{};
   /// Without the boost, which is part of pressure.
   Watermarks watermarks{};
   ZonePressure pressure{};
@@ -106,6 +108,10 @@ class ZoneCounters : public Geometry<Config_> {
   [[nodiscard]] std::int64_t nr_free_pages() const { return detail::marked_pages(counts_->free); }
   [[nodiscard]] std::int64_t nr_free_cma_pages() const {
     return detail::marked_pages(counts_->free_cma);
+  }
+  [[nodiscard]] std::int64_t nr_free_highatomic() const {
+    return detail::marked_pages(
+        counts_->free_highatomic.value_or(counts_->pressure.nr_reserved_highatomic));
   }
   [[nodiscard]] const Watermarks& watermarks() const { return counts_->watermarks; }
   [[nodiscard]] const ZonePressure& pressure() const { return counts_->pressure; }

@@ -41,6 +41,8 @@ struct ZoneState {
   /// Kernel: __mod_zone_freepage_state(), where the caller asks whether they are isolated.
   [[gnu::always_inline]] void mod_freepage_state(std::int64_t change, MigrateType of) {
     nr_free_pages.add(change);
+    if (Config::semantics.counts_free_highatomic && of == MigrateType::highatomic) [[unlikely]]
+      nr_free_highatomic.add(change);
     if (Config::semantics.counts_cma && of == MigrateType::cma) [[unlikely]]
       nr_free_cma.add(change);
   }
@@ -62,6 +64,7 @@ struct ZoneState {
   ZonePressure pressure;
   ZoneCounter nr_free_pages;
   ZoneCounter nr_free_cma;
+  ZoneCounter nr_free_highatomic;
   ZoneCounter nr_pageblock_isolate;
   Watermarks watermarks;
   std::array<std::uint64_t, max_nr_zones> lowmem_reserve{};
@@ -110,7 +113,7 @@ ZoneState<Config>::ZoneState(const ZoneLayout& layout)
     bug_on(!has_type<Config>(typed.type), "no such migratetype");
   }
 
-  flags = PageblockFlags<Config>{start_pfn, spanned_pages};
+  flags = PageblockFlags<Config>{start_pfn, spanned_pages, mobility_grouping};
   for (const BlockTypeRange& typed : layout.block_types) {
     for (Pfn pfn = typed.range.start; pfn < typed.range.end; pfn += Blocks::pageblock_nr_pages) {
       flags.set(pfn, PageblockFlags<Config>::written(typed.type, mobility_grouping));
@@ -176,12 +179,14 @@ ZoneState<Config>::ZoneState(const ZoneLayout& layout)
   for (PerCpuPages<Config>& pcp : pcps) pcp.set_limits(pageset);
 }
 
-/// Returns the order of the largest chunk at @p pfn, of @p order at most, whose blocks may merge.
+/// Returns the order of the largest chunk at @p pfn, of @p order at most, whose blocks may merge; are of one
+/// type, where they would merge to that of the last.
 template <ZoneConfig Config>
 Order ZoneState<Config>::mergeable_order(Pfn pfn, Order order, MigrateType first) const {
   const auto all_may_merge = [&] {
     for (Pfn block = pfn; block < pfn + order.nr_pages(); block += Blocks::pageblock_nr_pages) {
       if (!flags.may_merge(block, first)) return false;
+      if (Config::semantics.frees_by_block && flags.get(block) != first) return false;
     }
     return true;
   };
@@ -234,7 +239,7 @@ void ZoneState<Config>::populate(Pfn start, Pfn end, Order largest) {
       memmap.set_bits(pfn, PageBits{});
     } else if (order == Order{0}) {
       // Pages of order 0 pass the boot pageset (batch 1, high 0), which leaves this behind.
-      memmap.set_bits(pfn, PageBits{}.with_private(number_of<Config>(list)));
+      memmap.set_bits(pfn, PageBits{}.with_private(pcp_mark<Config>(list)));
     }
     count_free(static_cast<std::int64_t>(order.nr_pages()), list);
     free_area.free_one_page(memmap, flags, pfn, order, list, Config::semantics.move_to);
