@@ -66,7 +66,7 @@ struct NotifierError : std::runtime_error {
 };
 
 /// Calls move_freepages_block() with the lock held that it needs.
-inline std::uint64_t locked_move(TinyZone& zone, Pfn pfn, MigrateType type) {
+inline std::int64_t locked_move(TinyZone& zone, Pfn pfn, MigrateType type) {
   const std::lock_guard guard{zone.lock()};
   return move_freepages_block(zone, pfn, type);
 }

@@ -130,7 +130,7 @@ struct Result {
 
 /// Calls move_freepages_block() as it asks for, under zone.lock.
 template <ZoneConfig Config>
-std::uint64_t move_block(Zone<Config>& zone, Pfn pfn, MigrateType type) {
+std::int64_t move_block(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   const std::lock_guard guard{zone.lock()};
   return move_freepages_block(zone, pfn, type);
 }
@@ -190,7 +190,7 @@ std::int64_t call_any(Zone<Config>& zone, const Operation& op) {
       set_pageblock_migratetype(zone, op.pfn, op.type);
       return 0;
     case Call::move_freepages_block:
-      return static_cast<std::int64_t>(move_block(zone, op.pfn, op.type));
+      return move_block(zone, op.pfn, op.type);
     case Call::zone_watermark_ok:
       return zone_watermark_ok(zone, op.order, op.number, op.classzone_idx, op.flags) ? 1 : 0;
     case Call::alloc_contig_range:
@@ -279,7 +279,7 @@ std::int64_t call_v6_1(Zone<Config>& zone, const Operation& op) {
       zone.pressure().reclaim_active = op.number != 0;
       return 0;
     case Call::reserve_highatomic_pageblock:
-      return reserve_highatomic_pageblock(zone, op.pfn) ? 1 : 0;
+      return reserve_highatomic_pageblock(zone, op.pfn, op.order) ? 1 : 0;
     case Call::unreserve_highatomic_pageblock:
       return unreserve_highatomic_pageblock(zone, op.type, op.number != 0) ? 1 : 0;
     case Call::set_migratetype_isolate:

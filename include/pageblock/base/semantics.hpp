@@ -25,6 +25,13 @@ enum class PcpTuning : std::uint8_t {
   tuned    ///< Refills, too; the limit moves between two others (v6.7).
 };
 
+/// What can be freed together, in a batch.
+enum class BatchFree : std::uint8_t {
+  nothing,
+  pages,  ///< Single pages, those of isolated blocks first (v4.15).
+  folios  ///< Compound pages, too; those without per-CPU lists first (v6.9).
+};
+
 /// In what turn a per-CPU list is drained.
 enum class DrainOrder : std::uint8_t {
   in_turn,      ///< A few pages of each list, more the fewer lists have any.
@@ -173,12 +180,15 @@ struct Semantics {
   bool pcp_needs_cma_flag;
 
   /// Whether a free to a per-CPU list asks if the first page may be freed even without
-  /// CONFIG_DEBUG_VM. (The others are always asked.)
+  /// CONFIG_DEBUG_VM; from v6.6 it does where pages are cleared, as Debian's are. (The others are always
+  /// asked.)
   bool pcp_checks_first_page;
 
   /// Whether who drops a reference to a chunk that others share frees the pages behind the first
   /// (v5.10); else they are lost, since the last holder frees one page.
   bool frees_behind_shared;
+
+  BatchFree batch_free;
 
   DrainOrder drain_order;
   DrainType drain_type;
@@ -323,6 +333,7 @@ inline constexpr Semantics v3_6{
     .pcp_needs_cma_flag = false,
     .pcp_checks_first_page = true,
     .frees_behind_shared = false,
+    .batch_free = BatchFree::nothing,
     .drain_order = DrainOrder::in_turn,
     .drain_type = DrainType::mark_of_request,
     .zone_locked_names_list = false,
@@ -379,6 +390,7 @@ inline constexpr Semantics v6_1{
     .pcp_needs_cma_flag = true,
     .pcp_checks_first_page = false,
     .frees_behind_shared = true,
+    .batch_free = BatchFree::pages,
     .drain_order = DrainOrder::list_by_list,
     .drain_type = DrainType::mark_of_list,
     .zone_locked_names_list = true,
@@ -423,6 +435,8 @@ inline constexpr Semantics v6_12 = [] {
   kernel.minor = 12;
   kernel.pcp_tuning = PcpTuning::tuned;
   kernel.pcp_needs_cma_flag = false;
+  kernel.pcp_checks_first_page = true;
+  kernel.batch_free = BatchFree::folios;
   kernel.drain_type = DrainType::block;
   kernel.frees_by_block = true;
   kernel.merge_rule = MergeRule::ordinary_relabels;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// Freeing many single pages together.
+/// Freeing many pages together.
 ///
 /// Layer:  mm.
-/// Kernel: free_unref_page_list() (mm/page_alloc.c), release_pages() (mm/swap.c).
+/// Kernel: free_unref_page_list(), free_unref_folios() (mm/page_alloc.c), release_pages() (mm/swap.c).
 #pragma once
 
 #include <cstddef>
@@ -15,6 +15,8 @@
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/base/tracepoint.hpp"
+#include "pageblock/mm/free_checks.hpp"
+#include "pageblock/mm/free_chunk.hpp"
 #include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/zone.hpp"
@@ -30,7 +32,7 @@ namespace pageblock {
 template <ZoneConfig Config>
 std::size_t free_unref_page_list(
     Zone<Config>& zone, Cpu cpu, std::span<const Pfn> pages,
-    Place caller = Place::here()) requires(Config::semantics.pcp_tuning == PcpTuning::scaled) {
+    Place caller = Place::here()) requires(Config::semantics.batch_free == BatchFree::pages) {
   PerCpuPages<Config>& pcp = zone.pcp(cpu);
   for (const Pfn pfn : pages) {
     const ReportedCall call{"free_unref_page_list", caller, pfn};
@@ -73,6 +75,79 @@ std::size_t free_unref_page_list(
     detail::add_to_pcp(zone, pcp, list, pfn, Order{0}, type, Temperature::hot);
   }
   return nr_freed + waiting.size();
+}
+
+/// The most folios that free_unref_folios() takes (PAGEVEC_SIZE).
+inline constexpr std::size_t most_folios_at_once = 31;
+
+/// Drops the last reference to each of @p folios, single pages and compound pages by their first, and frees
+/// them: first those of orders that have no per-CPU lists, then the others in this order, to the lists of
+/// @p cpu, or to the buddy lists if their block is isolated.
+/// Requires: they are in the zone, none twice, each held by one holder; most_folios_at_once or fewer;
+///           cpu < zone.nr_cpus().
+/// Returns:  how many are free now; those that fail the check are lost.
+/// Locking:  the CPU's lock, and zone.lock inside it. Throws std::bad_alloc, and then nothing has
+///           changed.
+/// Kernel:   free_unref_folios() (v6.9).
+template <ZoneConfig Config>
+std::size_t free_unref_folios(Zone<Config>& zone, Cpu cpu, std::span<const Pfn> folios,
+                              Place caller = Place::here()) requires(Config::semantics.batch_free ==
+                                                                     BatchFree::folios) {
+  struct Folio {
+    Pfn pfn;
+    Order order{0};
+  };
+  PerCpuPages<Config>& pcp = zone.pcp(cpu);
+  Memmap<Config>& map = zone.memmap();
+  bug_on(folios.size() > most_folios_at_once, "more folios than the kernel takes at once",
+         ReportedCall{"free_unref_folios", caller});
+  const IrqSaveGuard pcp_guard{zone.pcp_lock(cpu)};
+  std::vector<Folio> waiting;
+  waiting.reserve(folios.size());
+  for (const Pfn pfn : folios) {
+    const ReportedCall call{"free_unref_folios", caller, pfn};
+    bug_on(!zone.is_valid(pfn), "the zone has no such page", call);
+    bug_on(map.count(pfn) != 1, "the page is not held by one holder", call);
+    if (!map.bits(pfn).has(PageBits::compound)) {
+      detail::check_order<Config>(map.bits(pfn), Order{0}, call);
+    }
+  }
+  for (PcpList& list : pcp.lists) list.reserve(folios.size());
+
+  std::size_t nr_freed = 0;
+  {
+    const IrqSaveGuard guard{zone.lock()};
+    for (const Pfn pfn : folios) {
+      const PageBits bits = map.bits(pfn);
+      const Order order = bits.has(PageBits::compound) ? bits.order() : Order{0};
+      const PageBits unused = bits.released();
+      zone.trace(trace::MmPageFree{pfn, order, cpu});
+      map.set_bits(pfn, unused);
+      if (unused.has(detail::bad_page) || map.tail_has(map.index(pfn), order, detail::bad_page)) {
+        const ReportedCall call{"free_unref_folios", caller, pfn, order};
+        detail::count_bad_pages(zone, pfn, order, call);
+        continue;
+      }
+      ++nr_freed;
+      if (PerCpuPages<Config>::has_lists(order)) {
+        waiting.push_back({pfn, order});
+      } else {
+        const MigrateType type = detail::free_chunk(zone, pfn, order);
+        zone.trace(trace::MmPageFreeZoneLocked{pfn, order, type});
+      }
+    }
+  }
+  for (const auto& [pfn, order] : waiting) {
+    const MigrateType type = zone.pageblock_flags().get(pfn);
+    if (type == MigrateType::isolate) {
+      detail::free_isolated_page(zone, pfn, order);
+      continue;
+    }
+    zone.trace(trace::MmPageFreeBatched{pfn, cpu});
+    detail::add_to_pcp(zone, pcp, pcp.list_to_free_to(type, order), pfn, order, type,
+                       Temperature::hot);
+  }
+  return nr_freed;
 }
 
 }  // namespace pageblock

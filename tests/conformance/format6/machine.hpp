@@ -302,8 +302,8 @@ class ZoneMachine : public Machine {
       return "ok";
     }
     if (op == "free_list") {
-      if constexpr (tunes_lists<Config>) {
-        throw BadLine{"lists of folios are still to come"};
+      if constexpr (Config::semantics.batch_free == pageblock::BatchFree::folios) {
+        free_unref_folios(zone(), cpu, pfns(line));
       } else {
         free_unref_page_list(zone(), cpu, pfns(line));
       }
@@ -380,8 +380,7 @@ class ZoneMachine : public Machine {
       return "ok";
     }
     if (op == "reserve_highatomic") {
-      static_cast<void>(order(line));
-      reserve_highatomic_pageblock(zone(), pfn(line));
+      reserve_highatomic_pageblock(zone(), pfn(line), order(line));
       return "ok";
     }
     if (op == "unreserve_highatomic") {

@@ -25,7 +25,7 @@ std::optional<Pfn> request(Zone<Config>& zone, unsigned order, MigrateType type)
 }
 
 template <ZoneConfig Config>
-std::uint64_t move(Zone<Config>& zone, std::uint64_t pfn, MigrateType type) {
+std::int64_t move(Zone<Config>& zone, std::uint64_t pfn, MigrateType type) {
   const std::lock_guard guard{zone.lock()};
   return move_freepages_block(zone, Pfn{pfn}, type);
 }
