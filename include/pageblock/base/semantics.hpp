@@ -63,7 +63,7 @@ enum class MergeRule : std::uint8_t {
 enum class StealRule : std::uint8_t {
   largest,          ///< The largest chunk, at once; the reserve last.
   claim_or_small,   ///< The largest to claim its block, or the smallest; then it asks again.
-  claim_then_steal  ///< The largest whose block can be claimed, else the smallest by itself (v6.15).
+  claim_then_steal  ///< The largest whose block can be claimed, else the smallest (v6.12 stable).
 };
 
 /// How a pageblock's free chunks are moved to another type's lists.
