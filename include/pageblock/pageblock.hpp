@@ -20,6 +20,7 @@
 #include "pageblock/clients/contig.hpp"
 #include "pageblock/clients/kswapd.hpp"
 #include "pageblock/clients/memory_hotplug.hpp"
+#include "pageblock/clients/memory_notifier.hpp"
 #include "pageblock/clients/migrate.hpp"
 #include "pageblock/clients/movability.hpp"
 #include "pageblock/clients/offline_forecast.hpp"

@@ -65,7 +65,7 @@ struct Candidate {
   std::uint64_t nr_migrated = 0;   ///< pages that moved
   std::uint64_t nr_reclaimed = 0;  ///< pages that were dropped
   std::uint64_t nr_copies = 0;     ///< allocations of memory for copies, those in vain too
-  /// How often migration was called, or the loop of offlining went round.
+  /// How often migration was called.
   std::uint64_t nr_rounds = 0;
   friend bool operator==(const Candidate&, const Candidate&) = default;
 };

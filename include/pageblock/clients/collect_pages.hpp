@@ -47,7 +47,7 @@ template <typename Mover>
 [[nodiscard]] Hindrance hindrance_to_collecting(Mover& mover, Pfn pfn) {
   const PageKind kind = mover.pages().kind(pfn);
   if (!Mover::rules.contig_moves_mlocked && kind == PageKind::mlocked) return Hindrance::refuses;
-  const Hindrance hindrance = mover.pages().hindrance(pfn, Moment::collect);
+  const Hindrance hindrance = mover.pages().hindrance(pfn, MoveStep::collect);
   if (hindrance == Hindrance::off_lru) return hindrance;
   const bool is_anon = kind != PageKind::file && kind != PageKind::file_clean;
   const bool is_pinned = hindrance == Hindrance::pinned && is_anon;
@@ -110,12 +110,13 @@ template <typename Mover>
   constexpr bool sees_offline = Mover::Config::semantics.offline_leaves == OfflineLeaves::holes;
   const auto is_found = [](PageBits bits) {
     constexpr unsigned held = PageBits::in_use | PageBits::offline;
-    return is_lru_unit(bits) || (sees_offline && (bits.raw() & held) == held);
+    return (Mover::migrates && is_lru_unit(bits)) || (sees_offline && (bits.raw() & held) == held);
   };
   const auto& map = mover.zone().memmap();
   for (; (pfn = map.find_if(pfn, end, is_found)) < end; ++pfn) {
     if (!is_lru_unit(map.bits(pfn))) return {pfn, unmovable};
-    if (mover.pages().hindrance(pfn, Moment::collect) != Hindrance::off_lru) return {pfn, movable};
+    if (mover.pages().hindrance(pfn, MoveStep::collect) != Hindrance::off_lru)
+      return {pfn, movable};
     unseen.push_back({pfn, Reason::off_lru});
   }
   return {end, nothing};
@@ -128,7 +129,7 @@ template <typename Mover>
   bool is_seen = true;  // the scan has asked the first
   for (; (pfn = find_lru_unit(mover.zone(), pfn, end)) < end; is_seen = false) {
     const MigrationUnit unit = unit_at(mover, pfn);
-    is_seen = is_seen || mover.pages().hindrance(pfn, Moment::collect) != Hindrance::off_lru;
+    is_seen = is_seen || mover.pages().hindrance(pfn, MoveStep::collect) != Hindrance::off_lru;
     if (is_seen) list.push_back(unit);
     pfn += unit.order.nr_pages();
   }
@@ -149,8 +150,8 @@ template <typename Mover>
   for (; (pfn = map.find_if(pfn, end, is_used)) < end && list.size() < most;
        ++pfn, is_seen = false) {
     const bool is_lru = is_lru_unit(map.bits(pfn));
-    is_seen =
-        is_seen || (is_lru && mover.pages().hindrance(pfn, Moment::collect) != Hindrance::off_lru);
+    is_seen = is_seen ||
+              (is_lru && mover.pages().hindrance(pfn, MoveStep::collect) != Hindrance::off_lru);
     if (!is_lru || !is_seen) {
       blockers.push_back({pfn, is_lru ? Reason::off_lru : Reason::not_lru});
       return std::nullopt;

@@ -113,8 +113,8 @@ void drop_clean_pages(Mover& mover, MigrationList& list) {
   MigrationList dropped;
   MigrationList kept;
   for (const MigrationUnit& unit : clean) {  // from the highest down
-    const bool is_held = mover.pages().hindrance(unit.pfn, Moment::lock) != Hindrance::none ||
-                         mover.pages().hindrance(unit.pfn, Moment::move) != Hindrance::none;
+    const bool is_held = mover.pages().hindrance(unit.pfn, MoveStep::lock) != Hindrance::none ||
+                         mover.pages().hindrance(unit.pfn, MoveStep::move) != Hindrance::none;
     (is_held ? kept : dropped).push_back(unit);
   }
   if constexpr (Mover::rules.contig_clean_pages == CleanPages::dropped_ascending) {

@@ -32,7 +32,7 @@ inline constexpr unsigned first_waiting_pass = 3;
 // Whether a page can be locked in a pass. What is waited for comes.
 template <typename Mover>
 Moved lock_unit(Mover& mover, MigrationUnit& unit, bool waits) {
-  unit.hindrance = mover.pages().hindrance(unit.pfn, Moment::lock);
+  unit.hindrance = mover.pages().hindrance(unit.pfn, MoveStep::lock);
   if (unit.hindrance == Hindrance::none) return Moved::moved;
   if (!waits) return Moved::again;
   if (unit.hindrance == Hindrance::stuck) return Moved::stuck;
@@ -43,7 +43,7 @@ Moved lock_unit(Mover& mover, MigrationUnit& unit, bool waits) {
 // Whether a locked page can be moved.
 template <typename Mover>
 Moved ask_to_move(Mover& mover, MigrationUnit& unit) {
-  unit.hindrance = mover.pages().hindrance(unit.pfn, Moment::move);
+  unit.hindrance = mover.pages().hindrance(unit.pfn, MoveStep::move);
   if (unit.hindrance == Hindrance::none) return Moved::moved;
   return unit.hindrance == Hindrance::pinned ? Moved::again : Moved::failed;
 }

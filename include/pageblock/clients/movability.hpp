@@ -39,22 +39,22 @@ enum class Hindrance : std::uint8_t {
 /// When a page is asked what hinders it: once at each look for pages to move (off_lru counts then, and
 /// pinned where that is seen), and at each try once when it is locked (locked, writeback, stuck) and, if
 /// that is no hindrance, once when it is moved (pinned, refuses).
-enum class Moment : std::uint8_t { collect, lock, move };
+enum class MoveStep : std::uint8_t { collect, lock, move };
 
 /// Who knows the pages. moved() is told the first page of what has moved, of 2^order pages, and where it is
 /// now; nothing if it was dropped. A policy with state is passed as an lvalue.
 template <typename P>
 concept Movability = requires(std::remove_reference_t<P>& pages, Pfn pfn, OptionalPfn to,
-                              Order order, Moment moment) {
+                              Order order, MoveStep step) {
   { pages.kind(pfn) } -> std::same_as<PageKind>;
-  { pages.hindrance(pfn, moment) } -> std::same_as<Hindrance>;
+  { pages.hindrance(pfn, step) } -> std::same_as<Hindrance>;
   pages.moved(pfn, to, order);
 };
 
 /// All pages on LRU lists move, and nobody wants to know. Inherit from it and override what differs.
 struct AllMove {
   [[nodiscard]] static PageKind kind(Pfn) { return PageKind::anon; }
-  [[nodiscard]] static Hindrance hindrance(Pfn, Moment) { return Hindrance::none; }
+  [[nodiscard]] static Hindrance hindrance(Pfn, MoveStep) { return Hindrance::none; }
   static void moved(Pfn, OptionalPfn, Order) {}
 };
 
@@ -84,13 +84,13 @@ class StubbornPages : public AllMove {
     const auto found = find(pfn);
     return found == pages_.end() ? PageKind::anon : found->second.kind;
   }
-  [[nodiscard]] Hindrance hindrance(Pfn pfn, Moment moment) {
+  [[nodiscard]] Hindrance hindrance(Pfn pfn, MoveStep step) {
     const auto found = find(pfn);
     if (found == pages_.end() || found->second.times == 0) return Hindrance::none;
     Stubborn& page = found->second;
-    const Moment decides = moment_of(page.hindrance);
-    if (moment == Moment::collect && page.hindrance == Hindrance::pinned) return page.hindrance;
-    if (moment != decides) return Hindrance::none;
+    const MoveStep decides = step_of(page.hindrance);
+    if (step == MoveStep::collect && page.hindrance == Hindrance::pinned) return page.hindrance;
+    if (step != decides) return Hindrance::none;
     if (page.times != for_ever) --page.times;
     return page.hindrance;
   }
@@ -110,16 +110,16 @@ class StubbornPages : public AllMove {
   [[nodiscard]] Map::iterator find(Pfn pfn) {
     return pages_.empty() ? pages_.end() : pages_.find(pfn);
   }
-  [[nodiscard]] static Moment moment_of(Hindrance hindrance) {
+  [[nodiscard]] static MoveStep step_of(Hindrance hindrance) {
     switch (hindrance) {
       case Hindrance::off_lru:
-        return Moment::collect;
+        return MoveStep::collect;
       case Hindrance::locked:
       case Hindrance::writeback:
       case Hindrance::stuck:
-        return Moment::lock;
+        return MoveStep::lock;
       default:
-        return Moment::move;
+        return MoveStep::move;
     }
   }
 

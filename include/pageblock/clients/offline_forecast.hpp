@@ -92,9 +92,13 @@ OfflineForecast forecast_emptying(const Zone<Config>& zone, const PfnRange& rang
       if (behind_movable) {
         ++forecast.nr_to_migrate;
       } else if (!passes) {
-        forecast.status = -Err::busy;
-        forecast.refusal = Refusal{Stage::test, pfn, reason_of(zone, pfn)};
-        return forecast;
+        // What a driver holds ends the attempt when it is looked at; else the test says no for ever.
+        const bool is_held = bits.has(PageBits::offline) && bits.has(PageBits::in_use);
+        if (is_held || forecast.status == ok) {
+          forecast.status = is_held ? -Err::busy : -Err::intr;
+          forecast.refusal = Refusal{Stage::test, pfn, reason_of(zone, pfn)};
+        }
+        if (is_held) return forecast;
       }
       ++pfn;
     }
@@ -141,7 +145,7 @@ OfflineForecast forecast_by_trying(const Zone<Config>& zone, const PfnRange& ran
     return test_pages(*copy, range.start, range.end, flags);
   }();
   if (pages.all_isolated) return forecast;
-  forecast.status = -Err::busy;
+  forecast.status = -Err::intr;
   forecast.refusal = Refusal{Stage::test, pages.fin_pfn, reason_of(*copy, pages.fin_pfn)};
   return forecast;
 }
@@ -154,13 +158,13 @@ OfflineForecast forecast_by_trying(const Zone<Config>& zone, const PfnRange& ran
 /// what is on LRU lists. Pages that a driver has taken and holds no more are no obstacle; those that
 /// it holds are, in every zone (a balloon's that can be migrated the model does not know).
 /// Requires: @p zone is that of the range's pages; to it, those of other zones are holes.
-/// Returns:  ok; -EINVAL; or -EBUSY, also where the kernel would try until it is interrupted, since
-///           a page in the way is neither free nor movable.
+/// Returns:  ok; -EINVAL; -EBUSY; or -EINTR where the kernel would try until it is interrupted, since a
+///           page in the way is neither free nor movable.
 /// Locking:  takes zone.lock once per block and then for the pages, and the CPUs' locks. Throws
 ///           std::bad_alloc.
 /// Kernel:   The end must be that of a section; the model knows none. That the last holder of
 ///           PageOffline pages lets go of them (MEM_GOING_OFFLINE) is the caller's to model. What
-///           is accepted and has nothing to migrate, offline_pages() takes offline.
+///           is accepted, offline_pages() takes offline if what is to migrate can.
 template <ZoneConfig Config>
 [[nodiscard]] OfflineForecast forecast_offline(
     const Zone<Config>& zone,

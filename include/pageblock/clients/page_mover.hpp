@@ -98,6 +98,7 @@ class PageMover {
  public:
   using Config = typename M::Config;
   static constexpr const MigrationRules& rules = Config::semantics.migration;
+  static constexpr bool migrates = may_migrate<Pages>;
 
   PageMover(M& memory, Zone<Config>& zone, Cpu cpu, Pages& pages, MigrationPurpose purpose,
             Candidate& record)

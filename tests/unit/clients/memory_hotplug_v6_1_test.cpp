@@ -58,11 +58,11 @@ TEST_CASE("offline_pages drains the per-CPU lists", "[memory_hotplug][v6_1]") {
   CHECK(verify(zone).empty());
 }
 
-TEST_CASE("offline_pages gives the blocks back if a page would have to be migrated",
+TEST_CASE("offline_pages gives the blocks back if a page would have to be migrated and is not",
           "[memory_hotplug][v6_1]") {
   NewZone zone{ZoneLayout{.spanned_pages = 128, .in_use = {{.range = range(70, 71), .lru = true}}}};
   zone.set_pageset(4, 16);
-  CHECK(offline_pages(zone, Pfn{64}, 64) == -Err::busy);
+  CHECK(offline_pages(zone, Pfn{64}, 64, NothingMoves{}) == -Err::intr);
   CHECK(types(zone) == "MMMM");
   CHECK(zone.nr_pageblock_isolate() == 0);
   CHECK(zone.nr_free_pages() == 127);

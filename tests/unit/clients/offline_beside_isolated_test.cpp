@@ -58,8 +58,8 @@ TEST_CASE("forecast_offline knows that the range may begin inside a chunk of its
   isolate(zone, 0);
   const OfflineForecast forecast = forecast_offline(zone, {block(1), block(2)});
   CHECK(forecast ==
-        OfflineForecast{-Err::busy, Refusal{Stage::test, block(1), Reason::inside_chunk}});
-  CHECK(offline_pages(zone, block(1), 8) == -Err::busy);
+        OfflineForecast{-Err::intr, Refusal{Stage::test, block(1), Reason::inside_chunk}});
+  CHECK(offline_pages(zone, block(1), 8) == -Err::intr);
 }
 
 TEST_CASE("forecast_offline says what offline_pages then does, beside isolated blocks",
