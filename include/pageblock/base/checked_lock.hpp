@@ -20,22 +20,26 @@ namespace pageblock {
 /// it. Simulated interrupts belong to a thread and span all its checked locks.
 class CheckedLock {
  public:
+  /// Takes the lock; a contract violation if this thread holds it.
   void lock() {
     bug_on(is_held(), "this thread already holds the lock");
     mutex_.lock();
     holder_.store(std::this_thread::get_id(), std::memory_order_relaxed);
     ++nr_acquired_;
   }
+  /// Gives the lock back; a contract violation if this thread does not hold it.
   void unlock() {
     bug_on(!is_held(), "the lock is not held by this thread");
     bug_on(irqs_were_saved_, "taken with lock_irqsave(), so unlock_irqrestore() is due");
     release();
   }
+  /// Takes the lock and notes how deeply interrupts were disabled.
   IrqFlags lock_irqsave() {
     lock();
     irqs_were_saved_ = true;
     return IrqFlags{irq_depth()++};
   }
+  /// Gives the lock back, and interrupts as they were before.
   void unlock_irqrestore(IrqFlags flags) {
     bug_on(!is_held(), "the lock is not held by this thread");
     bug_on(!irqs_were_saved_, "taken with lock(), so unlock() is due");
@@ -44,6 +48,7 @@ class CheckedLock {
     irq_depth() = flags.depth;
     release();
   }
+  /// Returns whether this thread holds the lock.
   [[nodiscard]] bool is_held() const {
     return holder_.load(std::memory_order_relaxed) == std::this_thread::get_id();
   }

@@ -117,10 +117,12 @@ template <ZoneConfig Config>
 struct Geometry {
   /// The order of a pageblock, and its pages.
   static constexpr Order pageblock_order{Config::pageblock_order};
+  /// Pages of a pageblock.
   static constexpr std::uint64_t pageblock_nr_pages = pageblock_order.nr_pages();
 
   /// The order of the largest chunk, and its pages.
   static constexpr Order top_order{Config::max_order - 1};
+  /// Pages of the largest chunk.
   static constexpr std::uint64_t max_order_nr_pages = top_order.nr_pages();
 };
 

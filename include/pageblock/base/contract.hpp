@@ -21,9 +21,10 @@ namespace pageblock {
 /// A place in a program. A function whose last parameter is `Place caller = Place::here()` knows
 /// where it was called; who calls it says nothing.
 struct Place {
-  const char* file = nullptr;
-  int line = 0;
+  const char* file = nullptr;  ///< As the compiler was given it; none if unknown.
+  int line = 0;                ///< From 1; 0 if unknown.
 
+  /// Returns the place that calls, where it is a default argument.
   [[nodiscard]] static constexpr Place here(const char* file = __builtin_FILE(),
                                             int line = __builtin_LINE()) {
     return {file, line};
@@ -33,10 +34,10 @@ struct Place {
 /// A call of a function of the library, for reports: which, from where, and what of. It costs
 /// nothing until something is reported.
 struct ReportedCall {
-  const char* function = nullptr;
-  Place caller{};
-  OptionalPfn pfn{};
-  std::optional<Order> order{};
+  const char* function = nullptr;  ///< The library's function that was called; none if unknown.
+  Place caller{};                  ///< Who called it.
+  OptionalPfn pfn{};               ///< The page that it was about, if any.
+  std::optional<Order> order{};    ///< The order that it was given, if any.
 };
 
 /// What a check found: a broken contract (`bug`) or a suspicious state (`warning`).
@@ -44,10 +45,10 @@ enum class Severity { bug, warning };
 
 /// One report of bug_on() or warn_on(): what is wrong, with which call, and which check found it.
 struct Violation {
-  Severity severity;
-  const char* reason;
-  Place check;
-  ReportedCall call{};
+  Severity severity;    ///< Whether a kernel would stop, or print and go on.
+  const char* reason;   ///< What does not hold, as a sentence without an end.
+  Place check;          ///< Where in the library it was found.
+  ReportedCall call{};  ///< What had been called.
   /// Where @p reason speaks of another order: which.
   std::optional<Order> other_order{};
 };

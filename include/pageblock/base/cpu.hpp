@@ -17,8 +17,10 @@ namespace pageblock {
 class Cpu {
  public:
   constexpr Cpu() = default;
+  /// The CPU with this number, from 0; a zone has ZoneLayout::nr_cpus of them.
   explicit constexpr Cpu(unsigned id) : id_{id} {}
 
+  /// Returns its number.
   [[nodiscard]] constexpr unsigned id() const { return id_; }
 
   friend constexpr auto operator<=>(Cpu, Cpu) = default;

@@ -18,11 +18,11 @@ namespace pageblock {
 
 /// What a callback may return: the kernel's numbers. Any other int is passed through as it is.
 namespace notify {
-inline constexpr int done = 0x0000;       ///< Not interested.
-inline constexpr int okay = 0x0001;       ///< Seen (NOTIFY_OK).
-inline constexpr int stop_mask = 0x8000;  ///< Do not call the rest of the chain.
-inline constexpr int bad = stop_mask | 0x0002;
-inline constexpr int stop = okay | stop_mask;
+inline constexpr int done = 0x0000;             ///< Not interested.
+inline constexpr int okay = 0x0001;             ///< Seen (NOTIFY_OK).
+inline constexpr int stop_mask = 0x8000;        ///< Do not call the rest of the chain.
+inline constexpr int bad = stop_mask | 0x0002;  ///< The callback objects: ask no others.
+inline constexpr int stop = okay | stop_mask;   ///< The callback is content: ask no others.
 }  // namespace notify
 
 /// Returns the value that makes a chain stop and report @p err; okay for `ok`.
@@ -41,9 +41,10 @@ inline constexpr int stop = okay | stop_mask;
 /// One callback: a function with its context. The chain does not own the context.
 template <typename Arg>
 struct NotifierBlock {
+  /// What is called; returns one of the values in notify.
   int (*notifier_call)(void* context, Arg& arg);
-  void* context = nullptr;
-  int priority = 0;
+  void* context = nullptr;  ///< Handed to the callback as it is.
+  int priority = 0;         ///< Higher ones are called first.
 };
 
 /// Callbacks, highest priority first; those of equal priority in the order of registration.
@@ -51,7 +52,9 @@ template <typename Arg>
 class NotifierChain {
  public:
   NotifierChain() = default;
+  /// Copies the blocks; a call that is under way is not copied.
   NotifierChain(const NotifierChain& other) : blocks_{other.blocks_} {}
+  /// Takes the blocks over.
   NotifierChain(NotifierChain&& other) noexcept : blocks_{std::move(other.blocks_)} {}
   NotifierChain& operator=(NotifierChain other) noexcept {
     blocks_.swap(other.blocks_);
@@ -59,6 +62,7 @@ class NotifierChain {
   }
   ~NotifierChain() = default;
 
+  /// Adds @p block behind those of its priority or a higher one.
   void add(const NotifierBlock<Arg>& block) {
     bug_on(block.notifier_call == nullptr, "a notifier needs a function");
     const auto behind = std::ranges::find_if(

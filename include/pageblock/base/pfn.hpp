@@ -23,8 +23,10 @@ namespace pageblock {
 class Order {
  public:
   constexpr Order() = default;
+  /// An order: 2 to the power of @p value pages, at most 63.
   explicit constexpr Order(unsigned value) : value_{value} {}
 
+  /// Returns the order as a number.
   [[nodiscard]] constexpr unsigned value() const { return value_; }
 
   /// Returns 2^order.
@@ -50,8 +52,10 @@ class Order {
 class Pfn {
  public:
   constexpr Pfn() = default;
+  /// The page with this number.
   explicit constexpr Pfn(std::uint64_t value) : value_{value} {}
 
+  /// Returns the page's number.
   [[nodiscard]] constexpr std::uint64_t value() const { return value_; }
 
   /// Returns the first pfn of the naturally aligned chunk of @p order that holds this pfn.
@@ -62,6 +66,7 @@ class Pfn {
   [[nodiscard]] constexpr Pfn align_up(Order order) const {
     return Pfn{(value_ + order.nr_pages() - 1) & ~(order.nr_pages() - 1)};
   }
+  /// Returns whether a chunk of @p order may begin here.
   [[nodiscard]] constexpr bool is_aligned(Order order) const { return *this == align_down(order); }
 
   /// Returns the largest order at which this pfn is aligned, @p limit at most.
@@ -95,12 +100,15 @@ class Pfn {
 class OptionalPfn {
  public:
   constexpr OptionalPfn() = default;
+  /// A page: so that functions that may have none return either.
   constexpr OptionalPfn(Pfn pfn) : pfn_{pfn} {}  // NOLINT(google-explicit-constructor)
 
+  /// Returns whether there is a page.
   [[nodiscard]] constexpr bool has_value() const { return pfn_ != none; }
   [[nodiscard]] explicit constexpr operator bool() const { return has_value(); }
   /// Requires: there is one.
   [[nodiscard]] constexpr Pfn operator*() const { return pfn_; }
+  /// Returns the page, or @p other if there is none.
   [[nodiscard]] constexpr Pfn value_or(Pfn other) const { return has_value() ? pfn_ : other; }
 
   operator std::optional<Pfn>() const {  // NOLINT(google-explicit-constructor)
@@ -120,11 +128,14 @@ class OptionalPfn {
 
 /// The half-open range [start, end) of page frames.
 struct PfnRange {
-  Pfn start;
-  Pfn end;
+  Pfn start;  ///< The first page.
+  Pfn end;    ///< The page behind the last one.
 
+  /// Returns whether there is no page in it.
   [[nodiscard]] constexpr bool empty() const { return end <= start; }
+  /// Returns how many pages it has.
   [[nodiscard]] constexpr std::uint64_t nr_pages() const { return empty() ? 0 : end - start; }
+  /// Returns whether @p pfn is one of them.
   [[nodiscard]] constexpr bool contains(Pfn pfn) const { return start <= pfn && pfn < end; }
   friend constexpr bool operator==(const PfnRange&, const PfnRange&) = default;
 };

@@ -15,7 +15,7 @@ namespace pageblock {
 
 /// The interrupt state that spin_lock_irqsave() hands out and spin_unlock_irqrestore() takes back.
 struct IrqFlags {
-  unsigned depth = 0;
+  unsigned depth = 0;  ///< How often interrupts had been disabled before.
 };
 
 /// A lock for a zone or a per-CPU list. is_held() may answer true when another thread is the
@@ -38,14 +38,17 @@ concept IrqLockable = Lockable<L> && requires(L& lock, IrqFlags flags) {
 /// yields, since the holder of a simulated lock may be descheduled.
 class Spinlock {
  public:
+  /// Waits until the lock is free, and takes it.
   void lock() {
     const unsigned ticket = next_.fetch_add(1, std::memory_order_relaxed);
     if (owner_.load(std::memory_order_acquire) != ticket) [[unlikely]]
       wait_for(ticket);
   }
+  /// Gives the lock back.
   void unlock() {
     owner_.store(owner_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
+  /// Returns whether somebody holds it.
   [[nodiscard]] bool is_held() const {
     return owner_.load(std::memory_order_relaxed) != next_.load(std::memory_order_relaxed);
   }
@@ -64,8 +67,11 @@ class Spinlock {
 /// No lock at all: for zones that one thread uses.
 class NullLock {
  public:
+  /// Does nothing.
   void lock() {}
+  /// Does nothing.
   void unlock() {}
+  /// Returns true: with one thread there is nobody else.
   [[nodiscard]] bool is_held() const { return true; }
 };
 
@@ -77,14 +83,17 @@ requires requires(Mutex& mutex) {
 }
 class StdLock {
  public:
+  /// Waits until the lock is free, and takes it.
   void lock() {
     mutex_.lock();
     held_.store(true, std::memory_order_relaxed);
   }
+  /// Gives the lock back.
   void unlock() {
     held_.store(false, std::memory_order_relaxed);
     mutex_.unlock();
   }
+  /// Returns whether somebody holds it.
   [[nodiscard]] bool is_held() const { return held_.load(std::memory_order_relaxed); }
 
  private:
@@ -97,6 +106,7 @@ class StdLock {
 template <Lockable L>
 class [[nodiscard]] IrqSaveGuard {
  public:
+  /// Takes @p lock until the end of the scope.
   explicit IrqSaveGuard(L& lock) : lock_{lock} {
     if constexpr (IrqLockable<L>) {
       flags_ = lock_.lock_irqsave();

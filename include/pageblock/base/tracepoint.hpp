@@ -18,85 +18,86 @@ namespace pageblock::trace {
 
 /// A request was answered; no pfn if it failed.
 struct MmPageAlloc {
-  std::optional<Pfn> pfn;
-  Order order;
-  MigrateType migratetype;
-  Cpu cpu;
+  std::optional<Pfn> pfn;   ///< The first page; none if the request failed.
+  Order order;              ///< The order that was asked for.
+  MigrateType migratetype;  ///< The type that was asked for.
+  Cpu cpu;                  ///< The CPU that asked.
 };
 
 /// The last reference to a chunk was dropped.
 struct MmPageFree {
-  Pfn pfn;
-  Order order;
-  Cpu cpu;
+  Pfn pfn;      ///< The first page.
+  Order order;  ///< The order that was freed.
+  Cpu cpu;      ///< The CPU that freed.
 };
 
 /// A page of those that are freed together went to a per-CPU list; its MmPageFree came before.
 struct MmPageFreeBatched {
-  Pfn pfn;
-  Cpu cpu;
+  Pfn pfn;  ///< The page.
+  Cpu cpu;  ///< The CPU that freed.
 };
 
 /// A chunk left the buddy lists, for the caller or to refill a per-CPU list. v3.6 names the type that
 /// was asked for; v6.1 that of the list, and says that it refills wherever a chunk of this order and
 /// type could.
 struct MmPageAllocZoneLocked {
-  Pfn pfn;
-  Order order;
+  Pfn pfn;      ///< The first page.
+  Order order;  ///< The chunk's order.
+  /// The type that the kernel's event shows (Semantics::zone_locked_names_list).
   MigrateType migratetype;
-  bool percpu_refill;
+  bool percpu_refill;  ///< Whether it went to a per-CPU list.
 };
 
 /// A chunk went from its last user to the buddy list of @p migratetype, and merged with what was
 /// free beside it: the counterpart of MmPageAllocZoneLocked.
 struct MmPageFreeZoneLocked {
-  Pfn pfn;
-  Order order;
-  MigrateType migratetype;
+  Pfn pfn;                  ///< The first page.
+  Order order;              ///< The chunk's order.
+  MigrateType migratetype;  ///< The type of the list that it goes to.
 };
 
 /// A chunk went from a list of @p cpu to the buddy list of @p migratetype. A drain of all CPUs runs
 /// on each of them, or on the one that asks (Semantics::drains_remotely).
 struct MmPagePcpuDrain {
-  Pfn pfn;
-  Order order;
-  MigrateType migratetype;
-  Cpu cpu{};
+  Pfn pfn;                  ///< The first page.
+  Order order;              ///< The chunk's order.
+  MigrateType migratetype;  ///< The type that it is drained as.
+  Cpu cpu{};                ///< The CPU whose list was drained.
 };
 
 /// A request took a chunk of another type.
 struct MmPageAllocExtfrag {
-  Pfn pfn;
-  Order alloc_order;
-  Order fallback_order;
-  MigrateType alloc_migratetype;
-  MigrateType fallback_migratetype;
-  bool change_ownership;
+  Pfn pfn;                           ///< The first page of the chunk that was taken.
+  Order alloc_order;                 ///< The order that was asked for.
+  Order fallback_order;              ///< The order of the chunk that was found.
+  MigrateType alloc_migratetype;     ///< The type that was asked for.
+  MigrateType fallback_migratetype;  ///< The type of the list that it was found on.
+  bool change_ownership;             ///< Whether its pageblock changed type.
 };
 
 /// A page failed the check at the free; its chunk is lost.
 struct BadPage {
-  Pfn pfn;
+  Pfn pfn;  ///< The page that must not be freed as it is.
 };
 
 /// A pageblock was asked to be isolated.
 struct SetMigratetypeIsolate {
-  Pfn pfn;
-  Status ret;
+  Pfn pfn;     ///< The pageblock's first page.
+  Status ret;  ///< What the call returned.
 };
 
 /// A pageblock was given back.
 struct UnsetMigratetypeIsolate {
-  Pfn pfn;
-  MigrateType migratetype;
+  Pfn pfn;                  ///< The pageblock's first page.
+  MigrateType migratetype;  ///< The type that the block gets.
 };
 
 /// A range was tested; @p fin_pfn is where the test stopped.
 struct TestPagesIsolated {
-  Pfn start_pfn;
-  Pfn end_pfn;
-  Pfn fin_pfn;
-  Status ret;
+  Pfn start_pfn;  ///< The first page of the range.
+  Pfn end_pfn;    ///< The page behind the last one.
+  Pfn fin_pfn;    ///< How far the test came.
+  Status ret;     ///< What the call returned.
 };
 
 /// Sees nothing and costs nothing.

@@ -33,12 +33,12 @@ struct AllocationReport {
   /// Without zones if "Mem-Info:" is missing: the kernel leaves it out if reports follow each other
   /// too fast, and where a memory cgroup's limit is the reason.
   MemInfo info;
-  std::string release;
-  std::string stamp;
-  std::size_t line = 0;
-  std::optional<OomConstraint> constraint;
-  std::optional<CgroupUsage> cgroup;
-  std::optional<KilledProcess> killed;
+  std::string release;   ///< The kernel's release, as the report gives it; empty if it does not.
+  std::string stamp;     ///< The time stamp of the first line, as it is there.
+  std::size_t line = 0;  ///< Where the report begins, from 1.
+  std::optional<OomConstraint> constraint;  ///< What bounded an OOM kill, if the log says so.
+  std::optional<CgroupUsage> cgroup;        ///< The limit of a cgroup that was reached, if one was.
+  std::optional<KilledProcess> killed;      ///< Who was killed, if the log says so.
 };
 
 /// Collects them line by line. Lines of several writers may interleave: parts go to the report that

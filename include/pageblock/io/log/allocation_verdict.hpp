@@ -44,17 +44,19 @@ enum class FailureCause : std::uint8_t {
 
 /// What a zone answers to the request.
 struct ZoneVerdict {
-  NodeZone zone;
-  ZoneForecast forecast;
+  NodeZone zone;          ///< Which zone of which node.
+  ZoneForecast forecast;  ///< What the allocator's checks say of it.
   /// The kernel has such a zone, but the machine has no memory for it.
   bool is_absent = false;
 
+  /// Returns whether the zone could serve the request, and if not, why.
   [[nodiscard]] ZoneAnswer answer() const { return forecast.answer; }
   /// Enough would be free if nothing were kept from requests for higher zones, or if the request
   /// could use CMA blocks and those of urgent requests.
   [[nodiscard]] bool is_kept_by_reserve() const {
     return is_kept() && exceeds(0, forecast.demand.unusable);
   }
+  /// Enough would be free if the request could use CMA blocks and those of urgent requests.
   [[nodiscard]] bool is_kept_by_type() const {
     return is_kept() && exceeds(forecast.demand.reserve, 0);
   }
@@ -71,8 +73,8 @@ struct ZoneVerdict {
 
 /// What a request was told, zone by zone in the order in which they are asked.
 struct AllocationVerdict {
-  std::vector<ZoneVerdict> zones;
-  FailureCause cause = FailureCause::shortage;
+  std::vector<ZoneVerdict> zones;               ///< In the order in which the request asks them.
+  FailureCause cause = FailureCause::shortage;  ///< Why it failed, all zones together.
   /// The largest order that would be served, with all below, and the zone that would do it.
   std::optional<std::pair<Order, std::size_t>> largest_served;
   /// Zones above the highest that the request may use, as HighMem and Movable often are.

@@ -29,7 +29,7 @@ namespace pageblock {
 struct CmaFailure {
   /// Since v5.14.
   std::string area;
-  std::uint64_t nr_pages = 0;
+  std::uint64_t nr_pages = 0;  ///< How many pages were asked for.
   /// 12: no place, 16: all places were busy, 4: interrupted.
   unsigned error = 0;
 };
@@ -57,8 +57,8 @@ struct CmaFailure {
 /// "number of available pages: 6@122+9@151=> 15 free of 2048 total pages" (v4.11, with
 /// CONFIG_CMA_DEBUG): the pages of an area that nobody has reserved.
 struct CmaMap {
-  std::vector<CmaRun> runs;
-  std::uint64_t free = 0;
+  std::vector<CmaRun> runs;  ///< The free runs that the log lists.
+  std::uint64_t free = 0;    ///< Free pages of the area, as the log counts them.
   /// 0 if it was cut off.
   std::uint64_t total = 0;
 };
@@ -157,13 +157,13 @@ namespace detail {
 
 /// A failed allocation with what the log says around it.
 struct CmaReport {
-  CmaFailure failure;
-  std::optional<CmaMap> map{};
+  CmaFailure failure;           ///< The line that says so.
+  std::optional<CmaMap> map{};  ///< The area's free runs, if the kernel printed them.
   /// The places that were tried just before, as far as they are named; and how many there were.
   std::vector<PagePointer> busy{};
-  std::uint64_t nr_busy = 0;
-  std::string stamp{};
-  std::size_t line = 0;
+  std::uint64_t nr_busy = 0;  ///< How many places were tried and found busy.
+  std::string stamp{};        ///< The time stamp of the failure, as it is there.
+  std::size_t line = 0;       ///< Where the failure stands, from 1.
 };
 
 /// Collects them line by line.

@@ -21,8 +21,9 @@ namespace pageblock {
 
 /// Numbers as the kernel lists them, "0,2-3": those of nodes.
 struct NodeList {
-  std::vector<std::pair<unsigned, unsigned>> ranges{};
+  std::vector<std::pair<unsigned, unsigned>> ranges{};  ///< First and last node of each range.
 
+  /// Returns whether @p node is listed.
   [[nodiscard]] bool has(unsigned node) const {
     for (const auto& [first, last] : ranges) {
       if (first <= node && node <= last) return true;
@@ -57,21 +58,22 @@ struct NodeList {
 
 /// A request for memory that the log reports.
 struct FailedRequest {
+  /// How the request ended.
   enum class Kind : std::uint8_t {
     failed,   ///< It got nothing.
     stalled,  ///< It waits for long (v4.9 to v4.14).
     oom       ///< The OOM killer was called for it.
   };
-  Kind kind = Kind::failed;
-  std::string comm{};
+  Kind kind = Kind::failed;  ///< How it ended.
+  std::string comm{};        ///< The process that asked.
   /// Nothing where it is no request: SysRq calls the OOM killer with order -1.
   std::optional<unsigned> order{};
   /// The gfp mask as it stands there: a number, and names since v4.6.
   std::string gfp_number{};
-  std::string gfp_names{};
+  std::string gfp_names{};  ///< The flags by name, as the log has them; empty if it has none.
   /// The nodes that it may use; nothing if the text does not limit them.
   std::optional<NodeList> nodemask{};
-  std::optional<NodeList> mems_allowed{};
+  std::optional<NodeList> mems_allowed{};  ///< The nodes that it may use, if the log says so.
 };
 
 namespace detail {
@@ -157,8 +159,8 @@ enum class OomConstraint : std::uint8_t { none, cpuset, mempolicy, memcg };
 
 /// A process that the OOM killer ended.
 struct KilledProcess {
-  std::uint64_t pid = 0;
-  std::string comm;
+  std::uint64_t pid = 0;  ///< Its process id.
+  std::string comm;       ///< Its name.
 };
 
 /// Reads "Out of memory: Killed process 123 (name) ..." and what older kernels and memory cgroups
@@ -179,8 +181,8 @@ struct KilledProcess {
 
 /// The limit of a memory cgroup, in kB: "memory: usage 1048576kB, limit 1048576kB, failcnt 31".
 struct CgroupUsage {
-  std::uint64_t usage = 0;
-  std::uint64_t limit = 0;
+  std::uint64_t usage = 0;  ///< In KiB.
+  std::uint64_t limit = 0;  ///< In KiB.
 };
 /// Reads a line of the kernel log; returns nothing if it tells no usage of a group.
 [[nodiscard]] inline std::optional<CgroupUsage> parse_cgroup_usage(std::string_view text) {

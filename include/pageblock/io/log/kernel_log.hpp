@@ -16,7 +16,7 @@ namespace pageblock {
 
 /// A page that the log shows, since it stood in the way.
 struct DumpedPage {
-  Pfn pfn;
+  Pfn pfn;  ///< The page that was dumped.
   /// Found by the search for unmovable pages; otherwise it could not be migrated.
   bool is_unmovable = false;
 };

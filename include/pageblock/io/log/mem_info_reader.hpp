@@ -70,6 +70,7 @@ class MemInfoReader {
 
   /// Returns whether anything was found, and whether every zone has counters and lists.
   [[nodiscard]] bool empty() const { return zones_.empty(); }
+  /// Returns whether all parts of a report were seen.
   [[nodiscard]] bool is_complete() const {
     return !zones_.empty() && std::ranges::all_of(zones_, [](const MemInfoZone& zone) {
       return zone.line != 0 && zone.list_line != 0;

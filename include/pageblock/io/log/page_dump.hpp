@@ -26,23 +26,24 @@ namespace pageblock {
 
 /// A page as the log shows it.
 struct PageDump {
-  PagePointer page{};
+  PagePointer page{};  ///< Which page, as far as the dump says.
   /// "unmovable page", "migration failure", ...
   std::string reason{};
   /// The names of its flags; "node=0" and the like are not among them.
   std::vector<std::string> flags{};
-  std::optional<unsigned> node{};
+  std::optional<unsigned> node{};  ///< Its node, if the flags show it.
   /// The number of its zone, which on x86-64 counts DMA, DMA32, Normal, Movable.
   std::optional<unsigned> zone{};
   /// "slab", "buddy", "offline", ... where the kernel says it.
   std::string type{};
-  std::uint64_t refcount = 0;
-  std::int64_t mapcount = 0;
-  bool is_anonymous = false;
-  bool is_of_file = false;
-  std::size_t line = 0;
-  std::string stamp{};
+  std::uint64_t refcount = 0;  ///< References to it.
+  std::int64_t mapcount = 0;   ///< How often it is mapped.
+  bool is_anonymous = false;   ///< Whether it belongs to anonymous memory.
+  bool is_of_file = false;     ///< Whether it belongs to a file.
+  std::size_t line = 0;        ///< Where the dump begins, from 1.
+  std::string stamp{};         ///< The time stamp, as it is there.
 
+  /// Returns whether its flags include @p flag, as the dump spells it.
   [[nodiscard]] bool has(std::string_view flag) const {
     return std::ranges::find(flags, flag) != flags.end();
   }
@@ -219,9 +220,9 @@ class PageDumpReader {
 /// A range of memory that did not go offline, in bytes: "memory offlining [mem
 /// 0x48000000-0x4fffffff] failed due to failure to isolate range".
 struct OfflineFailure {
-  std::uint64_t start = 0;
-  std::uint64_t end = 0;
-  std::string reason;
+  std::uint64_t start = 0;  ///< The first byte of the range.
+  std::uint64_t end = 0;    ///< The last byte of the range, as the log gives it.
+  std::string reason;       ///< Why, in the kernel's words.
 };
 
 /// Reads a line of the kernel log; returns nothing if it tells no failure to take memory offline.

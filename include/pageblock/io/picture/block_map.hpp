@@ -103,8 +103,9 @@ class BlockMap {
   std::vector<Row> rows_;
 };
 
-/// What the legend says of marks, and of rows that are shared out.
+/// What the legend says of marks.
 inline constexpr std::string_view marks_meaning = "here the two differ";
+/// What it says of rows that are shared out.
 inline constexpr std::string_view shares_meaning =
     "A row of many blocks shows how many look so, not where they are.";
 

@@ -48,7 +48,7 @@ class PlainReplay {
       if (request->pfn) allocate(*request);
     } else if (const auto* free = std::get_if<Free>(&operation.what)) {
       give_back(*free);
-    } else if (std::holds_alternative<FailedRequest>(operation.what)) {
+    } else if (std::holds_alternative<recorded::FailedRequest>(operation.what)) {
       ++result_.plain->nr_failed_before;
       return;
     } else {

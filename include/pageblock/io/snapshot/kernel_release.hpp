@@ -20,7 +20,7 @@ namespace pageblock {
 
 /// The version, as far as it is known, and what says so.
 struct KernelRelease {
-  KernelVersion version;
+  KernelVersion version;  ///< The numbers in it.
   /// For example "meta.json says Linux 6.1.0-56-cloud-amd64".
   std::string evidence;
 };

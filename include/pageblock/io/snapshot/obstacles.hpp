@@ -23,8 +23,8 @@ namespace pageblock {
 
 /// The pages of one kind that cannot move, or of which nobody knows.
 struct Obstacle {
-  PageKind kind = PageKind::unknown;
-  std::uint64_t nr_pages = 0;
+  PageKind kind = PageKind::unknown;  ///< What the pages are.
+  std::uint64_t nr_pages = 0;         ///< How many of them.
   /// The refused memory blocks that have such pages.
   std::uint64_t nr_blocks = 0;
 };

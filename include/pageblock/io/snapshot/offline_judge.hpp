@@ -59,14 +59,14 @@ inline constexpr std::size_t nr_verdicts = 5;
 
 /// The answer for one memory block.
 struct BlockJudgement {
-  MemoryBlock block;
+  MemoryBlock block;  ///< Which block.
   /// The zones that the block lies in, by their index in the snapshot.
   std::vector<std::size_t> zones;
-  PageCounts counts;
-  std::uint64_t nr_holes = 0;
+  PageCounts counts;           ///< Its pages by kind.
+  std::uint64_t nr_holes = 0;  ///< Pages that are no memory.
   /// Pages at its start that are its own memory map.
   std::uint64_t nr_memmap_pages = 0;
-  Verdict verdict = Verdict::not_online;
+  Verdict verdict = Verdict::not_online;  ///< What an attempt would come to.
   /// Of a refused block.
   std::optional<Refusal> refusal;
   /// Of a block that was not tried: why.
@@ -75,10 +75,10 @@ struct BlockJudgement {
 
 /// The answers for a whole machine.
 struct Judgement {
-  std::vector<BlockJudgement> blocks;
+  std::vector<BlockJudgement> blocks;  ///< One for each block, in order.
   /// How the kernel isolates whose rules were followed.
   UnmovableSearch search = UnmovableSearch::notified;
-  std::vector<std::string> notes;
+  std::vector<std::string> notes;  ///< What a reader of the verdicts should know.
 };
 
 /// Takes @p range of @p zone offline as far as it goes, and gives it back. Returns why it does not

@@ -30,9 +30,9 @@ namespace pageblock {
 
 /// Sizes, and where the page's is known from; empty if it is assumed.
 struct PageGeometry {
-  std::uint64_t page_size = 4096;
-  std::string evidence;
-  std::uint64_t block_bytes = 0;
+  std::uint64_t page_size = 4096;  ///< In bytes.
+  std::string evidence;            ///< What says so.
+  std::uint64_t block_bytes = 0;   ///< Size of a memory block; 0 if nothing says it.
 };
 
 namespace detail {
@@ -189,8 +189,8 @@ class PageGeometryFinder {
 
 /// The order of a machine's pageblocks, and where it is known from; empty if it is assumed.
 struct PageblockOrder {
-  unsigned order = 9;
-  std::string evidence;
+  unsigned order = 9;    ///< The order of a pageblock.
+  std::string evidence;  ///< What says so.
 };
 
 /// Returns what pagetypeinfo says, or else what kernels with this @p page_size and so many orders of

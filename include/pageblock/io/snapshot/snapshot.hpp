@@ -35,13 +35,13 @@ inline constexpr std::uint64_t most_mappings = std::uint64_t{1} << 22;
 
 /// What a machine reports about its memory.
 struct SnapshotFiles {
-  PageWords kpageflags;
-  PageWords kpagecount;
-  InputFile zoneinfo;
-  std::optional<InputFile> buddyinfo;
-  std::optional<InputFile> pagetypeinfo;
-  std::optional<InputFile> memory_blocks;
-  std::optional<InputFile> iomem;
+  PageWords kpageflags;                    ///< /proc/kpageflags.
+  PageWords kpagecount;                    ///< /proc/kpagecount.
+  InputFile zoneinfo;                      ///< /proc/zoneinfo.
+  std::optional<InputFile> buddyinfo;      ///< /proc/buddyinfo, if there.
+  std::optional<InputFile> pagetypeinfo;   ///< /proc/pagetypeinfo, if there.
+  std::optional<InputFile> memory_blocks;  ///< A list of the memory blocks, if there.
+  std::optional<InputFile> iomem;          ///< /proc/iomem, if there.
   /// /proc/version, or what uname prints.
   std::optional<InputFile> version;
   /// The bytes of a page, if they are known and need not be found out.
@@ -54,14 +54,17 @@ class PageCounts {
   [[nodiscard]] std::uint64_t operator[](Movability what) const {
     return counts_[static_cast<std::size_t>(what)];
   }
+  /// Counts @p nr_pages more of @p kind.
   void add(PageKind kind, std::uint64_t nr_pages = 1) {
     counts_[static_cast<std::size_t>(movability(kind))] += nr_pages;
   }
 
+  /// Adds what @p others counts.
   void add(const PageCounts& others) {
     for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += others.counts_[i];
   }
 
+  /// Returns how many pages are memory.
   [[nodiscard]] std::uint64_t nr_present() const {
     std::uint64_t sum = 0;
     for (const std::uint64_t count : counts_) sum += count;
@@ -75,15 +78,15 @@ class PageCounts {
 
 /// One zone of a snapshot.
 struct SnapshotZone {
-  ZoneInfo info;
-  ZoneType type = ZoneType::normal;
+  ZoneInfo info;                     ///< What zoneinfo says of it.
+  ZoneType type = ZoneType::normal;  ///< Which zone of its node.
   /// What of its span is its own, sorted and disjoint: spans may overlap.
   std::vector<PfnRange> pages;
-  PageCounts counts;
+  PageCounts counts;  ///< Its pages by kind.
   /// Free pages that can only be on a per-CPU list.
   std::uint64_t nr_per_cpu = 0;
-  std::optional<BuddyInfoRow> buddyinfo;
-  std::optional<BlockTypeCounts> block_types;
+  std::optional<BuddyInfoRow> buddyinfo;       ///< Its row of buddyinfo, if there.
+  std::optional<BlockTypeCounts> block_types;  ///< Its pageblocks by type, if there.
 
   /// Returns the pages on the buddy lists.
   [[nodiscard]] std::uint64_t nr_buddy() const { return counts[Movability::free] - nr_per_cpu; }
@@ -93,16 +96,16 @@ struct SnapshotZone {
 struct Snapshot {
   /// The bytes of a page, and where that is known from; empty if it is assumed.
   std::uint64_t page_size = 4096;
-  std::string page_size_evidence;
+  std::string page_size_evidence;  ///< What says how large a page is.
   /// Of pageblocks, and where it is known from; empty if it is assumed.
   unsigned pageblock_order = 9;
-  std::string pageblock_order_evidence;
+  std::string pageblock_order_evidence;  ///< What says how large a pageblock is.
   /// What each page is, by pfn.
   SparseArray<PageKind> kinds;
-  std::vector<SnapshotZone> zones;
+  std::vector<SnapshotZone> zones;  ///< In the order of zoneinfo.
   /// Pages that several zones span while nothing says whose they are.
   std::vector<PfnRange> open;
-  MemoryBlocks memory;
+  MemoryBlocks memory;  ///< The memory blocks.
   /// Whether there was no list of memory blocks, so that they are assumed to have 128 MiB.
   bool memory_is_assumed = false;
   /// Whether the difference between reserved memory and holes is known.
@@ -111,10 +114,11 @@ struct Snapshot {
   std::optional<std::vector<PfnRange>> virtio_mem;
   /// Whether only the first page of a free chunk was marked, as before Linux 4.6.
   bool marks_heads_only = false;
-  std::optional<PageTypeInfo> pagetypeinfo;
+  std::optional<PageTypeInfo> pagetypeinfo;  ///< What pagetypeinfo says, if there.
   /// Where the files differ in what may have changed between two reads.
   std::vector<std::string> notes;
 
+  /// Returns what the page @p pfn is.
   [[nodiscard]] PageKind kind(Pfn pfn) const { return kinds[pfn.value()]; }
 
   /// Counts the pages of a range. What lies behind the last known page is a hole.

@@ -20,10 +20,11 @@ namespace pageblock {
 /// One line: the free chunks of a zone, by order. Chunks of isolated pageblocks are among them,
 /// pages on per-CPU lists are not.
 struct BuddyInfoRow {
-  ZoneName name;
-  std::vector<std::uint64_t> nr_free;
-  std::size_t line = 0;
+  ZoneName name;                       ///< Which zone of which node.
+  std::vector<std::uint64_t> nr_free;  ///< Free chunks of each order, from 0.
+  std::size_t line = 0;                ///< Where the row stands, from 1.
 
+  /// Returns the free pages of all orders.
   [[nodiscard]] std::uint64_t nr_free_pages() const {
     std::uint64_t sum = 0;
     for (std::size_t order = 0; order < nr_free.size(); ++order) sum += nr_free[order] << order;

@@ -29,6 +29,7 @@ namespace pageblock {
 /// The flags of a request, as far as they decide what it gets.
 class GfpFlags {
  public:
+  /// The flags whose bits of gfp_bit are in @p bits.
   constexpr explicit GfpFlags(unsigned bits = 0) : bits_{bits} {}
 
   /// Returns whether all of some bits of gfp_bit are set.

@@ -22,19 +22,20 @@ namespace pageblock {
 
 /// The flags that decide what a request gets, by numbers of this library.
 namespace gfp_bit {
-inline constexpr unsigned movable = 0x01;
-inline constexpr unsigned reclaimable = 0x02;
-inline constexpr unsigned dma = 0x04;
-inline constexpr unsigned dma32 = 0x08;
-inline constexpr unsigned highmem = 0x10;
-inline constexpr unsigned high = 0x20;
-inline constexpr unsigned direct_reclaim = 0x40;
-inline constexpr unsigned kswapd_reclaim = 0x80;
-inline constexpr unsigned nomemalloc = 0x100;
-inline constexpr unsigned memalloc = 0x200;
-inline constexpr unsigned this_node = 0x400;
-inline constexpr unsigned io = 0x800;
-inline constexpr unsigned fs = 0x1000;
+inline constexpr unsigned movable = 0x01;         ///< __GFP_MOVABLE.
+inline constexpr unsigned reclaimable = 0x02;     ///< __GFP_RECLAIMABLE.
+inline constexpr unsigned dma = 0x04;             ///< __GFP_DMA.
+inline constexpr unsigned dma32 = 0x08;           ///< __GFP_DMA32.
+inline constexpr unsigned highmem = 0x10;         ///< __GFP_HIGHMEM.
+inline constexpr unsigned high = 0x20;            ///< __GFP_HIGH.
+inline constexpr unsigned direct_reclaim = 0x40;  ///< __GFP_DIRECT_RECLAIM; before v4.4 __GFP_WAIT.
+inline constexpr unsigned kswapd_reclaim = 0x80;  ///< __GFP_KSWAPD_RECLAIM.
+inline constexpr unsigned nomemalloc = 0x100;     ///< __GFP_NOMEMALLOC.
+inline constexpr unsigned memalloc = 0x200;       ///< __GFP_MEMALLOC.
+inline constexpr unsigned this_node = 0x400;      ///< __GFP_THISNODE.
+inline constexpr unsigned io = 0x800;             ///< __GFP_IO.
+inline constexpr unsigned fs = 0x1000;            ///< __GFP_FS.
+/// __GFP_RECLAIM: both kinds of reclaim.
 inline constexpr unsigned reclaim = direct_reclaim | kswapd_reclaim;
 }  // namespace gfp_bit
 

@@ -50,6 +50,7 @@ class InputFolder {
     }
   }
 
+  /// Returns the folder.
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
   /// Returns where the first is that there is of the file's names; nothing if there is none.
@@ -63,6 +64,7 @@ class InputFolder {
     }
     return std::nullopt;
   }
+  /// Returns the path of the file @p stem; throws ParseError if there is none.
   [[nodiscard]] std::filesystem::path demand_path(std::string_view stem) const {
     if (auto path = find_path(stem)) return std::move(*path);
     throw ParseError{
@@ -75,6 +77,7 @@ class InputFolder {
     if (const auto path = find_path(stem)) return read_(*path);
     return std::nullopt;
   }
+  /// Reads the file @p stem; throws ParseError if there is none.
   [[nodiscard]] InputFile demand(std::string_view stem) const { return read_(demand_path(stem)); }
 
   /// Returns a folder in this one; nothing if there is none.

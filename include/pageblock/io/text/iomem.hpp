@@ -24,7 +24,7 @@ namespace pageblock {
 
 /// Memory as /proc/iomem lists it, in whole pages, sorted and merged.
 struct SystemRam {
-  std::vector<PfnRange> ranges;
+  std::vector<PfnRange> ranges;  ///< In order.
   /// What of it a virtio-mem device has brought. PageOffline pages there are the device's.
   std::vector<PfnRange> virtio_mem;
 };

@@ -18,8 +18,8 @@ namespace pageblock {
 
 /// A kernel's version, as far as it decides what its texts mean.
 struct KernelVersion {
-  unsigned major = 0;
-  unsigned minor = 0;
+  unsigned major = 0;  ///< The first number.
+  unsigned minor = 0;  ///< The second number.
   friend auto operator<=>(const KernelVersion&, const KernelVersion&) = default;
 };
 

@@ -55,25 +55,26 @@ namespace pageblock {
 
 /// The bits of a word of /proc/kpageflags: the kernel's numbers, as masks.
 namespace kpf {
+/// Returns the mask of the bit with this number.
 inline constexpr std::uint64_t bit(unsigned number) { return std::uint64_t{1} << number; }
-inline constexpr std::uint64_t slab = bit(7);
-inline constexpr std::uint64_t lru = bit(5);
-inline constexpr std::uint64_t buddy = bit(10);
-inline constexpr std::uint64_t mmap = bit(11);
-inline constexpr std::uint64_t anon = bit(12);
-inline constexpr std::uint64_t swapcache = bit(13);
-inline constexpr std::uint64_t compound_head = bit(15);
-inline constexpr std::uint64_t compound_tail = bit(16);
-inline constexpr std::uint64_t huge = bit(17);
-inline constexpr std::uint64_t hwpoison = bit(19);
-inline constexpr std::uint64_t nopage = bit(20);
-inline constexpr std::uint64_t ksm = bit(21);
-inline constexpr std::uint64_t offline = bit(23);
-inline constexpr std::uint64_t zero_page = bit(24);
-inline constexpr std::uint64_t idle = bit(25);
-inline constexpr std::uint64_t pgtable = bit(26);
-inline constexpr std::uint64_t reserved = bit(32);
-inline constexpr std::uint64_t owner_private = bit(37);
+inline constexpr std::uint64_t slab = bit(7);            ///< In a slab.
+inline constexpr std::uint64_t lru = bit(5);             ///< On an LRU list.
+inline constexpr std::uint64_t buddy = bit(10);          ///< The first page of a free chunk.
+inline constexpr std::uint64_t mmap = bit(11);           ///< Mapped by a process.
+inline constexpr std::uint64_t anon = bit(12);           ///< Anonymous memory.
+inline constexpr std::uint64_t swapcache = bit(13);      ///< In the swap cache.
+inline constexpr std::uint64_t compound_head = bit(15);  ///< First page of a compound page.
+inline constexpr std::uint64_t compound_tail = bit(16);  ///< Another page of a compound page.
+inline constexpr std::uint64_t huge = bit(17);           ///< Of a hugetlb page.
+inline constexpr std::uint64_t hwpoison = bit(19);       ///< Broken hardware.
+inline constexpr std::uint64_t nopage = bit(20);         ///< There is no page.
+inline constexpr std::uint64_t ksm = bit(21);            ///< Shared by KSM.
+inline constexpr std::uint64_t offline = bit(23);        ///< Logically offline, as in a balloon.
+inline constexpr std::uint64_t zero_page = bit(24);      ///< The page of zeros.
+inline constexpr std::uint64_t idle = bit(25);           ///< Not used since it was marked.
+inline constexpr std::uint64_t pgtable = bit(26);        ///< A page table.
+inline constexpr std::uint64_t reserved = bit(32);       ///< Reserved.
+inline constexpr std::uint64_t owner_private = bit(37);  ///< Marked by its owner.
 
 /// What users of the page cache leave in a page: LOCKED, ERROR, REFERENCED, UPTODATE, DIRTY,
 /// ACTIVE, WRITEBACK, RECLAIM, SWAPBACKED, UNEVICTABLE, MLOCKED.
@@ -245,6 +246,7 @@ class PageWords {
   /// A file to append() to; finish() when all is there.
   explicit PageWords(std::string name) : file_{std::move(name), {}} {}
 
+  /// Adds the words in @p bytes behind the others; a word may be cut by the end.
   void append(std::string_view bytes) {
     if (!torn_.empty()) {  // the first bytes of a word came before
       const std::size_t missing = std::min<std::size_t>(word - torn_.size(), bytes.size());
@@ -271,12 +273,15 @@ class PageWords {
   [[nodiscard]] std::uint64_t size() const { return words_.size(); }
 
   [[nodiscard]] std::uint64_t operator[](std::uint64_t pfn) const { return words_[pfn]; }
+  /// Returns the words, one for each page from pfn 0.
   [[nodiscard]] const SparseArray<std::uint64_t>& words() const { return words_; }
 
   /// Returns the bytes of memory that it takes, about.
   [[nodiscard]] std::uint64_t nr_bytes() const { return words_.nr_bytes(); }
 
+  /// Returns the file's name, as it was given.
   [[nodiscard]] const std::string& name() const { return file_.name; }
+  /// Returns the file's name without folders and ending.
   [[nodiscard]] std::string base_name() const { return file_.base_name(); }
 
   /// Returns the error that @p fault lies at the offset @p byte.
@@ -284,7 +289,7 @@ class PageWords {
     return file_.error_at_byte(byte, fault);
   }
 
-  static constexpr std::uint64_t word = sizeof(std::uint64_t);
+  static constexpr std::uint64_t word = sizeof(std::uint64_t);  ///< Bytes of a word.
 
  private:
   void append_words(std::string_view bytes) {

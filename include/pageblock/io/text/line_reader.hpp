@@ -45,6 +45,7 @@ class LineReader {
 
   /// Returns this line, and what is left of it behind the words taken.
   [[nodiscard]] std::string_view line() const { return line_; }
+  /// Returns what was not read yet.
   [[nodiscard]] std::string_view rest() const { return rest_; }
 
   /// Returns what is left of this line without the blanks around it.
@@ -121,8 +122,8 @@ class LineReader {
 
 /// A zone as the kernel's tables name it.
 struct ZoneName {
-  unsigned node = 0;
-  std::string zone;
+  unsigned node = 0;  ///< The node's number.
+  std::string zone;   ///< The zone's name.
 
   friend bool operator==(const ZoneName&, const ZoneName&) = default;
 };

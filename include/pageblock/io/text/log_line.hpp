@@ -204,6 +204,7 @@ class LinePrefix {
 /// Goes through a log line by line. The file must outlive the reader and the lines.
 class LogReader {
  public:
+  /// Reads the lines of @p file, which must outlive it.
   explicit LogReader(const InputFile& file) : unread_{file.content} {}
 
   /// Goes to the next line, and returns false behind the last one.
@@ -217,6 +218,7 @@ class LogReader {
     return true;
   }
 
+  /// Returns the line that was read last.
   [[nodiscard]] const LogLine& line() const { return line_; }
 
   /// Returns the line as it stands in the file, and where that is.

@@ -41,19 +41,19 @@ namespace pageblock {
 struct MemoryBlockList {
   /// One memory block of the list.
   struct Block {
-    std::uint64_t id = 0;
-    std::string state;
+    std::uint64_t id = 0;  ///< The block's number.
+    std::string state;     ///< As the kernel names it: online, offline, ...
     /// The first of its valid zones, which is its own if it is online; "none" if it is in several;
     /// empty if the list has no zones.
     std::string zone;
-    std::optional<unsigned> node;
-    std::size_t line = 0;
+    std::optional<unsigned> node;  ///< Its node, if listed.
+    std::size_t line = 0;          ///< Where it stands, from 1.
   };
   /// A power of two, if the list says it.
   std::optional<std::uint64_t> block_bytes;
-  std::size_t size_line = 0;
+  std::size_t size_line = 0;  ///< Where the size of a block stands, from 1.
   std::vector<Block> blocks;  ///< lowest first
-  SkippedLines skipped;
+  SkippedLines skipped;       ///< Lines that say nothing about memory.
 };
 
 namespace detail {

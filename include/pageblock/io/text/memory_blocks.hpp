@@ -24,22 +24,23 @@ namespace pageblock {
 
 /// One memory block.
 struct MemoryBlock {
-  std::string name;
-  PfnRange range;
-  std::string state;
+  std::string name;   ///< As in sysfs: memory32.
+  PfnRange range;     ///< Its pages.
+  std::string state;  ///< As the kernel names it: online, offline, ...
   /// The line that says so, 0 if the block is assumed.
   std::size_t line = 0;
   /// Of an online block, the zone that it is in; empty if that is not said, or if it is in several.
   std::string zone{};
-  std::optional<unsigned> node{};
+  std::optional<unsigned> node{};  ///< Its node, if listed.
 
+  /// Returns whether its memory is in use.
   [[nodiscard]] bool is_online() const { return state == "online"; }
 };
 
 /// All memory blocks, lowest first.
 struct MemoryBlocks {
-  std::uint64_t nr_pages = 0;
-  std::vector<MemoryBlock> blocks;
+  std::uint64_t nr_pages = 0;       ///< Pages of a block.
+  std::vector<MemoryBlock> blocks;  ///< In order.
   /// The line that says how large a block is, 0 if none does.
   std::size_t size_line = 0;
 };

@@ -29,16 +29,16 @@ namespace pageblock {
 struct PageOwnerGroup {
   /// "Unmovable", "Movable", ...; empty where the text does not say it.
   std::string block_type;
-  std::string page_type;
+  std::string page_type;  ///< The migratetype that was asked for, as the kernel names it.
   /// The functions of the stack without offsets, innermost first.
   std::vector<std::string> stack;
-  std::string gfp;
+  std::string gfp;  ///< The flags of the request, as they stand there.
   /// The name of a process that did it, if there is one.
   std::string comm;
-  std::uint64_t nr_allocations = 0;
-  std::uint64_t nr_pages = 0;
-  std::uint64_t first_pfn = 0;
-  std::uint64_t last_pfn = 0;
+  std::uint64_t nr_allocations = 0;  ///< How many allocations.
+  std::uint64_t nr_pages = 0;        ///< How many pages they have.
+  std::uint64_t first_pfn = 0;       ///< The lowest page.
+  std::uint64_t last_pfn = 0;        ///< The highest page.
 };
 
 /// Collects the records of a dump line by line.

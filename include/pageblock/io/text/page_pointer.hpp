@@ -20,7 +20,7 @@ namespace pageblock {
 struct PagePointer {
   /// The address of its descriptor, as text; empty if only a pfn was printed.
   std::string address;
-  std::optional<Pfn> pfn;
+  std::optional<Pfn> pfn;  ///< The page's number, if the text shows it.
   /// The kernel printed the pfn (v5.9); else it follows from the address, on x86-64 without address
   /// randomisation and with 64 bytes a descriptor.
   bool is_pfn_printed = false;

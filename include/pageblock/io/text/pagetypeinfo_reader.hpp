@@ -23,27 +23,28 @@ namespace pageblock {
 
 /// The pageblocks of a zone: how many have which type. Which ones, the kernel does not print.
 struct BlockTypeCounts {
-  ZoneName name;
+  ZoneName name;  ///< Which zone of which node.
+  /// Pageblocks of each type, in the kernel's order.
   std::vector<std::pair<std::string, std::uint64_t>> types;
-  std::size_t line = 0;
+  std::size_t line = 0;  ///< Where the row stands, from 1.
 };
 
 /// The free chunks of a zone that are on the lists of one type, by order.
 struct FreeOfType {
-  ZoneName name;
-  std::string type;
-  std::vector<std::uint64_t> nr_free;
+  ZoneName name;                       ///< Which zone of which node.
+  std::string type;                    ///< The migratetype, as the kernel names it.
+  std::vector<std::uint64_t> nr_free;  ///< Free chunks of each order, from 0.
   /// Orders of which the kernel stopped counting: it shows ">100000", and there are more.
   std::vector<bool> is_least;
-  std::size_t line = 0;
+  std::size_t line = 0;  ///< Where the row stands, from 1.
 };
 
 /// What is read of /proc/pagetypeinfo.
 struct PageTypeInfo {
-  std::uint64_t page_block_order = 0;
-  std::size_t order_line = 0;
-  std::vector<FreeOfType> free;
-  std::vector<BlockTypeCounts> zones;
+  std::uint64_t page_block_order = 0;  ///< The order of a pageblock.
+  std::size_t order_line = 0;          ///< Where that stands, from 1.
+  std::vector<FreeOfType> free;        ///< The first table.
+  std::vector<BlockTypeCounts> zones;  ///< The second table.
 };
 
 namespace detail {

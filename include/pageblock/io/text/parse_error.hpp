@@ -50,7 +50,7 @@ class ParseError : public std::runtime_error {
 struct InputFile {
   /// How the user knows it; it stands in front of every complaint.
   std::string name;
-  std::string content;
+  std::string content;  ///< What is in it.
   /// The number of the first line, where this is only a part of a file.
   std::size_t first_line = 1;
 

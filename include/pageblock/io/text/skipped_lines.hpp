@@ -19,6 +19,7 @@ namespace pageblock {
 /// gives a reader a wrong file learns that from the count.
 class SkippedLines {
  public:
+  /// Counts the line with this number, from 1.
   void add(std::size_t line) {
     if (first_.size() < most_named) first_.push_back(line);
     ++count_;
@@ -33,6 +34,7 @@ class SkippedLines {
     empty_.clear();
   }
 
+  /// Returns how many lines were passed over.
   [[nodiscard]] std::size_t count() const { return count_; }
 
   /// Returns the numbers of the first of them.

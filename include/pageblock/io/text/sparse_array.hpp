@@ -21,9 +21,12 @@ template <typename T>
 class SparseArray {
  public:
   SparseArray() = default;
+  /// @p size elements, all of them @p value.
   SparseArray(std::uint64_t size, T value) { assign(size, value); }
 
+  /// Returns the number of elements.
   [[nodiscard]] std::uint64_t size() const { return size_; }
+  /// Returns whether it has none.
   [[nodiscard]] bool empty() const { return size_ == 0; }
 
   /// Requires: @p index < size().
@@ -65,6 +68,7 @@ class SparseArray {
     nr_kept_ = 0;
   }
 
+  /// Adds @p values behind the others.
   void append(std::span<const T> values) {
     while (!values.empty()) {
       const std::size_t in_chunk = size_ % chunk_size;

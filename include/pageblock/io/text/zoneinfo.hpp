@@ -27,31 +27,33 @@ namespace pageblock {
 
 /// The counts of one CPU's page lists of a zone.
 struct PerCpuInfo {
-  std::uint64_t cpu = 0;
-  std::uint64_t count = 0;
-  std::uint64_t high = 0;
-  std::uint64_t batch = 0;
+  std::uint64_t cpu = 0;    ///< The CPU's number.
+  std::uint64_t count = 0;  ///< Pages on its lists.
+  std::uint64_t high = 0;   ///< The number at which frees drain.
+  std::uint64_t batch = 0;  ///< How many pages move at once.
 };
 
 /// A zone as /proc/zoneinfo describes it, in pages.
 struct ZoneInfo {
-  ZoneName name;
+  ZoneName name;  ///< Which zone of which node.
   /// Nothing for zone Device, whose pages the page allocator does not have.
   std::optional<ZoneType> type;
   /// Not printed of a zone without present pages; 0 then.
   Pfn start_pfn{};
-  std::uint64_t spanned = 0;
-  std::uint64_t present = 0;
+  std::uint64_t spanned = 0;  ///< Pages from the first to the last.
+  std::uint64_t present = 0;  ///< Pages that are memory.
   /// Printed since v3.8. Until then `present` is only an estimate of it: what the memory map takes
   /// is subtracted, and a zone may have more free pages than that.
   std::optional<std::uint64_t> managed;
-  std::uint64_t free = 0;
-  Watermarks watermarks;
+  std::uint64_t free = 0;  ///< NR_FREE_PAGES.
+  Watermarks watermarks;   ///< In pages.
+  /// The lowmem reserves, in pages, by the zone that a request prefers.
   std::vector<std::uint64_t> protection;
-  std::vector<PerCpuInfo> per_cpu;
+  std::vector<PerCpuInfo> per_cpu;  ///< One for each CPU that is listed.
   /// The line that begins the zone.
   std::size_t line = 0;
 
+  /// Returns the pages that it spans.
   [[nodiscard]] PfnRange range() const { return {start_pfn, start_pfn + spanned}; }
 
   /// Returns whether it has pages. Device memory widens a zone's span and is never present; and a
