@@ -28,6 +28,9 @@ class Value {
     if (found == json_.end()) throw file_.error(fmt::format("there is no '{}'", path));
     return {file_, *found, path};
   }
+  [[nodiscard]] bool has(std::string_view key) const {
+    return json_.is_object() && json_.contains(key);
+  }
   [[nodiscard]] std::vector<Value> elements() const {
     if (!json_.is_array()) fail("is no array");
     std::vector<Value> values;
@@ -83,6 +86,10 @@ pageblock::RecordingMeta parse_recording_meta(const InputFile& file) {
                                   .t0_entries = entries("T0"),
                                   .t1_entries = entries("T1"),
                                   .steps = {}};
+  if (meta.has("free_area")) {
+    const Value place = meta.at("free_area");
+    result.free_area = {place.at("offset").count(), place.at("size").count()};
+  }
   if (result.t1_entries.size() != result.t0_entries.size()) {
     meta.at("T1").fail("has another number of CPUs than T0");
   }

@@ -57,25 +57,15 @@ std::string text_of(const std::array<Semantics::FallbackRow, nr_pcp_types>& fall
   return text;
 }
 
-// A member, or one of a member that has some itself: "migration.copies_first".
-template <auto... members>
-std::string_view path_of() {
-  static const std::string path =
-      fmt::format("{}", fmt::join(std::array{name_of<members>()...}, "."));
-  return path;
-}
-
-template <auto... members>
-SemanticsRow row(std::string_view since, std::string_view meaning) {
-  return {path_of<members...>(), since, meaning,
-          [](const Semantics& semantics) { return text_of((semantics.*....*members)); }};
+template <auto member>
+constexpr SemanticsRow row(std::string_view since, std::string_view meaning) {
+  return {name_of<member>(), since, meaning,
+          [](const Semantics& semantics) { return text_of(semantics.*member); }};
 }
 
 using S = Semantics;
 
-using M = MigrationRules;
-
-const std::array rows{
+constexpr std::array rows{
     row<&S::migratetypes>("v4.4", "the types in the order of their numbers"),
     row<&S::zone_relative_blocks>("build", "pageblocks are counted from the zone's start"),
     row<&S::holes_are_reserved>("build",
@@ -126,21 +116,6 @@ const std::array rows{
     row<&S::contig_start_covers>("by v6.1",
                                  "the chunk in which a range begins must reach its start"),
     row<&S::offline_leaves>("by v6.1", "what becomes of pages that go offline"),
-    row<&S::migration, &M::copies_first>("v6.3",
-                                         "copies are allocated before the first page moves"),
-    row<&S::migration, &M::frees_late>("by v6.1",
-                                       "pages that have moved wait before they are freed"),
-    row<&S::migration, &M::offline_descends>("v6.12", "offlining moves the highest page first"),
-    row<&S::migration, &M::offline_loop>("v5.0", "when an attempt to take memory offline ends"),
-    row<&S::migration, &M::contig_drains_first>("by v6.1",
-                                                "contiguous: lists are drained at first"),
-    row<&S::migration, &M::contig_looks_by_block>("by v6.1",
-                                                  "contiguous: cut blocks are passed over"),
-    row<&S::migration, &M::contig_skips_pinned>("by v6.1", "contiguous: pinned pages are left out"),
-    row<&S::migration, &M::contig_moves_mlocked>("by v6.1", "contiguous: locked memory can move"),
-    row<&S::migration, &M::contig_moves_ksm>("by v6.1", "contiguous: KSM's pages can move"),
-    row<&S::migration, &M::contig_clean_pages>("v3.8, v6.12",
-                                               "contiguous: what clean page cache does"),
 };
 
 }  // namespace

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "replay/run.hpp"
 
+#include <fmt/format.h>
+
 #include "pageblock/base/semantics.hpp"
 #include "pageblock/io/recording/recording_files.hpp"
 #include "pageblock/io/recording/replay_tracer.hpp"
 #include "pageblock/io/text/input_folder.hpp"
+#include "pageblock/io/text/kernel_version.hpp"
 
 #include "common/recording_meta.hpp"
 
@@ -15,15 +18,30 @@ using namespace pageblock;
 
 // Debian builds its cloud kernels without CMA.
 constexpr Semantics debian_v6_1 = kernel::without_cma(kernel::v6_1);
+constexpr Semantics debian_v6_12 = kernel::without_cma(kernel::v6_12);
 
 }  // namespace
 
 ReplayReport replay_recording(const std::filesystem::path& folder, const InputReader& read,
                               const ReplayOptions& options) {
   const InputFolder files{folder, read};
-  const RecordingMeta meta = parse_recording_meta(files.demand("meta.json"));
-  ReplayReport report = pageblock::replay_recording<ReplayConfig<debian_v6_1>>(
-      read_recording_files(files), meta, options);
+  const InputFile meta_file = files.demand("meta.json");
+  const RecordingMeta meta = parse_recording_meta(meta_file);
+  const auto version = meta.kernel_version();
+  const auto replay = [&]() -> ReplayReport {
+    using pageblock::replay_recording;
+    if (version == KernelVersion{6, 1}) {
+      return replay_recording<ReplayConfig<debian_v6_1>>(read_recording_files(files), meta,
+                                                         options);
+    }
+    if (version == KernelVersion{6, 12}) {
+      return replay_recording<ReplayConfig<debian_v6_12>>(read_recording_files(files), meta,
+                                                          options);
+    }
+    throw meta_file.error(
+        fmt::format("'{}' is no kernel that can be replayed: Linux 6.1 or 6.12", meta.kernel));
+  };
+  ReplayReport report = replay();
   report.source = folder.string();
   return report;
 }

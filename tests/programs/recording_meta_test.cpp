@@ -34,6 +34,20 @@ std::string fault_with(const std::string& from, const std::string& to) {
 
 }  // namespace
 
+TEST_CASE("parse_recording_meta reads which kernel it was and where its free lists are",
+          "[recording]") {
+  CHECK(parse(meta).kernel_version() == KernelVersion{6, 1});
+  CHECK(!parse(meta).free_area);
+  std::string later = meta;
+  const std::string clock = " \"clock\"";
+  later.replace(later.find(clock), clock.size(),
+                " \"free_area\": {\"offset\": 256, \"size\": 88}," + clock);
+  const auto place = parse(later).free_area;
+  REQUIRE(place);
+  CHECK(place->offset == 256);
+  CHECK(place->size == 88);
+}
+
 TEST_CASE("parse_recording_meta reads what a replay needs", "[recording]") {
   const RecordingMeta read = parse(meta);
   CHECK(read.dataset == "d05_mixed_2cpu");

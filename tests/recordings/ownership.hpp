@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -46,7 +47,8 @@ class Ownership {
     if (const auto* alloc = std::get_if<ftrace::MmPageAlloc>(&event)) {
       if (alloc->pfn) take(reader, *alloc->pfn, alloc->order.nr_pages());
     } else if (const auto* free = std::get_if<ftrace::MmPageFree>(&event)) {
-      change(reader, free->pfn, free->order.nr_pages(), true);
+      const bool stays = to_compaction_.erase(free->pfn) != 0;
+      if (!stays) change(reader, free->pfn, free->order.nr_pages(), true);
     } else if (const auto* probe = std::get_if<ftrace::Probe>(&event)) {
       follow(reader, *probe);
     }
@@ -72,6 +74,11 @@ class Ownership {
       isolating_ = reader.pfn_of(probe);
     } else if (probe.name == "isolate_free_ret") {
       take(reader, isolating_, reader.number_of(probe, "ret"));
+    } else if (probe.name == "putback_isolated") {
+      const auto order = static_cast<unsigned>(reader.number_of(probe, "order"));
+      change(reader, reader.pfn_of(probe), std::uint64_t{1} << order, true);
+    } else if (probe.name == "compact_free") {
+      to_compaction_.insert(reader.pfn_of(probe));
     } else if (probe.name == "offline_isolated") {
       const Pfn start{reader.number_of(probe, "start")};
       set(start, reader.number_of(probe, "end") - start.value(), false);
@@ -100,6 +107,8 @@ class Ownership {
 
   std::vector<bool> is_free_;
   Pfn isolating_;
+  std::unordered_set<Pfn>
+      to_compaction_;  // which prepares them as if they were freed, and keeps them
   std::uint64_t nr_changes_ = 0;
 };
 

@@ -144,7 +144,7 @@ struct TunedPcp {
   void on_take() { free_count >>= 1; }
 
   [[nodiscard]] std::uint32_t nr_to_refill(Order order, PcpPressure pressure) {
-    high = std::clamp(high, high_min, high_max);
+    high = clamped(high);
     if (high < batch) return 1;  // the lists are disabled, or this is boot
     std::uint32_t most_on_lists = high;
     std::uint32_t nr = order == Order{0} ? batch << alloc_factor : batch;
@@ -181,8 +181,8 @@ struct TunedPcp {
   }
 
   [[nodiscard]] bool may_put_one(PcpPressure pressure) const {
-    return count + 1 < high && high - high_min <= high_max - high_min &&  // no less than high_min
-           !pressure.reclaim_active && !pressure.below_high;
+    return count + 1 < high && high_min <= high && high <= high_max && !pressure.reclaim_active &&
+           !pressure.below_high;
   }
   void put_one() {
     ++count;
@@ -203,11 +203,15 @@ struct TunedPcp {
   friend bool operator==(const TunedPcp&, const TunedPcp&) = default;
 
  private:
+  // The limits of a zone that is nearly empty cross; then the upper one counts.
+  [[nodiscard]] std::uint32_t clamped(std::uint32_t value) const {
+    return value >= high_max ? high_max : std::max(value, high_min);
+  }
   [[nodiscard]] std::uint32_t step() const { return batch << detail::pcp_batch_scale_max; }
 
   // The count from which a free drains. Kernel: nr_pcp_high().
   [[nodiscard]] std::uint32_t limit_for(bool free_high, PcpPressure pressure) {
-    high = std::clamp(high, high_min, high_max);
+    high = clamped(high);
     const std::uint32_t limit = high;
     const auto lower_by = [&](std::uint32_t nr) {
       high = std::max(high - std::min(high, nr), high_min);
@@ -227,7 +231,7 @@ struct TunedPcp {
       return std::max(count, high_min);
     }
     const std::uint32_t needed = free_count + batch;
-    if (count >= limit && limit < needed) high = std::clamp(needed, high_min, high_max);
+    if (count >= limit && limit < needed) high = clamped(needed);
     return limit;
   }
 };

@@ -192,14 +192,12 @@ class Zone : public Geometry<Config_> {
   }
   /// The same with a limit up to which high may grow, where it does (v6.7): there high itself changes
   /// when it is next used.
-  /// Requires: high <= high_max, too.
+  /// Requires: as above; high_max may be below high, as in a zone that is nearly empty.
   void set_pageset(const Pageset& limits, Place caller = Place::here()) {
-    constexpr bool is_tuned = Config::semantics.pcp_tuning == PcpTuning::tuned;
     const ReportedCall call{"Zone::set_pageset", caller};
     const auto [batch, high, high_max] = limits;
     bug_on(batch == 0, "the batch of a per-CPU list is at least 1", call);
     bug_on(high < batch && !(batch == 1 && high == 0), "high is below batch", call);
-    bug_on(is_tuned && high_max < high, "high_max is below high", call);
     const Locked locked{*this, Until::pcp_is_enabled};
     state_.pageset = limits;
     if (!state_.pcp_is_disabled) write_pcp_limits(state_.pageset);

@@ -351,7 +351,8 @@ class ZoneMachine : public Machine {
     if (op == "alloc_contig") {
       if (flag(line, "comp")) throw BadLine{"no modelled kernel makes a range one compound page"};
       const auto [start, end] = range(line);
-      return word(alloc_contig_range(zone(), cpu, start, end, type(line), NothingMoves{}));
+      return word(
+          alloc_contig_range(zone(), cpu, start, end, type(line), pageblock::NothingMoves{}));
     }
     if (op == "free_contig") {
       free_contig_range(zone(), cpu, pfn(line), line.number("n"));

@@ -2,7 +2,7 @@
 /// The exact state of a machine's page allocator, read from outside while the machine stood still.
 ///
 /// Layer:  io.
-/// Kernel: struct zone, free_area, per_cpu_pages and mem_section of v6.1.
+/// Kernel: struct zone, free_area, per_cpu_pages and mem_section of v6.1 and later.
 ///
 /// Plain values: nothing here knows how a zone of the library is built. Migratetypes are the
 /// kernel's numbers.
@@ -36,7 +36,8 @@ struct ExactFreeList {
   std::vector<Pfn> pfns;
 };
 
-/// A chunk on a per-CPU list, with the type that it remembers and returns to.
+/// A chunk on a per-CPU list, with the type that it remembers and returns to; of kernels that remember none,
+/// that of its block.
 struct ExactPcpPage {
   Pfn pfn;
   unsigned migratetype = 0;
@@ -60,9 +61,18 @@ struct ExactPcp {
   std::uint64_t count = 0;  ///< in pages
   std::uint64_t high = 0;
   std::uint64_t batch = 0;
-  std::uint64_t free_factor = 0;
+  std::uint64_t free_factor = 0;  ///< until v6.6
+  // Of lists that tune themselves (v6.7).
+  std::uint64_t high_min = 0;
+  std::uint64_t high_max = 0;
+  std::uint64_t flags = 0;
+  std::uint64_t alloc_factor = 0;
+  std::uint64_t free_count = 0;
   std::uint64_t expire = 0;
   std::vector<ExactPcpList> lists;  ///< those that are not empty
+
+  static constexpr std::uint64_t flag_prev_free_high_order = 1;
+  static constexpr std::uint64_t flag_free_high_batch = 2;
 };
 
 /// All that a recording says of a zone at one moment.
@@ -84,8 +94,11 @@ struct ExactZone {
   std::uint64_t wmark_high = 0;
   std::uint64_t flags = 0;
   std::vector<std::uint64_t> lowmem_reserve;  ///< one for each zone that a request may be for
-  std::uint64_t pageset_high = 0;
+  std::uint64_t pageset_high = 0;             ///< of lists that tune themselves the lower limit
+  std::uint64_t pageset_high_max = 0;
   std::uint64_t pageset_batch = 0;
+  bool tunes_lists = false;  ///< the record has what kernels since v6.7 have
+  std::uint64_t nr_free_highatomic = 0;
   // Pages on the lists that reclaim looks at.
   std::uint64_t lru_inactive_anon = 0;
   std::uint64_t lru_active_anon = 0;
@@ -100,6 +113,7 @@ struct ExactZone {
 
   static constexpr std::uint64_t flag_boosted_watermark = 1;
   static constexpr std::uint64_t flag_reclaim_active = 2;
+  static constexpr std::uint64_t flag_below_high = 4;
 
   [[nodiscard]] Watermarks watermarks() const { return {wmark_min, wmark_low, wmark_high}; }
   [[nodiscard]] PfnRange range() const { return {start_pfn, start_pfn + spanned}; }

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -19,6 +18,7 @@
 #include "pageblock/base/cpu.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/io/recording/exact_state.hpp"
+#include "pageblock/io/recording/exact_zone_numbers.hpp"
 #include "pageblock/io/text/line_reader.hpp"
 #include "pageblock/io/text/parse_error.hpp"
 #include "pageblock/mm/zone_layout.hpp"
@@ -71,6 +71,8 @@ class ExactStateReader {
       read_pcp_list();
     } else if (record == "section") {
       read_section();
+    } else if (record == "zstat") {
+      read_zone_statistics();
     } else {
       reader_.fail(fmt::format("'{}' is no record of this format", record));
     }
@@ -118,30 +120,6 @@ class ExactStateReader {
   }
 
   void read_zone() {
-    struct Field {
-      std::string_view key;
-      std::uint64_t ExactZone::*member;
-      bool is_read = false;
-    };
-    std::array fields{Field{"va", &ExactZone::address},
-                      Field{"spanned", &ExactZone::spanned},
-                      Field{"present", &ExactZone::present},
-                      Field{"managed", &ExactZone::managed},
-                      Field{"nr_free_pages", &ExactZone::nr_free_pages},
-                      Field{"nr_isolate_pageblock", &ExactZone::nr_isolate_pageblock},
-                      Field{"nr_reserved_highatomic", &ExactZone::nr_reserved_highatomic},
-                      Field{"watermark_boost", &ExactZone::watermark_boost},
-                      Field{"wmark_min", &ExactZone::wmark_min},
-                      Field{"wmark_low", &ExactZone::wmark_low},
-                      Field{"wmark_high", &ExactZone::wmark_high},
-                      Field{"flags", &ExactZone::flags},
-                      Field{"pageset_high", &ExactZone::pageset_high},
-                      Field{"pageset_batch", &ExactZone::pageset_batch},
-                      Field{"lru_inactive_anon", &ExactZone::lru_inactive_anon},
-                      Field{"lru_active_anon", &ExactZone::lru_active_anon},
-                      Field{"lru_inactive_file", &ExactZone::lru_inactive_file},
-                      Field{"lru_active_file", &ExactZone::lru_active_file},
-                      Field{"unevictable", &ExactZone::unevictable}};
     ExactZone zone;
     zone.line = reader_.number();
     zone.type = static_cast<ZoneType>(small("zone", max_nr_zones - 1));
@@ -149,24 +127,18 @@ class ExactStateReader {
       reader_.fail("zones must stand in the order of their numbers");
     }
     zone.name = reader_.word();
-    bool has_start = false;
+    ExactZoneNumbers numbers;
     for (std::string_view key = reader_.word(); !key.empty(); key = reader_.word()) {
-      if (key == "start_pfn") {
-        zone.start_pfn = Pfn{number(key)};
-        has_start = true;
-      } else if (key == "lowmem_reserve") {
+      if (key == "lowmem_reserve") {
         read_lowmem_reserve(zone);
+      } else if (ExactZoneNumbers::has(key)) {
+        numbers.take(zone, key, number(key));
       } else {
-        const auto field = std::ranges::find(fields, key, &Field::key);
-        if (field == fields.end()) reader_.fail(fmt::format("a zone has no '{}'", key));
-        zone.*(field->member) = number(key);
-        field->is_read = true;
+        reader_.fail(fmt::format("a zone has no '{}'", key));
       }
     }
-    for (const Field& field : fields) {
-      if (!field.is_read) reader_.fail(fmt::format("the zone lacks '{}'", field.key));
-    }
-    if (!has_start) reader_.fail("the zone lacks 'start_pfn'");
+    const std::string_view missing = numbers.missing();
+    if (!missing.empty()) reader_.fail(fmt::format("the zone lacks '{}'", missing));
     if (zone.lowmem_reserve.empty()) reader_.fail("the zone lacks 'lowmem_reserve'");
     state_.zones.push_back(std::move(zone));
     has_all_lists_ = false;
@@ -251,16 +223,36 @@ class ExactStateReader {
   void read_pcp() {
     ExactZone& zone = this_zone();
     if (!has_all_lists_) reader_.fail("no 'listed_free' above");
-    const Cpu of = next_cpu(zone.pcps);
-    zone.pcps.push_back({.cpu = of,
-                         .line = reader_.number(),
-                         .address = field("va"),
-                         .count = field("count"),
-                         .high = field("high"),
-                         .batch = field("batch"),
-                         .free_factor = field("free_factor"),
-                         .expire = field("expire"),
-                         .lists = {}});
+    ExactPcp pcp{.cpu = next_cpu(zone.pcps),
+                 .line = reader_.number(),
+                 .address = field("va"),
+                 .count = field("count"),
+                 .high = field("high"),
+                 .batch = field("batch"),
+                 .lists = {}};
+    if (zone.tunes_lists) {
+      pcp.high_min = field("high_min");
+      pcp.high_max = field("high_max");
+      pcp.flags = field("flags");
+      pcp.alloc_factor = field("alloc_factor");
+      pcp.free_count = field("free_count");
+    } else {
+      pcp.free_factor = field("free_factor");
+    }
+    pcp.expire = field("expire");
+    zone.pcps.push_back(std::move(pcp));
+  }
+
+  // What a CPU has not told the zone of its free pages.
+  void read_zone_statistics() {
+    this_zone();
+    static_cast<void>(cpu());
+    static_cast<void>(field("threshold"));
+    for (const std::string_view key : {"free", "free_cma"}) {
+      expect(key);
+      const std::string_view word = reader_.word();
+      static_cast<void>(reader_.to_number(word.substr(word.starts_with('-') ? 1 : 0), key));
+    }
   }
 
   void read_pcp_list() {
@@ -325,6 +317,12 @@ class ExactStateReader {
     if (section.skip.size() != section.migratetypes.size()) {
       reader_.fail(fmt::format("{} blocks have a type, but {} a skip bit",
                                section.migratetypes.size(), section.skip.size()));
+    }
+    // v6.18 keeps the type of an isolated block.
+    const std::string_view key = reader_.word();
+    if (!key.empty()) {
+      if (key != "orig") reader_.fail("expected the end of the line");
+      static_cast<void>(digits("9"));
     }
     state_.sections.push_back(std::move(section));
   }

@@ -53,6 +53,21 @@ namespace detail {
   return PageBits{PageBits::in_use}.with(movable ? PageBits::lru : 0U);
 }
 
+// What a CPU knows of what was freed and taken lately.
+template <ZoneConfig Config>
+void set_tuning(PerCpuPages<Config>& pcp, const ExactPcp& from) {
+  if constexpr (Config::semantics.pcp_tuning == PcpTuning::tuned) {
+    pcp.high_min = static_cast<std::uint32_t>(from.high_min);
+    pcp.high_max = static_cast<std::uint32_t>(from.high_max);
+    pcp.alloc_factor = static_cast<std::uint32_t>(from.alloc_factor);
+    pcp.free_count = static_cast<std::uint32_t>(from.free_count);
+    pcp.prev_free_high_order = (from.flags & ExactPcp::flag_prev_free_high_order) != 0;
+    pcp.free_high_batch = (from.flags & ExactPcp::flag_free_high_batch) != 0;
+  } else {
+    pcp.free_factor = static_cast<std::uint32_t>(from.free_factor);
+  }
+}
+
 }  // namespace detail
 
 /// Builds a zone as it stands in @p from, with its lists in order. What has no initialised
@@ -111,11 +126,15 @@ template <ZoneConfig Config>
     for (const Pfn pfn : list.pfns) {
       check(pfn, list.order);
       zone.free_area().add_tail(map, pfn, list.order, type);
+      zone.count_free(static_cast<std::int64_t>(list.order.nr_pages()), type);
     }
   }
   if (from.pageset_batch != 0) {
-    zone.set_pageset(static_cast<std::uint32_t>(from.pageset_batch),
-                     static_cast<std::uint32_t>(from.pageset_high));
+    zone.set_pageset({.batch = static_cast<std::uint32_t>(from.pageset_batch),
+                      .high = static_cast<std::uint32_t>(from.pageset_high),
+                      .high_max = static_cast<std::uint32_t>(from.pageset_high_max)});
+  } else if (from.spanned == 0) {
+    zone.set_pageset(1, 0);  // as every zone before it has memory
   }
   for (const ExactPcp& from_pcp : from.pcps) {
     if (from_pcp.cpu.id() >= zone.nr_cpus()) {
@@ -126,7 +145,7 @@ template <ZoneConfig Config>
     pcp.count = static_cast<std::uint32_t>(from_pcp.count);
     pcp.high = static_cast<std::uint32_t>(from_pcp.high);
     pcp.batch = static_cast<std::uint32_t>(from_pcp.batch);
-    pcp.free_factor = static_cast<std::uint32_t>(from_pcp.free_factor);
+    detail::set_tuning(pcp, from_pcp);
     for (const ExactPcpList& from_list : from_pcp.lists) {
       if (from_list.index >= Pcp::nr_lists ||
           Pcp::order_of_list(from_list.index) != from_list.order) {
@@ -139,7 +158,9 @@ template <ZoneConfig Config>
         check(page.pfn, from_list.order);
         static_cast<void>(detail::exact_type(Config::semantics, page.migratetype));
         list.push_tail(page.pfn);
-        map.set_bits(page.pfn, PageBits{}.with_private(page.migratetype));
+        map.set_bits(page.pfn, Config::semantics.drain_type == DrainType::block
+                                   ? PageBits{}
+                                   : PageBits{}.with_private(page.migratetype));
       }
     }
   }
@@ -156,6 +177,7 @@ template <ZoneConfig Config>
       .boosted = (from.flags & ExactZone::flag_boosted_watermark) != 0,
       .reclaim_active = (from.flags & ExactZone::flag_reclaim_active) != 0,
       .nr_reserved_highatomic = from.nr_reserved_highatomic,
+      .below_high = (from.flags & ExactZone::flag_below_high) != 0,
   };
   return zone;
 }
@@ -224,7 +246,9 @@ template <ZoneConfig Config>
       std::vector<ExactPcpPage> have;
       for (std::size_t i = 0; i < pcp.lists[index].size(); ++i) {
         const Pfn pfn = pcp.lists[index][i];
-        have.push_back({pfn, zone.memmap().bits(pfn).page_private()});
+        have.push_back({pfn, Config::semantics.drain_type == DrainType::block
+                                 ? number_of<Config>(zone.pageblock_flags().get(pfn))
+                                 : zone.memmap().bits(pfn).page_private()});
       }
       detail::compare_list(
           wanted, have, zone.name(),

@@ -47,15 +47,33 @@ std::optional<Pfn> request_from_pcp(Zone<Config>& zone, Cpu cpu, Order order, Mi
 }
 
 /// Returns whether the page will be on an LRU list soon, judged by the request. Memory of programs and the
-/// page cache come as folios, which are compound even if they are a single page; slabs and others
-/// that take single pages do not ask for that. (Of larger chunks, only programs' are told apart.)
+/// page cache come as folios, which are compound even if they are a single page; before v6.6 slabs and
+/// others that take single pages did not ask for that. (Else only programs' are told apart.)
 template <ZoneConfig Config>
 [[nodiscard]] bool looks_movable(const recorded::Allocation& request) {
+  constexpr bool only_folios_are_compound =
+      Config::semantics.major == 6 && Config::semantics.minor < 6;
   if (Config::semantics.type_of(request.migratetype) == MigrateType::movable) return true;
   const auto has = [&](std::string_view flag) {
     return request.gfp_flags.find(flag) != std::string_view::npos;
   };
-  return has("__GFP_COMP") && (request.order == Order{0} || has("GFP_HIGHUSER"));
+  return has("__GFP_COMP") &&
+         ((only_folios_are_compound && request.order == Order{0}) || has("GFP_HIGHUSER"));
+}
+
+/// Whether isolation may take a slab for a movable page. In some kernels the slab's link, once it has left a
+/// list, stands where the mark of a movable page would, and looks like it. (Seen in v6.12; since v6.17 the
+/// mark is elsewhere.)
+template <ZoneConfig Config>
+inline constexpr bool slabs_may_look_movable =
+    Config::semantics.major == 6 && Config::semantics.minor >= 12 && Config::semantics.minor < 17;
+
+/// Returns whether a request looks like one for a slab.
+[[nodiscard]] inline bool looks_like_slab(const recorded::Allocation& request) {
+  const auto has = [&](std::string_view flag) {
+    return request.gfp_flags.find(flag) != std::string_view::npos;
+  };
+  return has("__GFP_NORETRY") && has("__GFP_COMP") && !has("MOVABLE") && !has("GFP_HIGHUSER");
 }
 
 /// Frees a chunk. Kernel: free_unref_page(), __free_pages_ok(), free_one_page().
@@ -87,8 +105,12 @@ void isolate_free_page(Zone<Config>& zone, Pfn pfn) {
   zone.count_free(-detail::nr_pages_of(order), type);
   mark_in_use(zone, pfn, order, false);
   if (order + 1 < Zone<Config>::pageblock_order) return;
-  for (Pfn block = pfn; block < pfn + order.nr_pages(); block += Zone<Config>::pageblock_nr_pages) {
-    if (is_pcp_type(zone.pageblock_flags().get(block))) {
+  for (Pfn block = pfn; block < pfn + (order.nr_pages() - 1);
+       block += Zone<Config>::pageblock_nr_pages) {
+    if (!is_pcp_type(zone.pageblock_flags().get(block))) continue;
+    if constexpr (Config::semantics.take_moves_rest) {
+      move_freepages_block(zone, block, MigrateType::movable);
+    } else {
       zone.pageblock_flags().set(block, MigrateType::movable);
     }
   }

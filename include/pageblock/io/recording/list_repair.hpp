@@ -49,7 +49,7 @@ std::optional<Pfn> take_from_buddy(Zone<Config>& zone, Pfn pfn, Pfn end) {
   };
   give(*head, pfn);
   if (end < chunk_end) give(end, chunk_end);
-  if (type != MigrateType::isolate) zone.mod_nr_free_pages(given - before);
+  zone.count_free(given - before, type);
   return std::min(end, chunk_end);
 }
 

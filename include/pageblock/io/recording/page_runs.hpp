@@ -2,7 +2,7 @@
 /// Reads *.pages files: the page descriptors of a machine that stood still, in runs of equal ones.
 ///
 /// Layer:  io.
-/// Kernel: struct page of v6.1.
+/// Kernel: struct page of v6.1 and later.
 #pragma once
 
 #include <algorithm>
@@ -24,7 +24,8 @@
 
 namespace pageblock {
 
-/// The bits of a descriptor's flags: v6.1's numbers on x86-64, as masks.
+/// The bits of a descriptor's flags: v6.1's numbers on x86-64, as masks. Files of later kernels are read
+/// as if they had these.
 namespace page_flag {
 inline constexpr std::uint32_t bit(unsigned number) { return std::uint32_t{1} << number; }
 inline constexpr std::uint32_t locked = bit(0);
@@ -38,8 +39,10 @@ inline constexpr std::uint32_t waiters = bit(7);
 inline constexpr std::uint32_t error = bit(8);
 inline constexpr std::uint32_t slab = bit(9);
 inline constexpr std::uint32_t owner_private = bit(10);
+inline constexpr std::uint32_t arch = bit(11);
 inline constexpr std::uint32_t reserved = bit(12);
 inline constexpr std::uint32_t private_data = bit(13);
+inline constexpr std::uint32_t private_2 = bit(14);
 inline constexpr std::uint32_t writeback = bit(15);
 inline constexpr std::uint32_t head = bit(16);
 inline constexpr std::uint32_t mapped_to_disk = bit(17);  ///< anonymous: exclusive
@@ -51,8 +54,26 @@ inline constexpr std::uint32_t mlocked = bit(21);
 inline constexpr std::uint32_t uninitialised = 0xffffff;
 }  // namespace page_flag
 
+/// Whose numbers the flags of a file have.
+enum class PageFlagNumbers : std::uint8_t {
+  v6_1,
+  v6_12  ///< Slab is a type instead, and others have moved.
+};
+
 /// What the kernel notes in a descriptor instead of how often the page is mapped.
-enum class PageType : std::uint8_t { none, buddy, table, offline };
+enum class PageType : std::uint8_t {
+  none,
+  buddy,
+  table,
+  offline,
+  // Types since v6.12 at the latest.
+  guard,
+  hugetlb,
+  slab,
+  zsmalloc,
+  unaccepted,
+  large_kmalloc
+};
 
 /// Who a page belongs to.
 enum class PageMapping : std::uint8_t { none, anonymous, file_or_owner, movable, ksm, tail };
@@ -103,7 +124,7 @@ namespace detail {
 /// Reads the words of one line, "pfn run flags refcount mapcount type order zone mapping".
 class PageRunReader {
  public:
-  explicit PageRunReader(LineReader& reader) : reader_{reader} {}
+  PageRunReader(LineReader& reader, PageFlagNumbers numbers) : reader_{reader}, numbers_{numbers} {}
 
   [[nodiscard]] PageRun read() {
     PageRun run;
@@ -113,7 +134,8 @@ class PageRunReader {
       reader_.fail("the run has no pages, or more than there can be");
     }
     run.range.end = run.range.start + nr_pages;
-    run.flags = static_cast<std::uint32_t>(within(reader_.number_of("flags", 16), 0xffffff));
+    run.flags =
+        flags_of(static_cast<std::uint32_t>(within(reader_.number_of("flags", 16), 0xffffff)));
     run.refcount = counter("refcount", reader_.word());
     const std::string_view mapcount = reader_.word();
     run.type = one_of(types, "type");
@@ -137,16 +159,38 @@ class PageRunReader {
 
  private:
   static constexpr std::uint64_t max_pages = std::uint64_t{1} << 52;
-  static constexpr std::array types{std::pair{std::string_view{"-"}, PageType::none},
-                                    std::pair{std::string_view{"buddy"}, PageType::buddy},
-                                    std::pair{std::string_view{"table"}, PageType::table},
-                                    std::pair{std::string_view{"offline"}, PageType::offline}};
+  static constexpr std::array types{
+      std::pair{std::string_view{"-"}, PageType::none},
+      std::pair{std::string_view{"buddy"}, PageType::buddy},
+      std::pair{std::string_view{"table"}, PageType::table},
+      std::pair{std::string_view{"offline"}, PageType::offline},
+      std::pair{std::string_view{"guard"}, PageType::guard},
+      std::pair{std::string_view{"hugetlb"}, PageType::hugetlb},
+      std::pair{std::string_view{"slab"}, PageType::slab},
+      std::pair{std::string_view{"zsmalloc"}, PageType::zsmalloc},
+      std::pair{std::string_view{"unaccepted"}, PageType::unaccepted},
+      std::pair{std::string_view{"large_kmalloc"}, PageType::large_kmalloc}};
   static constexpr std::array mappings{std::pair{std::string_view{"-"}, PageMapping::none},
                                        std::pair{std::string_view{"A"}, PageMapping::anonymous},
                                        std::pair{std::string_view{"F"}, PageMapping::file_or_owner},
                                        std::pair{std::string_view{"M"}, PageMapping::movable},
                                        std::pair{std::string_view{"K"}, PageMapping::ksm},
                                        std::pair{std::string_view{"T"}, PageMapping::tail}};
+
+  // v6.12's numbers 0 to 19; what follows has none in v6.1.
+  [[nodiscard]] std::uint32_t flags_of(std::uint32_t raw) const {
+    using namespace page_flag;
+    if (numbers_ == PageFlagNumbers::v6_1 || raw == uninitialised) return raw;
+    constexpr std::array masks{
+        locked,       writeback, referenced, uptodate,      dirty,          lru,    head,
+        waiters,      active,    workingset, owner_private, mapped_to_disk, arch,   reserved,
+        private_data, private_2, reclaim,    swap_backed,   unevictable,    mlocked};
+    std::uint32_t flags = 0;
+    for (unsigned number = 0; number < masks.size(); ++number) {
+      if ((raw & bit(number)) != 0) flags |= masks[number];
+    }
+    return flags;
+  }
 
   template <typename T, std::size_t n>
   [[nodiscard]] T one_of(const std::array<std::pair<std::string_view, T>, n>& table,
@@ -169,19 +213,21 @@ class PageRunReader {
   }
 
   LineReader& reader_;
+  PageFlagNumbers numbers_;
 };
 
 }  // namespace detail
 
 /// Reads a *.pages file. Throws ParseError, which names file and line.
-[[nodiscard]] inline PageRuns parse_page_runs(const InputFile& file) {
+[[nodiscard]] inline PageRuns parse_page_runs(const InputFile& file,
+                                              PageFlagNumbers numbers = PageFlagNumbers::v6_1) {
   constexpr std::string_view header = "# pfn run flags refcount mapcount type order zone mapping";
   std::vector<PageRun> runs;
   LineReader reader{file};
   reader.next_line();
   if (!reader.line().starts_with(header)) reader.fail(fmt::format("expected '{}'", header));
   while (reader.next_line()) {
-    const PageRun run = detail::PageRunReader{reader}.read();
+    const PageRun run = detail::PageRunReader{reader, numbers}.read();
     if (!runs.empty() && run.range.start < runs.back().range.end) {
       reader.fail("the run begins before the last one ends");
     }

@@ -34,6 +34,7 @@ class ClaimsAsRecorded {
       const PageBits head = zone.memmap().bits(steal.pfn);
       if (head.has(PageBits::buddy) && head.order() >= Zone<Config>::pageblock_order) continue;
       const MigrateType old = zone.pageblock_flags().get(steal.pfn);
+      if (old == MigrateType::highatomic) continue;  // is never claimed
       const Block block = look(steal.pfn);
       const bool movable_helps = start == MigrateType::movable;
       if (!movable_helps && old != MigrateType::movable) continue;  // free pages alone decide

@@ -7,9 +7,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "pageblock/io/text/kernel_version.hpp"
 #include "pageblock/io/trace/ftrace.hpp"
 
 namespace pageblock {
@@ -21,6 +23,14 @@ struct RecordingStep {
   std::int64_t result = 0;
 };
 
+/// Where a zone of the recorded kernel has its free lists, in bytes.
+struct FreeAreaPlace {
+  std::uint64_t offset = 0;  ///< from the zone's address to those of order 0
+  std::uint64_t size = 0;    ///< of the lists of one order
+
+  static constexpr std::uint64_t list_size = 16;  ///< two pointers
+};
+
 /// What meta.json says of a recording: the machine, and the steps that were taken.
 struct RecordingMeta {
   std::string dataset;
@@ -29,12 +39,19 @@ struct RecordingMeta {
   std::string clock;
   /// "full", or "light" for those of isolation, offline and online only.
   std::string probes;
+  /// Where the trace names free lists by their addresses (v6.12).
+  std::optional<FreeAreaPlace> free_area{};
   /// How many events each CPU had recorded when the machine stood still.
   std::vector<std::uint64_t> t0_entries;
   std::vector<std::uint64_t> t1_entries;
   std::vector<RecordingStep> steps;
 
   [[nodiscard]] std::size_t nr_cpus() const { return t0_entries.size(); }
+
+  /// Returns the version of the kernel; nothing if the text names none.
+  [[nodiscard]] std::optional<KernelVersion> kernel_version() const {
+    return parse_kernel_version(find_kernel_release(kernel));
+  }
 
   /// Returns whether an event happened between the two states.
   [[nodiscard]] bool is_between(const ftrace::Line& line) const {

@@ -108,6 +108,12 @@ void compare_types(ReplayMachine<Config>& machine, const ExactState& t1, ReplayS
   }
 }
 
+template <ZoneConfig Config>
+[[nodiscard]] std::uint64_t flags_of(const PerCpuPages<Config>& pcp) {
+  return (pcp.prev_free_high_order ? ExactPcp::flag_prev_free_high_order : 0) |
+         (pcp.free_high_batch ? ExactPcp::flag_free_high_batch : 0);
+}
+
 // Free, isolated and managed pages of a zone, and the pages on per-CPU lists.
 template <ReplayableConfig Config>
 void compare_counters(const Zone<Config>& zone, const ExactZone& t1, ReplayScore& score) {
@@ -117,8 +123,14 @@ void compare_counters(const Zone<Config>& zone, const ExactZone& t1, ReplayScore
   for (const ExactPcp& exact : t1.pcps) {
     const PerCpuPages<Config>& pcp = zone.pcp(exact.cpu);
     score.count(pcp.count == exact.count);
-    score.count(pcp.free_factor == exact.free_factor);
     score.count(pcp.high == exact.high && pcp.batch == exact.batch);
+    if constexpr (Config::semantics.pcp_tuning == PcpTuning::tuned) {
+      score.count(pcp.high_min == exact.high_min && pcp.high_max == exact.high_max);
+      score.count(pcp.alloc_factor == exact.alloc_factor && pcp.free_count == exact.free_count);
+      score.count(flags_of(pcp) == exact.flags);
+    } else {
+      score.count(pcp.free_factor == exact.free_factor);
+    }
   }
 }
 
@@ -132,8 +144,12 @@ template <ReplayableConfig Config>
   ReplayReport report{.source = meta.dataset, .until = options.until};
   const ExactState t0 = parse_exact_state(files.t0_state);
   const ExactState t1 = parse_exact_state(files.t1_state);
-  const PageRuns pages = parse_page_runs(files.t0_pages);
-  ReplaySettings settings;
+  constexpr KernelVersion of_rules{static_cast<unsigned>(Config::semantics.major),
+                                   static_cast<unsigned>(Config::semantics.minor)};
+  const PageRuns pages =
+      parse_page_runs(files.t0_pages, of_rules >= KernelVersion{6, 12} ? PageFlagNumbers::v6_12
+                                                                       : PageFlagNumbers::v6_1);
+  ReplaySettings settings{.free_area = meta.free_area};
   if (files.memory_blocks) {
     settings.memory_block_pages = parse_memory_blocks(*files.memory_blocks).nr_pages;
   }
@@ -142,6 +158,7 @@ template <ReplayableConfig Config>
                   meta.nr_cpus(), meta.nr_cpus() == 1 ? "" : "s", meta.memory_mib, meta.probes);
   TraceDecoder decoder{files.trace};
   report.judges_lists = decoder.has_pcp_probes();
+  settings.shows_attempts = decoder.shows_attempts();
   const auto operations =
       detail::decode(decoder, report.result, options.until,
                      [&](const ftrace::Line& line) { return meta.is_between(line); });
@@ -159,6 +176,10 @@ template <ReplayableConfig Config>
     return std::holds_alternative<recorded::Reclaim>(of.what);
   });
   ReplayEngine<Config> engine{machine, report.result, settings};
+  for (const PageRun& run : pages.runs()) {
+    if (run.type != PageType::slab) continue;
+    for (Pfn pfn = run.range.start; pfn < run.range.end; ++pfn) engine.add_slab(pfn);
+  }
   detail::apply_all(
       files.trace, operations,
       [&](const recorded::Operation& operation) { engine.apply(operation); }, options.progress);

@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include <fmt/format.h>
@@ -18,6 +20,7 @@
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/io/recording/list_repair.hpp"
 #include "pageblock/io/recording/page_history.hpp"
+#include "pageblock/io/recording/recording.hpp"
 #include "pageblock/io/recording/replay_machine.hpp"
 #include "pageblock/io/recording/replay_result.hpp"
 #include "pageblock/io/recording/replay_tracer.hpp"
@@ -38,6 +41,10 @@ struct ReplaySettings {
   const PageHistory* history = nullptr;
   /// Whether probes show when kswapd begins and ends to reclaim.
   bool shows_reclaim = true;
+  /// Whether probes show each attempt to take a page, and how compaction turns free lists (v6.12).
+  bool shows_attempts = false;
+  /// Where a zone's free lists are, which the trace names by their addresses.
+  std::optional<FreeAreaPlace> free_area{};
 };
 
 /// What all parts of the engine share while they follow one recording.
@@ -60,6 +67,20 @@ struct ReplayContext {
   }
   static void watch(Zone<Config>& zone) { zone.tracer().clear(); }
 
+  /// Notes what the kernel had noted of a zone's memory.
+  void follow(Zone<Config>& zone, const std::optional<recorded::ZoneFlags>& flags) {
+    if (!flags) return;
+    ZonePressure& pressure = zone.pressure();
+    if (pressure.reclaim_active != flags->reclaim_active) {
+      take("beginnings and ends of reclaim");
+      pressure.reclaim_active = flags->reclaim_active;
+    }
+    if (pressure.below_high != flags->below_high) {
+      take("when free pages fell below the high watermark, or rose above it");
+      pressure.below_high = flags->below_high;
+    }
+  }
+
   static void compare(const std::vector<Pfn>& observed, const std::vector<Pfn>& predicted,
                       ReplayScore& score) {
     for (std::size_t i = 0; i < std::max(observed.size(), predicted.size()); ++i) {
@@ -79,6 +100,7 @@ struct ReplayContext {
 
   // The pages that are about to be freed must be on no list, and on no LRU.
   void forget_use(Zone<Config>& zone, Pfn pfn, Order order) {
+    slabs.erase(pfn);
     if (!zone.memmap().bits(pfn).has(PageBits::in_use) &&
         (is_listed_free(zone, pfn) || take_from_pcp(zone, pfn))) {
       take("pages that nobody saw leave");
@@ -96,6 +118,7 @@ struct ReplayContext {
   ReplaySettings settings;
   ZoneForecaster<Config> zones;
   bool compacted = false;
+  std::unordered_set<Pfn> slabs{};  ///< first pages
 };
 
 }  // namespace pageblock

@@ -9,8 +9,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <variant>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
@@ -41,6 +44,11 @@ class ReplayEngine {
   // The parts refer to what they share.
   ReplayEngine(const ReplayEngine&) = delete;
   ReplayEngine& operator=(const ReplayEngine&) = delete;
+
+  /// Says that a page is the first of a slab when the replay begins.
+  void add_slab(Pfn pfn) {
+    if (kernel_step::slabs_may_look_movable<Config>) replay_.slabs.insert(pfn);
+  }
 
   void apply(const recorded::Operation& operation) {
     replay_.operation = &operation;
@@ -103,15 +111,46 @@ class ReplayEngine {
   void on(const recorded::PcpSettings& settings) {
     replay_.zones.follow_memory();
     for (Part& part : replay_.machine.parts()) {
-      const auto& [high, batch] = settings.zones[static_cast<std::size_t>(part.zone.type())];
-      if (Pageset{batch, high} == part.zone.pageset()) continue;
+      const auto& [high, batch, high_max] =
+          settings.zones[static_cast<std::size_t>(part.zone.type())];
+      const Pageset limits{.batch = batch, .high = high, .high_max = high_max};
+      if (limits == part.zone.pageset()) continue;
       replay_.take("changes of high and batch");
-      set_pageset(part, batch, high);
+      part.zone.set_pageset(limits);
     }
     replay_.zones.check_limits();
   }
-  static void set_pageset(Part& part, std::uint32_t batch, std::uint32_t high) {
-    part.zone.set_pageset(batch, high);
+  void on(const recorded::Decay& decay) {
+    PerCpuPages<Config>& pcp = lists_of(decay.zone, replay_.operation->cpu);
+    if constexpr (Config::semantics.pcp_tuning == PcpTuning::tuned) {
+      replay_.result.counters.count(pcp.high == decay.high && pcp.count == decay.count);
+      excess_[replay_.operation->cpu] = pcp.decay();
+      replay_.take("moments at which per-CPU lists shrink");
+    } else {
+      throw ParseError{"the kernel's per-CPU lists do not shrink by themselves"};
+    }
+  }
+  void on(const recorded::DrainStep& step) {
+    Zone<Config>& zone = replay_.machine.part_at(step.zone).zone;
+    PerCpuPages<Config>& pcp = lists_of(step.zone, step.cpu);
+    std::uint32_t nr = std::min(pcp.count, pcp.batch << detail::pcp_batch_scale_max);
+    if (step.decays) {
+      std::uint32_t& left = excess_[step.cpu];
+      const std::uint32_t most = std::min(left, pcp.batch);
+      left -= most;
+      nr = std::min(most, pcp.count);
+    } else {
+      replay_.take("moments of drains");
+    }
+    replay_.result.counters.count(nr == std::min<std::uint64_t>(step.count, pcp.count));
+    Replay::watch(zone);
+    if (nr != 0) detail::free_pcppages_bulk(zone, nr, pcp);
+    replay_.compare_drained(zone, step.drained);
+  }
+  [[nodiscard]] PerCpuPages<Config>& lists_of(std::uint64_t address, Cpu cpu) {
+    Zone<Config>& zone = replay_.machine.part_at(address).zone;
+    if (cpu.id() >= zone.nr_cpus()) throw ParseError{fmt::format("there is no CPU {}", cpu)};
+    return zone.pcp(cpu);
   }
   void on(const recorded::Reclaim& reclaim) {
     replay_.take("beginnings and ends of reclaim");
@@ -129,11 +168,15 @@ class ReplayEngine {
     Zone<Config>& zone = replay_.machine.zone_of(unset.pfn);
     unset_migratetype_isolate(zone, unset.pfn, Replay::type_of(unset.migratetype));
   }
-  void on(const recorded::SplitFree& split) {
-    Zone<Config>& zone = replay_.machine.zone_of(split.pfn);
-    Replay::demand_chunk(zone, split.pfn, split.order);
-    if (split.ret != 0 || !zone.memmap().bits(split.pfn).is_chunk(split.order)) return;
-    split_free_page_at(zone, split.pfn, split.pfn + split.offset);
+  void on([[maybe_unused]] const recorded::SplitFree& split) {
+    if constexpr (Config::semantics.isolate_splits == SplitRule::border) {
+      Zone<Config>& zone = replay_.machine.zone_of(split.pfn);
+      Replay::demand_chunk(zone, split.pfn, split.order);
+      if (split.ret != 0 || !zone.memmap().bits(split.pfn).is_chunk(split.order)) return;
+      split_free_page_at(zone, split.pfn, split.pfn + split.offset);
+    } else {
+      throw ParseError{"the kernel splits chunks where it isolates them"};
+    }
   }
   void on(const recorded::IsolateFree& taken) {
     if (taken.nr_pages == 0) return;
@@ -163,6 +206,30 @@ class ReplayEngine {
     }
   }
   void on(const recorded::Compaction&) { replay_.compacted = true; }
+  void on(const recorded::TurnList& turn) {
+    replay_.take("free lists that compaction turned");
+    const auto& place = replay_.settings.free_area;
+    if (!place || place->size == 0) throw ParseError{"meta.json does not say where free lists are"};
+    for (Part& part : replay_.machine.parts()) {
+      const std::uint64_t at = turn.list - part.address - place->offset;
+      if (turn.list < part.address + place->offset || at / place->size >= Config::max_order)
+        continue;
+      const Order order{static_cast<unsigned>(at / place->size)};
+      const MigrateType type =
+          Replay::type_of(static_cast<unsigned>(at % place->size / FreeAreaPlace::list_size));
+      Zone<Config>& zone = part.zone;
+      if (!zone.spans(turn.pfn) || zone.memmap().bits(turn.pfn) != PageBits::chunk(order, type)) {
+        return;
+      }
+      turn_to_head(zone, turn.pfn);
+      if (!turn.to_head) {
+        zone.free_area().del(zone.memmap(), turn.pfn);
+        zone.free_area().add_tail(zone.memmap(), turn.pfn, order, type);
+      }
+      return;
+    }
+    throw ParseError{fmt::format("there is no free list at {:#x}", turn.list)};
+  }
   void on(const recorded::Retype& retype) {
     if (replay_.machine.find(retype.pfn) == nullptr) return;  // memory that is being added
     Zone<Config>& zone = replay_.machine.zone_of(retype.pfn);
@@ -175,7 +242,9 @@ class ReplayEngine {
       reserved -= std::min(block, reserved);
     }
     if (type == MigrateType::highatomic) reserved += block;
-    zone.pageblock_flags().set(retype.pfn, type);
+    if constexpr (Config::semantics.move_rule == MoveRule::chunks) {
+      zone.pageblock_flags().set(retype.pfn, type);
+    }
     move_freepages_block(zone, retype.pfn, type);
   }
 
@@ -196,6 +265,9 @@ class ReplayEngine {
       return free->drained.empty() ? change : of_drained(free->drained);
     }
     if (const auto* drain = std::get_if<Drain>(&operation.what)) return of_drained(drain->drained);
+    if (const auto* step = std::get_if<DrainStep>(&operation.what)) {
+      return of_drained(step->drained);
+    }
     const auto* request = std::get_if<Allocation>(&operation.what);
     return request != nullptr && request->source != Source::captured ? change : 0;
   }
@@ -203,6 +275,8 @@ class ReplayEngine {
   ReplayContext<Config> replay_;
   ReplayRequests<Config> requests_{replay_};
   ReplayIsolation<Config> isolation_{replay_};
+  std::map<Cpu, std::uint32_t>
+      excess_;  // pages that a CPU has still to free since its lists shrink
 };
 
 }  // namespace pageblock

@@ -65,6 +65,8 @@ class ReplayIsolation {
   using Replay = ReplayContext<Config>;
   using Part = typename ReplayMachine<Config>::Part;
 
+  void look_behind_slabs(Zone<Config>& copy, Pfn block, const IsolateRequest& request,
+                         IsolationAttempt& attempt);
   void take_contig(Zone<Config>& zone, PfnRange range);
 
   // Attempts to take memory offline, or to get a contiguous range.
@@ -116,12 +118,27 @@ void ReplayIsolation<Config>::apply(const recorded::IsolateRange& range) {
     } else if (const auto refusal =
                    explain_isolate(copy, set.pfn, {range.range, undo_type_, range.flags})) {
       attempt.predicted_page = refusal->pfn;
+      look_behind_slabs(copy, set.pfn, {range.range, undo_type_, range.flags}, attempt);
     }
   }
   for (Pfn pfn = range.range.start.align_down(Zone<Config>::pageblock_order); pfn < range.range.end;
        pfn += Zone<Config>::pageblock_nr_pages) {
     attempt.predicted_types.push_back(get_pageblock_migratetype(copy, pfn));
   }
+}
+
+// Finds what may be in the way instead of slabs.
+template <ReplayableConfig Config>
+void ReplayIsolation<Config>::look_behind_slabs(Zone<Config>& copy, Pfn block,
+                                                const IsolateRequest& request,
+                                                IsolationAttempt& attempt) {
+  auto refusal = explain_isolate(copy, block, request);
+  while (refusal && refusal->reason == Reason::not_lru && replay_.slabs.contains(refusal->pfn)) {
+    copy.memmap().set_bits(refusal->pfn, copy.memmap().bits(refusal->pfn).with(PageBits::lru));
+    refusal = explain_isolate(copy, block, request);
+    if (refusal) attempt.other_pages.push_back(refusal->pfn);
+  }
+  attempt.may_pass = !refusal;
 }
 
 template <ReplayableConfig Config>
@@ -144,7 +161,9 @@ void ReplayIsolation<Config>::apply(const recorded::IsolateSingle& single) {
   Zone<Config>& zone = replay_.machine.zone_of(single.border);
   if (!zone.is_valid(single.border)) return;
   const auto chunk = zone.memmap().free_chunk_of(single.border);
-  if (chunk && *chunk < single.border) split_free_page_at(zone, *chunk, single.border);
+  if constexpr (Config::semantics.isolate_splits == SplitRule::border) {
+    if (chunk && *chunk < single.border) split_free_page_at(zone, *chunk, single.border);
+  }
 }
 
 // Takes the free chunks of a contiguous range, which no probe shows.

@@ -45,6 +45,8 @@ class ReplayRequests {
   using Replay = ReplayContext<Config>;
   using Part = typename ReplayMachine<Config>::Part;
 
+  void free_gigantic(Zone<Config>& zone, const recorded::Free& free);
+  [[nodiscard]] bool finds_lock_busy(const Zone<Config>& zone, const recorded::Free& free);
   void expect_drain(Part& part, const recorded::Free& free);
   void skip_unseen(Zone<Config>& zone, MigrateType type, Order order);
   [[nodiscard]] bool lacks_refill(const Zone<Config>& zone,
@@ -62,19 +64,20 @@ template <ReplayableConfig Config>
 std::optional<Pfn> ReplayRequests<Config>::serve(Zone<Config>& zone,
                                                  const recorded::Allocation& request) {
   const MigrateType type = Replay::type_of(request.migratetype);
-  if (!request.pfn) {
+  if (!request.pfn && !replay_.settings.shows_attempts) {
     return kernel_step::request_from_pcp(zone, replay_.operation->cpu, request.order, type,
                                          request.alloc_flags);
   }
-  if (lacks_refill(zone, request)) return std::nullopt;
+  if (!replay_.settings.shows_attempts && lacks_refill(zone, request)) return std::nullopt;
   return kernel_step::request(zone, replay_.operation->cpu, request.order, type, request.source,
                               request.alloc_flags);
 }
 
 template <ReplayableConfig Config>
 void ReplayRequests<Config>::apply(const recorded::Allocation& request) {
+  if (!request.pfn && !request.zone) throw ParseError{"no line says what the request was given"};
   Part& part =
-      request.pfn ? replay_.machine.part_of(*request.pfn) : replay_.machine.part_at(*request.zone);
+      request.zone ? replay_.machine.part_at(*request.zone) : replay_.machine.part_of(*request.pfn);
   Zone<Config>& zone = part.zone;
   const MigrateType type = Replay::type_of(request.migratetype);
   if (!is_pcp_type(type)) throw ParseError{fmt::format("no request has type {}", type)};
@@ -93,6 +96,7 @@ void ReplayRequests<Config>::apply(const recorded::Allocation& request) {
                        kernel_step::looks_movable<Config>(request));
   }
   skip_unseen(zone, type, request.order);
+  replay_.follow(zone, request.zone_flags);
   const bool was_turned = turn_lists(zone, request);
   Replay::watch(zone);
   std::optional<Pfn> got;
@@ -104,8 +108,11 @@ void ReplayRequests<Config>::apply(const recorded::Allocation& request) {
       if (!agrees) replay_.take("claims of stolen blocks");
     }
   }
-  if (request.source == recorded::Source::buddy) replay_.take("busy per-CPU locks");
+  if (request.source == recorded::Source::buddy && PerCpuPages<Config>::has_lists(request.order)) {
+    replay_.take("busy per-CPU locks");
+  }
   if (!request.pfn) {  // this zone had none
+    if (replay_.settings.shows_attempts) replay_.result.allocations.count(!got);
     if (got) give_back(zone, request, *got);
     return;
   }
@@ -118,6 +125,9 @@ void ReplayRequests<Config>::apply(const recorded::Allocation& request) {
     take_observed(zone, *request.pfn, request.order);
   }
   mark_in_use(zone, *request.pfn, request.order, kernel_step::looks_movable<Config>(request));
+  if (kernel_step::slabs_may_look_movable<Config> && kernel_step::looks_like_slab(request)) {
+    replay_.slabs.insert(*request.pfn);
+  }
 }
 
 // Whether the request's list is empty, and the kernel did not fill it.
@@ -227,16 +237,44 @@ void ReplayRequests<Config>::note_miss(const Zone<Config>& zone,
 template <ReplayableConfig Config>
 void ReplayRequests<Config>::apply(const recorded::Free& free) {
   Zone<Config>& zone = replay_.machine.zone_of(free.pfn);
+  if (free.order > Zone<Config>::top_order) return free_gigantic(zone, free);
   Replay::demand_chunk(zone, free.pfn, free.order);
   replay_.forget_use(zone, free.pfn, free.order);
-  if (free.past_pcp && zone.pageblock_flags().get(free.pfn) != MigrateType::isolate) {
+  replay_.follow(zone, free.zone_flags);
+  const bool past_pcp = free.past_pcp || finds_lock_busy(zone, free);
+  if (past_pcp && PerCpuPages<Config>::has_lists(free.order) &&
+      zone.pageblock_flags().get(free.pfn) != MigrateType::isolate) {
     replay_.take("busy per-CPU locks");
   }
   Replay::watch(zone);
-  if (!free.past_pcp) expect_drain(replay_.machine.part_of(free.pfn), free);
-  kernel_step::free(zone, replay_.operation->cpu, free.pfn, free.order, free.past_pcp,
+  if (!past_pcp) expect_drain(replay_.machine.part_of(free.pfn), free);
+  kernel_step::free(zone, replay_.operation->cpu, free.pfn, free.order, past_pcp,
                     free.to_tail ? ListEnd::tail : ListEnd::head);
   replay_.compare_drained(zone, free.drained);
+}
+
+// A huge page of more than the buddy lists can hold is freed block by block.
+template <ReplayableConfig Config>
+void ReplayRequests<Config>::free_gigantic(Zone<Config>& zone, const recorded::Free& free) {
+  constexpr Order block = Zone<Config>::pageblock_order;
+  if (!free.pfn.is_aligned(free.order)) throw ParseError{"the chunk is not aligned"};
+  for (std::uint64_t page = 0; page < free.order.nr_pages(); page += block.nr_pages()) {
+    const Pfn pfn = free.pfn + page;
+    Replay::demand_chunk(zone, pfn, block);
+    replay_.forget_use(zone, pfn, block);
+    kernel_step::free(zone, replay_.operation->cpu, pfn, block, true, ListEnd::head);
+  }
+}
+
+// Whether a free that no probe has shown came while its own CPU held the lock of the zone's lists.
+template <ReplayableConfig Config>
+bool ReplayRequests<Config>::finds_lock_busy(const Zone<Config>& zone, const recorded::Free& free) {
+  if (!free.interrupted) return false;
+  replay_.take("frees that no probe has shown");
+  const auto& [address, pfn] = *free.interrupted;
+  if (address) return &replay_.machine.part_at(*address).zone == &zone;
+  const Part* const part = pfn ? replay_.machine.find(*pfn) : nullptr;
+  return part != nullptr && &part->zone == &zone;
 }
 
 // A free drains as soon as the lists hold as much as they may. Where the trace shows a drain that
@@ -245,24 +283,27 @@ void ReplayRequests<Config>::apply(const recorded::Free& free) {
 template <ReplayableConfig Config>
 void ReplayRequests<Config>::expect_drain(Part& part, const recorded::Free& free) {
   using Pcp = PerCpuPages<Config>;
-  if (part.pcp_disabled || !Pcp::has_lists(free.order)) return;
-  if (part.zone.pageblock_flags().get(free.pfn) == MigrateType::isolate) return;
-  const Pcp& pcp = part.zone.pcp(replay_.operation->cpu);
-  if (pcp.free_factor != 0 && free.order != Order{0} && free.order <= Pcp::top_order) return;
-  const auto count = static_cast<std::uint32_t>(pcp.count + free.order.nr_pages());
-  bool& reclaims = part.zone.pressure().reclaim_active;
-  const auto drains = [&](bool while_reclaiming) {
-    return count >= (while_reclaiming ? std::min(4 * pcp.batch, pcp.high) : pcp.high);
-  };
-  const bool drained = !free.drained.empty();
-  if (drains(reclaims) == drained) return;
-  const bool is_near_high = replay_.settings.history != nullptr && count > pcp.high / 2;
-  if (drains(!reclaims) == drained && (reclaims || !is_near_high)) {
-    reclaims = !reclaims;
-    replay_.take("beginnings and ends of reclaim, from the drains");
-  } else if (replay_.settings.history != nullptr) {
-    part.zone.set_pageset(pcp.batch, std::max(pcp.batch, drained ? count : count + 1));
-    replay_.take("limits of per-CPU lists, from the drains");
+  // Where lists tune themselves, what decides is known.
+  if constexpr (Config::semantics.pcp_tuning == PcpTuning::scaled) {
+    if (part.pcp_disabled || !Pcp::has_lists(free.order)) return;
+    if (part.zone.pageblock_flags().get(free.pfn) == MigrateType::isolate) return;
+    const Pcp& pcp = part.zone.pcp(replay_.operation->cpu);
+    if (pcp.free_factor != 0 && free.order != Order{0} && free.order <= Pcp::top_order) return;
+    const auto count = static_cast<std::uint32_t>(pcp.count + free.order.nr_pages());
+    bool& reclaims = part.zone.pressure().reclaim_active;
+    const auto drains = [&](bool while_reclaiming) {
+      return count >= (while_reclaiming ? std::min(4 * pcp.batch, pcp.high) : pcp.high);
+    };
+    const bool drained = !free.drained.empty();
+    if (drains(reclaims) == drained) return;
+    const bool is_near_high = replay_.settings.history != nullptr && count > pcp.high / 2;
+    if (drains(!reclaims) == drained && (reclaims || !is_near_high)) {
+      reclaims = !reclaims;
+      replay_.take("beginnings and ends of reclaim, from the drains");
+    } else if (replay_.settings.history != nullptr) {
+      part.zone.set_pageset(pcp.batch, std::max(pcp.batch, drained ? count : count + 1));
+      replay_.take("limits of per-CPU lists, from the drains");
+    }
   }
 }
 

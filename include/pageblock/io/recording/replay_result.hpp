@@ -5,6 +5,7 @@
 /// Kernel: none.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -57,6 +58,10 @@ struct IsolationAttempt {
   bool predicted = false;
   std::uint64_t predicted_blocks = 0;
   std::optional<Pfn> predicted_page{};
+  /// If that page is a slab that may look movable: those behind it that may be in the way instead. The last
+  /// is; unless there may be none, and then nothing is predicted.
+  std::vector<Pfn> other_pages{};
+  bool may_pass = false;
   std::vector<MigrateType> predicted_types{};  ///< of the pageblocks, at the end
 
   MigrateType undo_type = MigrateType::movable;  ///< of blocks given back
@@ -75,8 +80,11 @@ struct IsolationAttempt {
   [[nodiscard]] bool agrees() const {
     if (!ret) return true;  // it is not over
     if (!isolate_ret) return !predicted;
+    if (may_pass) return true;
+    const bool is_in_way =
+        !page || page == predicted_page || std::ranges::count(other_pages, *page);
     return predicted == (*isolate_ret == 0) && predicted_blocks == blocks &&
-           (predicted || !page || page == predicted_page) && predicted_types == types;
+           (predicted || is_in_way) && predicted_types == types;
   }
 };
 

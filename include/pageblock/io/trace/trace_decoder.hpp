@@ -3,7 +3,7 @@
 ///
 /// Layer:  io.
 /// Kernel: the probes are described where recordings are; trace_requests.hpp has the kernel's own
-///         events.
+///         events, and trace_attempts.hpp what v6.12 shows of them.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,8 @@
 #include "pageblock/io/text/parse_error.hpp"
 #include "pageblock/io/trace/ftrace.hpp"
 #include "pageblock/io/trace/ftrace_reader.hpp"
+#include "pageblock/io/trace/trace_attempts.hpp"
 #include "pageblock/io/trace/trace_operations.hpp"
-#include "pageblock/io/trace/trace_requests.hpp"
 
 namespace pageblock {
 
@@ -31,9 +31,9 @@ namespace pageblock {
 ///     TraceDecoder decoder{file};
 ///     while (decoder.next_line()) decoder.decode();   // or not, if the line is none of interest
 ///     const std::vector<recorded::Operation> operations = decoder.finish();
-class TraceDecoder : private detail::RequestDecoder {
+class TraceDecoder : private detail::AttemptDecoder {
  public:
-  explicit TraceDecoder(const InputFile& file) : RequestDecoder{file} {}
+  explicit TraceDecoder(const InputFile& file) : AttemptDecoder{file} {}
 
   bool next_line() { return reader_.next_line(); }
   [[nodiscard]] const FtraceReader& reader() const { return reader_; }
@@ -41,20 +41,26 @@ class TraceDecoder : private detail::RequestDecoder {
   /// Returns whether the trace shows when pages reach the per-CPU lists.
   [[nodiscard]] bool has_pcp_probes() const { return has_pcp_probes_; }
 
+  /// Returns whether it shows each attempt to take a page from them (v6.12), and what compaction does
+  /// with the lists.
+  using AttemptDecoder::shows_attempts;
+
   /// Takes in the reader's line. Throws ParseError if it cannot be true.
   void decode() {
     if (!line().is_event()) return;
+    begin_line();
     std::visit([this](const auto& event) { on(event); }, line().event);
   }
 
   /// Returns the operations in the order in which they took effect.
   [[nodiscard]] std::vector<recorded::Operation> finish() {
+    add_missed_frees();
     detail::sort_stably(operations_, &recorded::Operation::line);
     return std::move(operations_);
   }
 
  private:
-  using RequestDecoder::on;
+  using AttemptDecoder::on;
 
   // The rest.
 
@@ -63,7 +69,7 @@ class TraceDecoder : private detail::RequestDecoder {
   }
   void on(const ftrace::TracingMarkWrite& event) { add(recorded::Mark{event.text}); }
   void on(const ftrace::UnknownEvent& event) {
-    if (event.name == "mm_compaction_begin") add(recorded::Compaction{});
+    if (event.name == "mm_compaction_begin" && !shows_attempts()) add(recorded::Compaction{});
   }
   void on(const ftrace::Probe& event);
   void on(const auto&) {}
@@ -88,14 +94,6 @@ class TraceDecoder : private detail::RequestDecoder {
     }
   }
 
-  [[nodiscard]] const ftrace::Probe& probe() const { return std::get<ftrace::Probe>(line().event); }
-  [[nodiscard]] std::int64_t ret() const { return reader_.integer_of(probe(), "ret"); }
-  template <typename Number>
-  [[nodiscard]] Number number(std::string_view arg) const {
-    return static_cast<Number>(reader_.number_of(probe(), arg));
-  }
-  [[nodiscard]] Pfn page() const { return reader_.pfn_of(probe()); }
-  [[nodiscard]] Order order() const { return Order{number<unsigned>("order")}; }
   [[nodiscard]] PfnRange range(std::string_view start, std::string_view end) const {
     return {Pfn{reader_.number_of(probe(), start)}, Pfn{reader_.number_of(probe(), end)}};
   }
@@ -169,9 +167,9 @@ inline void TraceDecoder::on(const ftrace::Probe& event) {
                         OfCpu&) { d.add(recorded::PcpEnable{d.number<std::uint64_t>("zone")}); }},
       {"pcp_set_ret",
        [](TraceDecoder& d, OfCpu&) {
-         using Pair = recorded::PcpSettings::Pair;
+         using Limits = recorded::PcpSettings::Limits;
          const auto pair = [&](std::string_view high, std::string_view batch) {
-           return Pair{d.number<std::uint32_t>(high), d.number<std::uint32_t>(batch)};
+           return Limits{d.number<std::uint32_t>(high), d.number<std::uint32_t>(batch), 0};
          };
          d.add(recorded::PcpSettings{
              {pair("h0", "b0"), pair("h1", "b1"), pair("h2", "b2"), pair("h3", "b3")}});
@@ -262,6 +260,7 @@ inline void TraceDecoder::on(const ftrace::Probe& event) {
          d.add(recorded::ContigEnd{d.ret(), d.probe().caller()});
        }},
   };
+  if (shows_attempts() && on_probe_of_attempts()) return;
   if (const auto found = handlers.find(event.name); found != handlers.end()) {
     found->second(*this, cpu());
   }

@@ -22,7 +22,8 @@
 
 namespace pageblock::recorded {
 
-/// A chunk of another type was taken; its whole pageblock may have been claimed.
+/// A chunk of another type was found, and its whole pageblock claimed or not. Until v6.11 the chunk was
+/// taken in any case.
 struct Steal {
   Pfn pfn{};
   bool claimed = false;
@@ -37,16 +38,23 @@ enum class Source : std::uint8_t {
   captured,  ///< none: a task that compacts memory for itself was handed a chunk as it was freed
 };
 
+/// What the kernel had noted of a zone's memory (zone->flags) at one moment.
+struct ZoneFlags {
+  bool reclaim_active = false;
+  bool below_high = false;
+};
+
 /// A request to one zone; no pfn if the zone could not serve it.
 struct Allocation {
   std::optional<Pfn> pfn{};
   Order order{};
   unsigned migratetype = 0;
   Source source = Source::any;
-  std::optional<std::uint64_t> zone{};  ///< where no pfn says which
-  std::uint32_t alloc_flags = 0;        ///< 0 where no probe says them
-  std::string_view gfp_flags{};         ///< empty for pages of the bulk allocator
-  std::vector<Pfn> refill{};            ///< pages that came to the per-CPU list with it
+  std::optional<std::uint64_t> zone{};    ///< where no pfn says which
+  std::optional<ZoneFlags> zone_flags{};  ///< of that zone, where a probe says them (v6.12)
+  std::uint32_t alloc_flags = 0;          ///< 0 where no probe says them
+  std::string_view gfp_flags{};           ///< empty for pages of the bulk allocator
+  std::vector<Pfn> refill{};              ///< pages that came to the per-CPU list with it
   std::vector<Steal> steals{};
 };
 
@@ -56,12 +64,22 @@ struct FailedRequest {
   unsigned migratetype = 0;
 };
 
+/// What an interrupt found a CPU doing: something under the lock of its lists in one zone, which a probe
+/// names or in which a page is.
+struct Interrupted {
+  std::optional<std::uint64_t> zone{};
+  std::optional<Pfn> pfn{};
+};
+
 /// A chunk enters a per-CPU list, or the buddy lists if its order has none.
 struct Free {
   Pfn pfn{};
   Order order{};
   bool past_pcp = false;  ///< to the buddy lists: isolated, or the per-CPU list's lock was busy
   bool to_tail = false;
+  std::optional<ZoneFlags> zone_flags{};  ///< of the page's zone, where a probe says them (v6.12)
+  /// Where the free's own probe was missed: whether the lock was busy, and so past_pcp, depends on it.
+  std::optional<Interrupted> interrupted{};
   std::vector<Pfn> drained{};  ///< what left the per-CPU lists for it, in this order
 };
 
@@ -69,6 +87,23 @@ struct Free {
 struct Drain {
   Cpu cpu{};
   std::uint64_t zone = 0;
+  std::vector<Pfn> drained{};
+};
+
+/// The lists of a CPU in one zone begin to shrink, as once a second: what they had then (v6.7). A DrainStep
+/// for each batch follows.
+struct Decay {
+  std::uint64_t zone = 0;
+  std::uint64_t high = 0;
+  std::uint64_t count = 0;
+};
+/// One of the steps in which a CPU's lists in one zone are emptied, or shrink; zone->lock is given up between
+/// them, and others come in. Only where probes show them; else there is one Drain.
+struct DrainStep {
+  Cpu cpu{};
+  std::uint64_t zone = 0;
+  bool decays = false;
+  std::uint64_t count = 0;  ///< of pages to free, if there are as many
   std::vector<Pfn> drained{};
 };
 
@@ -93,12 +128,13 @@ struct PcpEnable {
 /// High and batch of all zones from now on.
 struct PcpSettings {
   /// The limits of one zone.
-  struct Pair {
-    std::uint32_t high = 0;
+  struct Limits {
+    std::uint32_t high = 0;  ///< where it moves (v6.7) the lowest
     std::uint32_t batch = 0;
-    friend bool operator==(const Pair&, const Pair&) = default;
+    std::uint32_t high_max = 0;  ///< 0 where high does not move
+    friend bool operator==(const Limits&, const Limits&) = default;
   };
-  std::array<Pair, max_nr_zones> zones{};
+  std::array<Limits, max_nr_zones> zones{};
 };
 
 /// kswapd begins or ends to reclaim in the zones up to a number.
@@ -165,8 +201,14 @@ struct SplitPage {
   Order order{};
 };
 
-/// Compaction begins. It turns free lists round, without an event.
+/// Compaction begins. It turns free lists round, which events show only where there is a TurnList.
 struct Compaction {};
+/// Compaction turned the free list at an address so that a chunk is its first now, or its last.
+struct TurnList {
+  std::uint64_t list = 0;
+  Pfn pfn{};
+  bool to_head = false;
+};
 
 /// A pageblock got another type outside of steals and isolation: the HighAtomic reserve.
 struct Retype {
@@ -218,10 +260,11 @@ struct Operation {
   /// The line at which it took effect: the first that was written under the zone's lock.
   std::size_t line = 0;
   Cpu cpu{};
-  std::variant<Allocation, FailedRequest, Free, Drain, DrainAll, PcpDisable, PcpEnable, PcpSettings,
-               Reclaim, SetIsolate, UnsetIsolate, IsolateRange, TestIsolated, SplitFree,
-               IsolateSingle, IsolateFree, PutBack, SplitPage, Compaction, Retype, OfflineBegin,
-               OfflineIsolated, OfflineEnd, OnlineBegin, OnlineEnd, ContigBegin, ContigEnd, Mark>
+  std::variant<Allocation, FailedRequest, Free, Drain, Decay, DrainStep, DrainAll, PcpDisable,
+               PcpEnable, PcpSettings, Reclaim, SetIsolate, UnsetIsolate, IsolateRange,
+               TestIsolated, SplitFree, IsolateSingle, IsolateFree, PutBack, SplitPage, Compaction,
+               TurnList, Retype, OfflineBegin, OfflineIsolated, OfflineEnd, OnlineBegin, OnlineEnd,
+               ContigBegin, ContigEnd, Mark>
       what;
 };
 

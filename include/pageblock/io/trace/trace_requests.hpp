@@ -83,6 +83,15 @@ class RequestDecoder {
     return cpus_[id];
   }
 
+  [[nodiscard]] const ftrace::Probe& probe() const { return std::get<ftrace::Probe>(line().event); }
+  [[nodiscard]] std::int64_t ret() const { return reader_.integer_of(probe(), "ret"); }
+  template <typename Number>
+  [[nodiscard]] Number number(std::string_view arg) const {
+    return static_cast<Number>(reader_.number_of(probe(), arg));
+  }
+  [[nodiscard]] Pfn page() const { return reader_.pfn_of(probe()); }
+  [[nodiscard]] Order order() const { return Order{number<unsigned>("order")}; }
+
   template <typename What>
   Index add(What what) {
     operations_.push_back({reader_.number(), line().cpu, std::move(what)});

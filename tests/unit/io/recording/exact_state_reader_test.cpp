@@ -246,4 +246,38 @@ TEST_CASE("parse_exact_state refuses sections without a type for each block", "[
         "T0.state:25: sections must stand in the order of their pfns");
 }
 
+TEST_CASE("parse_exact_state reads the limits that move of v6.12", "[exact_state]") {
+  std::string later = state;
+  const auto change = [&later](std::string_view from, std::string_view to) {
+    for (std::size_t at = later.find(from); at != std::string::npos;
+         at = later.find(from, at + to.size()))
+      later.replace(at, from.size(), to);
+  };
+  change("pageset_high 18 ", "pageset_high_min 18 pageset_high_max 480 ");
+  change("pageset_high 1217 ", "pageset_high_min 1217 pageset_high_max 31744 ");
+  change("unevictable 5\n",
+         "unevictable 5 vm_stat_free 2 vm_stat_free_cma 0 nr_free_highatomic 7 wmark_promo 4\n"
+         "zstat 3 cpu 0 threshold 6 free -3 free_cma 0\n");
+  change("free_factor 0 ", "high_min 18 high_max 480 flags 0x2 alloc_factor 0 free_count 32 ");
+  change("free_factor 2 ", "high_min 1217 high_max 31744 flags 0x1 alloc_factor 4 free_count 50 ");
+  const InputFile file{"T0.state", later};
+  const ExactState read = parse_exact_state(file);
+  REQUIRE(read.zones.size() == 2);
+  const ExactZone& zone = read.zones[1];
+  CHECK(zone.tunes_lists);
+  CHECK(zone.pageset_high == 1217);
+  CHECK(zone.pageset_high_max == 31744);
+  CHECK(zone.nr_free_highatomic == 7);
+  REQUIRE(zone.pcps.size() == 1);
+  const ExactPcp& pcp = zone.pcps[0];
+  CHECK(pcp.high_min == 1217);
+  CHECK(pcp.high_max == 31744);
+  CHECK(pcp.flags == ExactPcp::flag_prev_free_high_order);
+  CHECK(pcp.alloc_factor == 4);
+  CHECK(pcp.free_count == 50);
+
+  change("pageset_high_max 31744 ", "");
+  CHECK(fault_of(later) == "T0.state:14: the zone lacks 'pageset_high_max'");
+}
+
 }  // namespace pageblock::test::exact_state_reader_cases

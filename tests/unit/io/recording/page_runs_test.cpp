@@ -72,6 +72,21 @@ TEST_CASE("PageRuns finds the run of a page", "[page_runs]") {
   CHECK(refcount(0x32) == -1);
 }
 
+TEST_CASE("parse_page_runs gives v6.12's flags the numbers of v6.1", "[page_runs]") {
+  const InputFile file{"T0.pages", header +
+                                       "10 1 2000 1 -1 - - 0 -\n"
+                                       "11 1 20028 1 -1 - - 0 -\n"
+                                       "12 2 40 1 f5000000 slab 1 0 -\n"
+                                       "20 1 ffffff 0 -1 - - 0 -\n"};
+  const PageRuns pages = parse_page_runs(file, PageFlagNumbers::v6_12);
+  REQUIRE(pages.runs().size() == 4);
+  CHECK(pages.runs()[0].flags == page_flag::reserved);
+  CHECK(pages.runs()[1].flags == (page_flag::swap_backed | page_flag::lru | page_flag::uptodate));
+  CHECK(pages.runs()[2].flags == page_flag::head);
+  CHECK(pages.runs()[2].type == PageType::slab);
+  CHECK(!pages.runs()[3].is_initialised());
+}
+
 TEST_CASE("parse_page_runs names the line of what is wrong", "[page_runs]") {
   CHECK(test::fault_in([] {
           return parse_page_runs({"T0.pages", "0 1 0 0 -1 - - 0 -\n"});

@@ -156,9 +156,9 @@ TEST_CASE("TraceDecoder reads the settings of the per-CPU lists, and that kswapd
       "pcp_enable: (zone_pcp_enable+0x0/0x1) zone=0x10\n"};
   const auto operations = trace.decode();
   REQUIRE(operations.size() == 4);
-  using Pair = recorded::PcpSettings::Pair;
+  using Limits = recorded::PcpSettings::Limits;
   CHECK(as<recorded::PcpSettings>(operations[0]).zones ==
-        std::array{Pair{10, 1}, Pair{20, 2}, Pair{30, 3}, Pair{40, 4}});
+        std::array{Limits{10, 1, 0}, Limits{20, 2, 0}, Limits{30, 3, 0}, Limits{40, 4, 0}});
   CHECK(as<recorded::Reclaim>(operations[1]).active);
   CHECK(as<recorded::Reclaim>(operations[1]).highest_zone == 2);
   CHECK(!as<recorded::Reclaim>(operations[2]).active);
