@@ -115,6 +115,8 @@ constexpr std::array rows{
     row<&S::contig_refuses_lru>("by v6.1", "a page that cannot move refuses a range at once"),
     row<&S::contig_start_covers>("by v6.1",
                                  "the chunk in which a range begins must reach its start"),
+    row<&S::contig_release>("v6.9", "how a range is given back that cannot be taken"),
+    row<&S::contig_compound>("v6.12", "a range can be one compound page"),
     row<&S::offline_leaves>("by v6.1", "what becomes of pages that go offline"),
 };
 

@@ -121,6 +121,12 @@ enum class TakeMark : std::uint8_t {
 /// To what a range is rounded before it is isolated for a contiguous allocation.
 enum class ContigGranule : std::uint8_t { largest_chunk, block };
 
+/// How what was taken of a contiguous range is given back when something stands in the way.
+enum class ReleaseOrder : std::uint8_t {
+  pages_down,      ///< As single pages, the last one first.
+  chunks_by_order  ///< As the chunks that it was, the smallest first (v6.9).
+};
+
 /// What becomes of pages that go offline.
 enum class OfflineLeaves : std::uint8_t { reserved, holes };
 

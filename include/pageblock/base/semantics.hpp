@@ -169,6 +169,11 @@ struct Semantics {
   /// Whether the free chunk that a contiguous range is said to begin in must reach its start.
   bool contig_start_covers;
 
+  ReleaseOrder contig_release;
+
+  /// Whether a contiguous range can be taken as one compound page, and given back so (v6.12).
+  bool contig_compound;
+
   OfflineLeaves offline_leaves;
 
   /// How pages in use leave a range.
@@ -256,6 +261,8 @@ inline constexpr Semantics v3_6{
     .contig_granule = ContigGranule::largest_chunk,
     .contig_refuses_lru = true,
     .contig_start_covers = false,
+    .contig_release = ReleaseOrder::pages_down,
+    .contig_compound = false,
     .offline_leaves = OfflineLeaves::reserved,
     .migration = migration_v3_6,
 };
@@ -313,6 +320,8 @@ inline constexpr Semantics v6_1{
     .contig_granule = ContigGranule::block,
     .contig_refuses_lru = false,
     .contig_start_covers = true,
+    .contig_release = ReleaseOrder::pages_down,
+    .contig_compound = false,
     .offline_leaves = OfflineLeaves::holes,
     .migration = migration_v6_1,
 };
@@ -339,6 +348,8 @@ inline constexpr Semantics v6_12 = [] {
   kernel.kswapd_bit_needs_flag = true;
   kernel.movable_min_capped = true;
   kernel.isolate_splits = SplitRule::block;
+  kernel.contig_release = ReleaseOrder::chunks_by_order;
+  kernel.contig_compound = true;
   kernel.migration = migration_v6_12;
   return kernel;
 }();

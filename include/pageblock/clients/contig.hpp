@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <type_traits>
@@ -22,6 +23,7 @@
 #include "pageblock/clients/migrate.hpp"
 #include "pageblock/clients/movability.hpp"
 #include "pageblock/clients/page_mover.hpp"
+#include "pageblock/clients/take_free_range.hpp"
 #include "pageblock/isolation/explain.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/isolation/refusal.hpp"
@@ -46,21 +48,6 @@ template <ZoneConfig Config>
   }) != to;
 }
 
-// Takes the free chunks of [start, end) as single pages. Returns the end of the last one, or
-// nothing if something stood in the way; then all is given back. Kernel: isolate_freepages_range().
-template <ZoneConfig Config>
-std::optional<Pfn> isolate_freepages_range(Zone<Config>& zone, Cpu cpu, Pfn start, Pfn end) {
-  Pfn pfn = start;
-  while (pfn < end && zone.is_valid(pfn) && zone.memmap().bits(pfn).has(PageBits::buddy)) {
-    const std::uint64_t pages = split_free_page(zone, pfn);
-    if (pages == 0) break;
-    pfn += pages;
-  }
-  if (pfn >= end) return pfn;
-  while (pfn > start) free_pages(zone, cpu, pfn = pfn - 1, Order{0});  // the last one first
-  return std::nullopt;
-}
-
 // Returns the first page of the free chunk that a range begins in. v3.6 takes the first head that it
 // finds below, which need not reach start; then the test refuses (a defect). v6.1 takes start then.
 template <ZoneConfig Config>
@@ -77,7 +64,8 @@ std::optional<Pfn> outer_start_of(const Zone<Config>& zone, Pfn start) {
 
 }  // namespace detail
 
-/// Drops one reference to each of @p nr_pages pages from @p pfn upward, hot, on @p cpu.
+/// Drops one reference to each of @p nr_pages pages from @p pfn upward, hot, on @p cpu; in v6.12 to one
+/// compound page of that size.
 /// Throws std::bad_alloc.
 /// Requires: all these pages are valid and in use; cpu < zone.nr_cpus().
 /// Locking:  as free_pages().
@@ -89,6 +77,14 @@ void free_contig_range(Zone<Config>& zone, Cpu cpu, Pfn pfn, std::uint64_t nr_pa
   bug_on(end < pfn || pfn < zone.start_pfn() || end > zone.end_pfn(), "the range leaves the zone",
          call);
   bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
+  if constexpr (Config::semantics.contig_compound) {
+    const PageBits first = zone.memmap().bits(pfn);
+    if (nr_pages != 0 && first.has(PageBits::compound)) {
+      bug_on(first.order().nr_pages() != nr_pages, "the range is not the compound page", call);
+      free_pages(zone, cpu, pfn, first.order(), Temperature::hot, caller);
+      return;
+    }
+  }
   const auto is_unused = [](PageBits bits) { return !bits.has(PageBits::in_use); };
   bug_on(zone.memmap().find_if(pfn, end, is_unused) != end, "a page of the range is not in use",
          call);
@@ -161,12 +157,13 @@ class ContigRange {
   using Mover = PageMover<M, Pages>;
 
   ContigRange(M& memory, Zone<Config>& zone, Cpu cpu, Pages& pages, MigrateType type,
-              Candidate& record, bool explains)
+              Candidate& record, bool explains, bool as_compound)
       : zone_{zone},
         cpu_{cpu},
         type_{type},
         record_{record},
         explains_{explains},
+        as_compound_{as_compound},
         mover_{memory, zone, cpu, pages, MigrationPurpose::contig, record} {}
 
   Status alloc() {
@@ -240,8 +237,24 @@ class ContigRange {
     // Kernel: __reclaim_pages() to make up for what is taken; not modelled.
     const auto outer_end = isolate_freepages_range(zone_, cpu_, *outer_start, range().end);
     if (!outer_end) return refuse(AttemptStage::grab);
+    if (as_compound_) return make_compound({*outer_start, *outer_end});
+    hold_pages(zone_, {*outer_start, *outer_end});
     free_contig_range(zone_, cpu_, *outer_start, range().start - *outer_start);
     free_contig_range(zone_, cpu_, range().end, *outer_end - range().end);
+    return ok;
+  }
+
+  // Makes one page of what was taken, if that is the range, and as large as a page can be: else all of it is
+  // lost (a defect).
+  Status make_compound(const PfnRange& taken) {
+    const std::uint64_t pages = range().nr_pages();
+    if (taken != range() || !std::has_single_bit(pages)) {
+      return refuse(AttemptStage::grab, -Err::inval);
+    }
+    const Order order{static_cast<unsigned>(std::countr_zero(pages))};
+    const IrqSaveGuard guard{zone_.lock()};
+    const unsigned compound = order == Order{0} ? 0 : PageBits::compound;
+    zone_.memmap().set_bits(range().start, PageBits::allocation(order).with(compound));
     return ok;
   }
 
@@ -258,9 +271,38 @@ class ContigRange {
   MigrateType type_;
   Candidate& record_;
   bool explains_;
+  bool as_compound_;
   Mover mover_;
   std::vector<Blocker> left_out_;
 };
+
+// alloc_contig_range(), for whoever is reported.
+template <Memory M, Movability Pages>
+Status try_contig_range(M& memory, Cpu cpu, const PfnRange& range, MigrateType type, Pages& pages,
+                        Attempt* attempt, bool as_compound, const ReportedCall& call) {
+  using Config = typename M::Config;
+  bug_on(range.empty(), "the range is empty", call);
+  Zone<Config>* const zone = zone_with(memory, range.start);
+  bug_on(zone == nullptr || !zone->spans(range.end - 1), "the range leaves the zone", call);
+  bug_on(cpu.id() >= zone->nr_cpus(), "the zone has no such CPU", call);
+
+  Candidate candidate{.range = range};
+  ContigRange<M, Pages> contig{memory,     *zone, cpu, pages, type, candidate, attempt != nullptr,
+                               as_compound};
+  candidate.status = contig.alloc();
+  const Status ret = candidate.status;
+  if (attempt != nullptr) {
+    if (attempt->what.empty()) {
+      attempt->what = "contiguous range";
+      attempt->range = candidate.range;
+    }
+    attempt->pageblock_order = Zone<Config>::pageblock_order;
+    attempt->status = ret;
+    attempt->stage = candidate.stage;
+    attempt->candidates.push_back(std::move(candidate));
+  }
+  return ret;
+}
 
 }  // namespace detail
 
@@ -280,29 +322,21 @@ template <Memory M, Movability Pages = AllMove>
 [[nodiscard]] Status alloc_contig_range(M& memory, Cpu cpu, Pfn start_pfn, Pfn end_pfn,
                                         MigrateType type, Pages&& pages = {},
                                         Attempt* attempt = nullptr, Place caller = Place::here()) {
-  using Config = typename M::Config;
-  const ReportedCall call{"alloc_contig_range", caller, start_pfn};
-  bug_on(end_pfn <= start_pfn, "the range is empty", call);
-  Zone<Config>* const zone = detail::zone_with(memory, start_pfn);
-  bug_on(zone == nullptr || !zone->spans(end_pfn - 1), "the range leaves the zone", call);
-  bug_on(cpu.id() >= zone->nr_cpus(), "the zone has no such CPU", call);
+  return detail::try_contig_range(memory, cpu, {start_pfn, end_pfn}, type, pages, attempt, false,
+                                  {"alloc_contig_range", caller, start_pfn});
+}
 
-  Candidate candidate{.range = {start_pfn, end_pfn}};
-  detail::ContigRange<M, std::remove_reference_t<Pages>> contig{
-      memory, *zone, cpu, pages, type, candidate, attempt != nullptr};
-  candidate.status = contig.alloc();
-  const Status ret = candidate.status;
-  if (attempt != nullptr) {
-    if (attempt->what.empty()) {
-      attempt->what = "contiguous range";
-      attempt->range = candidate.range;
-    }
-    attempt->pageblock_order = Zone<Config>::pageblock_order;
-    attempt->status = ret;
-    attempt->stage = candidate.stage;
-    attempt->candidates.push_back(std::move(candidate));
-  }
-  return ret;
+/// The same, for one compound page. Where the free chunks that cover the range reach beyond it, or its size is
+/// no power of two, all that was taken is lost (a defect of v6.12).
+/// Returns: as alloc_contig_range(), or -EINVAL.
+/// Kernel:  alloc_contig_range() with __GFP_COMP (v6.12).
+template <Memory M, Movability Pages = AllMove>
+[[nodiscard]] Status alloc_contig_compound(
+    M& memory, Cpu cpu, Pfn start_pfn, Pfn end_pfn, MigrateType type, Pages&& pages = {},
+    Attempt* attempt = nullptr,
+    Place caller = Place::here()) requires(M::Config::semantics.contig_compound) {
+  return detail::try_contig_range(memory, cpu, {start_pfn, end_pfn}, type, pages, attempt, true,
+                                  {"alloc_contig_compound", caller, start_pfn});
 }
 
 }  // namespace pageblock

@@ -40,8 +40,9 @@ void prep_compound_page(Zone<Config>& zone, Pfn pfn, Order order,
 /// Kernel:  compound_head().
 template <ZoneConfig Config>
 [[nodiscard]] OptionalPfn compound_head(const Zone<Config>& zone, Pfn pfn) {
-  for (Order order{0}; order <= Zone<Config>::top_order; ++order) {
+  for (Order order{0}; order <= detail::largest_order<Config>; ++order) {
     const Pfn head = pfn.align_down(order);
+    if (head < zone.memmap().base()) break;
     const PageBits bits = zone.memmap().bits(head);
     if (bits.has(PageBits::compound) && bits.order() >= order) return head;
   }

@@ -38,9 +38,10 @@ template <ZoneConfig Config>
 // Reports a chunk that cannot be one. Kernel: VM_BUG_ON, so only with Config::debug_vm, as below.
 template <ZoneConfig Config>
 [[gnu::always_inline]] inline void check_chunk(const Zone<Config>& zone, Pfn pfn, Order order,
-                                               const auto& call) {
+                                               const auto& call,
+                                               Order largest = Zone<Config>::top_order) {
   if constexpr (!Config::debug_vm) return;
-  bug_on(order > Zone<Config>::top_order, "order is above the largest", call);
+  bug_on(order > largest, "order is above the largest", call);
   bug_on(!pfn.is_aligned(order), "pfn is not a multiple of the chunk's size", call);
   bug_on(!zone.spans(pfn) || !zone.spans(pfn + (order.nr_pages() - 1)),
          "the chunk is not in the zone", call);

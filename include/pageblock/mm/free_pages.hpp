@@ -200,7 +200,7 @@ template <ZoneConfig Config>
 template <ListEnd to = ListEnd::head, ZoneConfig Config>
 Dropped free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order, Place caller) {
   const auto call = [&] { return ReportedCall{"free_pages", caller, pfn, order}; };
-  check_chunk(zone, pfn, order, call);
+  check_chunk(zone, pfn, order, call, largest_order<Config>);
   bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
   const IrqSaveGuard guard{zone.lock()};
   Memmap<Config>& map = zone.memmap();

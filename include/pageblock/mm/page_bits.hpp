@@ -21,6 +21,12 @@ namespace detail {
 template <typename Config>
 inline constexpr bool has_compound_pages = Config::semantics.compound_pages;
 
+// The largest order of what can be allocated: of a compound page that is a contiguous range, what is written
+// in its first page.
+template <typename Config>
+inline constexpr Order largest_order{Config::semantics.contig_compound ? 31
+                                                                       : Config::max_order - 1};
+
 }  // namespace detail
 
 /// The state of a page. All bits zero: valid memory with count 0 that is no chunk head. So are, but

@@ -349,8 +349,15 @@ class ZoneMachine : public Machine {
 
   std::string take_ranges(const Line& line, std::string_view op) {
     if (op == "alloc_contig") {
-      if (flag(line, "comp")) throw BadLine{"no modelled kernel makes a range one compound page"};
       const auto [start, end] = range(line);
+      if (flag(line, "comp")) {
+        if constexpr (Config::semantics.contig_compound) {
+          return word(alloc_contig_compound(zone(), cpu, start, end, type(line),
+                                            pageblock::NothingMoves{}));
+        } else {
+          throw BadLine{"this kernel makes no range one compound page"};
+        }
+      }
       return word(
           alloc_contig_range(zone(), cpu, start, end, type(line), pageblock::NothingMoves{}));
     }
