@@ -28,12 +28,12 @@ struct KernelConfig : DefaultConfig {
 template <typename F>
 auto with_kernel(std::string_view name, F f) {
   using V3_6 = KernelConfig<kernel::v3_6>;
-  if (name == "v3.5") return f(V3_6{}, reclaim_rules::v3_5);
+  if (name == "v3.5") return f(V3_6{}, kernel::reclaim_v3_5);
   if (name == "v3.5-direct") {
     return f(V3_6{}, ReclaimRules{.charges_isolated = false, .futile = FutileRule::reader_decides});
   }
-  if (name == "v3.6") return f(V3_6{}, reclaim_rules::v3_6);
-  if (name == "v6.1") return f(KernelConfig<kernel::v6_1>{}, reclaim_rules::v4_7);
+  if (name == "v3.6") return f(V3_6{}, kernel::reclaim_v3_6);
+  if (name == "v6.1") return f(KernelConfig<kernel::v6_1>{}, kernel::reclaim_v4_7);
   throw std::invalid_argument{fmt::format("no such kernel: {}", name)};
 }
 

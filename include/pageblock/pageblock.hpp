@@ -3,6 +3,7 @@
 #pragma once
 
 #include "pageblock/base/checked_lock.hpp"
+#include "pageblock/base/cma_rules.hpp"
 #include "pageblock/base/config.hpp"
 #include "pageblock/base/contract.hpp"
 #include "pageblock/base/cpu.hpp"
@@ -10,6 +11,7 @@
 #include "pageblock/base/migration_rules.hpp"
 #include "pageblock/base/notifier.hpp"
 #include "pageblock/base/pfn.hpp"
+#include "pageblock/base/reclaim_rules.hpp"
 #include "pageblock/base/semantics.hpp"
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/base/status.hpp"
@@ -17,6 +19,8 @@
 #include "pageblock/base/version.hpp"
 #include "pageblock/clients/attempt.hpp"
 #include "pageblock/clients/cma.hpp"
+#include "pageblock/clients/cma_area.hpp"
+#include "pageblock/clients/cma_reserve.hpp"
 #include "pageblock/clients/contig.hpp"
 #include "pageblock/clients/kswapd.hpp"
 #include "pageblock/clients/memory_hotplug.hpp"

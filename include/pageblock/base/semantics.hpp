@@ -10,8 +10,10 @@
 #include <cstdint>
 #include <optional>
 
+#include "pageblock/base/cma_rules.hpp"
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/migration_rules.hpp"
+#include "pageblock/base/reclaim_rules.hpp"
 #include "pageblock/base/rules.hpp"
 
 namespace pageblock {
@@ -179,6 +181,12 @@ struct Semantics {
   /// How pages in use leave a range.
   MigrationRules migration;
 
+  /// How CMA areas are reserved and searched.
+  CmaRules cma;
+
+  /// When kswapd wakes, and who gives up.
+  ReclaimRules reclaim;
+
   /// Returns the kernel's number for @p type; nr_migratetypes if it has no such type.
   [[nodiscard]] constexpr unsigned number_of(MigrateType type) const {
     for (unsigned number = 0; number < migratetypes.size(); ++number) {
@@ -265,6 +273,8 @@ inline constexpr Semantics v3_6{
     .contig_compound = false,
     .offline_leaves = OfflineLeaves::reserved,
     .migration = migration_v3_6,
+    .cma = cma_v3_6,
+    .reclaim = reclaim_v3_6,
 };
 
 /// Linux v6.1 (2022, long-term), with its stable updates until 6.1.192, built with CMA.
@@ -324,6 +334,8 @@ inline constexpr Semantics v6_1{
     .contig_compound = false,
     .offline_leaves = OfflineLeaves::holes,
     .migration = migration_v6_1,
+    .cma = cma_v6_1,
+    .reclaim = reclaim_v4_7,
 };
 
 /// Linux v6.12 (2024, long-term), with its stable updates until 6.12.117, built with CMA: what differs

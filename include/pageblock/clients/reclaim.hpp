@@ -21,7 +21,7 @@
 #include "pageblock/base/contract.hpp"
 #include "pageblock/base/cpu.hpp"
 #include "pageblock/base/pfn.hpp"
-#include "pageblock/base/semantics.hpp"
+#include "pageblock/base/reclaim_rules.hpp"
 #include "pageblock/mm/node.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/page_ref.hpp"
@@ -30,39 +30,6 @@
 #include "pageblock/mm/zone_layout.hpp"
 
 namespace pageblock {
-
-/// Who says that reclaim is futile, so that the OOM killer may be asked.
-enum class FutileRule : std::uint8_t {
-  /// kswapd: it sets a flag, all_unreclaimable, that others only read (until v3.12).
-  kswapd_decides,
-  /// Whoever asks compares the pages scanned with those on the lists (v3.13 to v4.6).
-  reader_decides,
-  /// The task: it counts its rounds without a page, 16 at most (v4.7).
-  task_counts,
-};
-
-/// How a kernel reclaims, as far as it decides who wakes and who gives up.
-struct ReclaimRules {
-  /// Whether kswapd's watermark check subtracts isolated blocks (v3.6).
-  bool charges_isolated = true;
-  FutileRule futile = FutileRule::kswapd_decides;
-  friend constexpr bool operator==(const ReclaimRules&, const ReclaimRules&) = default;
-};
-
-/// Rules of reclaim by the version that brought them.
-namespace reclaim_rules {
-/// Isolated pages count as free for everybody.
-inline constexpr ReclaimRules v3_5{.charges_isolated = false};
-/// kswapd no longer counts them.
-inline constexpr ReclaimRules v3_6{};
-/// Tasks give up by themselves. Isolated pages are not free any more (v3.7).
-inline constexpr ReclaimRules v4_7{.futile = FutileRule::task_counts};
-}  // namespace reclaim_rules
-
-/// Returns the rules of a modelled kernel.
-[[nodiscard]] constexpr ReclaimRules reclaim_rules_of(const Semantics& kernel) {
-  return kernel.counts_isolated ? reclaim_rules::v3_6 : reclaim_rules::v4_7;
-}
 
 /// Pages on one LRU list. The last is scanned first; one that stays goes to the front.
 struct LruList {
@@ -130,8 +97,7 @@ class ReclaimNode {
   using Config = Config_;
 
   /// Locking: none of it is locked; actors take turns. Frees and allocations are made on @p cpu.
-  explicit ReclaimNode(Node<Config> node,
-                       const ReclaimRules& rules = reclaim_rules_of(Config::semantics),
+  explicit ReclaimNode(Node<Config> node, const ReclaimRules& rules = Config::semantics.reclaim,
                        Cpu cpu = Cpu{0})
       : rules_{rules}, cpu_{cpu}, node_{std::move(node)}, zones_(node_.zones().size()) {}
 

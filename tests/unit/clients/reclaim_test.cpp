@@ -110,7 +110,7 @@ constexpr LoopLimits all_steps{.steps = 10000, .ends_at_repeat = false};
 
 TEST_CASE("run_reclaim_loop goes on for ever in v3.5 while isolated pages are all that is free",
           "[reclaim]") {
-  Scene<> scene{reclaim_rules::v3_5, 4};
+  Scene<> scene{kernel::reclaim_v3_5, 4};
   CHECK(scene.zone().nr_free_pages() == 2048);
   const LoopResult result = scene.run(all_steps);
   CHECK(result.ending == LoopEnding::cut);
@@ -122,7 +122,7 @@ TEST_CASE("run_reclaim_loop goes on for ever in v3.5 while isolated pages are al
 }
 
 TEST_CASE("run_reclaim_loop sees that nothing changes any more", "[reclaim]") {
-  Scene<> scene{reclaim_rules::v3_5, 4};
+  Scene<> scene{kernel::reclaim_v3_5, 4};
   const LoopResult result = scene.run();
   CHECK(result.ending == LoopEnding::repeats);
   CHECK(result.period == 3);
@@ -135,7 +135,7 @@ TEST_CASE("run_reclaim_loop sees that nothing changes any more", "[reclaim]") {
 
 TEST_CASE("run_reclaim_loop ends in v3.6, since kswapd gives up and somebody is killed",
           "[reclaim]") {
-  Scene<> scene{reclaim_rules::v3_6, 4};
+  Scene<> scene{kernel::reclaim_v3_6, 4};
   const LoopResult result = scene.run();
   CHECK(result.ending == LoopEnding::served);
   CHECK(result.steps == 8);
@@ -149,7 +149,7 @@ TEST_CASE("run_reclaim_loop ends in v3.6, since kswapd gives up and somebody is 
 
 TEST_CASE("run_reclaim_loop with pages that cannot be reclaimed", "[reclaim]") {
   SECTION("v3.5: what was scanned passes the limit, and nobody looks") {
-    Scene<> scene{reclaim_rules::v3_5, 4};
+    Scene<> scene{kernel::reclaim_v3_5, 4};
     scene.add_lru(1000);
     const LoopResult result = scene.run();
     CHECK(result.ending == LoopEnding::cut);
@@ -159,7 +159,7 @@ TEST_CASE("run_reclaim_loop with pages that cannot be reclaimed", "[reclaim]") {
     CHECK(scene.node.counts.kswapd_passes == 0);
   }
   SECTION("v3.6: kswapd looks, at priority 4") {
-    Scene<> scene{reclaim_rules::v3_6, 4};
+    Scene<> scene{kernel::reclaim_v3_6, 4};
     scene.add_lru(1000);
     const LoopResult result = scene.run();
     CHECK(result.ending == LoopEnding::served);
@@ -180,15 +180,15 @@ TEST_CASE("run_reclaim_loop with pages that cannot be reclaimed", "[reclaim]") {
 }
 
 TEST_CASE("run_reclaim_loop: one isolated block is enough", "[reclaim]") {
-  Scene<> before{reclaim_rules::v3_5, 1};
+  Scene<> before{kernel::reclaim_v3_5, 1};
   CHECK(before.run().ending == LoopEnding::repeats);
-  Scene<> after{reclaim_rules::v3_6, 1};
+  Scene<> after{kernel::reclaim_v3_6, 1};
   CHECK(after.run().steps == 8);
   CHECK(after.node.counts.oom_kill == 1);
 }
 
 TEST_CASE("run_reclaim_loop without isolated blocks is the same before and after", "[reclaim]") {
-  for (const ReclaimRules& rules : {reclaim_rules::v3_5, reclaim_rules::v3_6}) {
+  for (const ReclaimRules& rules : {kernel::reclaim_v3_5, kernel::reclaim_v3_6}) {
     Scene<> scene{rules, 0};
     const LoopResult result = scene.run();
     CHECK(result.ending == LoopEnding::served);
@@ -199,7 +199,7 @@ TEST_CASE("run_reclaim_loop without isolated blocks is the same before and after
 
 TEST_CASE("run_reclaim_loop: v3.6 does not help while pages are freed into isolated blocks",
           "[reclaim]") {
-  for (const ReclaimRules& rules : {reclaim_rules::v3_5, reclaim_rules::v3_6}) {
+  for (const ReclaimRules& rules : {kernel::reclaim_v3_5, kernel::reclaim_v3_6}) {
     // Four more blocks are isolated and in use. One of their pages is freed every five steps, which
     // makes kswapd begin to count anew before it gives up.
     Scene<> scene{rules, 4 * block_pages, 8};
@@ -228,7 +228,7 @@ TEST_CASE(
     "run_reclaim_loop: the border of the loop is the low watermark, or high if kswapd is awake",
     "[reclaim]") {
   const auto loops = [](std::uint64_t isolated_free, bool awake) {
-    Scene<> scene{reclaim_rules::v3_5, isolated_free, 1};
+    Scene<> scene{kernel::reclaim_v3_5, isolated_free, 1};
     scene.node.kswapd.is_asleep = !awake;
     return scene.run().ending == LoopEnding::repeats;
   };
@@ -259,16 +259,16 @@ TEST_CASE("kswapd of v3.6 reclaims beyond need for blocks that are isolated and 
     CHECK(free_pages == 20100 + static_cast<std::int64_t>(node.counts.kswapd.reclaimed));
     return node.counts.kswapd.reclaimed;
   };
-  CHECK(reclaimed(reclaim_rules::v3_5) == 0);
+  CHECK(reclaimed(kernel::reclaim_v3_5) == 0);
   // Until more than high are free beyond the 32768 pages of the blocks.
-  const std::uint64_t after = reclaimed(reclaim_rules::v3_6);
+  const std::uint64_t after = reclaimed(kernel::reclaim_v3_6);
   CHECK(after > 32768 + 1536 - 20100);
   CHECK(after <= 32768 + 1536 - 20100 + 64);
 }
 
 TEST_CASE("requests that cannot wait fail in v3.6 as before, though the watermark holds",
           "[reclaim]") {
-  Scene<> scene{reclaim_rules::v3_6, 4};
+  Scene<> scene{kernel::reclaim_v3_6, 4};
   const auto got = alloc_pages(scene.node.node(), Cpu{0}, Order{0}, gfp_atomic);
   CHECK_FALSE(got.page);
   CHECK(got.answer_of(ZoneType::normal) == ZoneAnswer::no_chunk);
@@ -290,7 +290,7 @@ TEST_CASE("run_reclaim_loop ends in v3.5 if tasks judge by themselves, and kswap
 }
 
 TEMPLATE_TEST_CASE("run_reclaim_loop serves from what can be reclaimed", "[reclaim]", V36, V61) {
-  Scene<TestType> scene{reclaim_rules_of(TestType::semantics), 4};
+  Scene<TestType> scene{TestType::semantics.reclaim, 4};
   scene.add_lru(1000, true);
   CHECK(scene.run().ending == LoopEnding::served);
   CHECK(scene.node.counts.oom_kill == 0);
@@ -305,24 +305,24 @@ TEMPLATE_TEST_CASE("run_reclaim_loop serves from what can be reclaimed", "[recla
 
 TEST_CASE("run_reclaim_loop of v6.1 kills after 17 rounds, or at once if nothing is on the lists",
           "[reclaim]") {
-  Scene<V61> empty{reclaim_rules::v4_7, 4};
+  Scene<V61> empty{kernel::reclaim_v4_7, 4};
   CHECK(empty.zone().nr_free_pages() == 0);
   CHECK(empty.run().ending == LoopEnding::served);
   CHECK(empty.node.counts.allocstall == 1);
   CHECK(empty.node.counts.oom_kill == 1);
 
-  Scene<V61> lists{reclaim_rules::v4_7, 4};
+  Scene<V61> lists{kernel::reclaim_v4_7, 4};
   lists.add_lru(1000);
   CHECK(lists.run().ending == LoopEnding::served);
   CHECK(lists.node.counts.allocstall == 17);
   CHECK(lists.node.counts.oom_kill == 1);
 
   // 256 pages could not lift the zone above its lowest watermark, 257 could.
-  Scene<V61> few{reclaim_rules::v4_7, 4};
+  Scene<V61> few{kernel::reclaim_v4_7, 4};
   few.add_lru(256);
   CHECK(few.run().ending == LoopEnding::served);
   CHECK(few.node.counts.allocstall == 1);
-  Scene<V61> enough{reclaim_rules::v4_7, 4};
+  Scene<V61> enough{kernel::reclaim_v4_7, 4};
   enough.add_lru(257);
   CHECK(enough.run().ending == LoopEnding::served);
   CHECK(enough.node.counts.allocstall == 17);
@@ -330,7 +330,7 @@ TEST_CASE("run_reclaim_loop of v6.1 kills after 17 rounds, or at once if nothing
 
 TEST_CASE("kswapd of v6.1 stays asleep after 16 runs in vain, until somebody reclaims a page",
           "[reclaim]") {
-  Scene<V61> scene{reclaim_rules::v4_7, 4};
+  Scene<V61> scene{kernel::reclaim_v4_7, 4};
   REQUIRE(wake_all_kswapds(scene.node, ZoneType::normal));
   CHECK_FALSE(wake_all_kswapds(scene.node, ZoneType::normal));
   CHECK(run_kswapd(scene.node, 16 * 12));
@@ -345,7 +345,7 @@ TEST_CASE("kswapd of v6.1 stays asleep after 16 runs in vain, until somebody rec
 
 TEST_CASE("step_task: who must not retry fails, and who has no killer retries for ever",
           "[reclaim]") {
-  for (const ReclaimRules& rules : {reclaim_rules::v3_5, reclaim_rules::v3_6}) {
+  for (const ReclaimRules& rules : {kernel::reclaim_v3_5, kernel::reclaim_v3_6}) {
     Scene<> scene{rules, 4};
     scene.task.request.no_retry = true;
     CHECK(scene.run().ending == LoopEnding::failed);
@@ -357,13 +357,13 @@ TEST_CASE("step_task: who must not retry fails, and who has no killer retries fo
     CHECK(no_fs.run().ending == LoopEnding::repeats);
     CHECK(no_fs.node.counts.oom_kill == 0);
   }
-  Scene<> atomic{reclaim_rules::v3_6, 4};
+  Scene<> atomic{kernel::reclaim_v3_6, 4};
   atomic.task.request.gfp = gfp_atomic;
   CHECK(atomic.run().ending == LoopEnding::failed);
   CHECK(atomic.node.counts.allocstall == 0);
   CHECK(atomic.node.counts.kswapd_wakeups == 1);
 
-  Scene<> alone{reclaim_rules::v3_6, 4};
+  Scene<> alone{kernel::reclaim_v3_6, 4};
   const auto nobody = [](Node<V36>&) { return false; };
   CHECK(run_reclaim_loop(alone.node, alone.task, {}, nobody).ending == LoopEnding::failed);
   CHECK_VIOLATION(static_cast<void>(step_task(alone.node, alone.task, nobody)), "is done");
@@ -381,7 +381,7 @@ TEST_CASE("wake_all_kswapds asks every zone of the request, and kswapd reclaims 
     zone.set_watermarks({.min = 128, .low = 160, .high = 192});
     zone.set_pageset(1, 0);
   }
-  ReclaimNode<V36> node{Node<V36>{std::move(zones)}, reclaim_rules::v3_6};
+  ReclaimNode<V36> node{Node<V36>{std::move(zones)}, kernel::reclaim_v3_6};
   node.add_lru_list({Pfn{0}, Pfn{4000}});
   REQUIRE(wake_all_kswapds(node, ZoneType::normal));
   REQUIRE(run_kswapd(node, 1000));
@@ -394,7 +394,7 @@ TEST_CASE("wake_all_kswapds asks every zone of the request, and kswapd reclaims 
 
 TEST_CASE("ReclaimNode::shrink_zone passes over pages that others hold, and those that are gone",
           "[reclaim]") {
-  Scene<> scene{reclaim_rules::v3_6, 0};
+  Scene<> scene{kernel::reclaim_v3_6, 0};
   scene.add_lru(4, true);
   get_page(scene.zone(), Pfn{8193});
   static_cast<void>(put_page(scene.zone(), Cpu{0}, Pfn{8194}));
@@ -407,7 +407,7 @@ TEST_CASE("ReclaimNode::shrink_zone passes over pages that others hold, and thos
 }
 
 TEST_CASE("ReclaimNode::add_lru_list requires pages in use", "[reclaim]") {
-  Scene<> scene{reclaim_rules::v3_6, 4};
+  Scene<> scene{kernel::reclaim_v3_6, 4};
   CHECK_VIOLATION(scene.node.add_lru_list({Pfn{100}, Pfn{101}}), "in use");
   CHECK_VIOLATION(scene.node.add_lru_list({Pfn{zone_pages}, Pfn{zone_pages + 1}}), "no zone");
   CHECK_VIOLATION(scene.node.add_lru_list({Pfn{8192}, Pfn{8192}}), "no zone");
