@@ -57,15 +57,27 @@ std::string text_of(const std::array<Semantics::FallbackRow, nr_pcp_types>& fall
   return text;
 }
 
-template <auto member>
-constexpr SemanticsRow row(std::string_view since, std::string_view meaning) {
-  return {name_of<member>(), since, meaning,
-          [](const Semantics& semantics) { return text_of(semantics.*member); }};
+// A member, or one of a member that has some itself: "migration.copies_first".
+template <auto... members>
+std::string_view path_of() {
+  static const std::string path =
+      fmt::format("{}", fmt::join(std::array{name_of<members>()...}, "."));
+  return path;
+}
+
+template <auto... members>
+SemanticsRow row(std::string_view since, std::string_view meaning) {
+  return {path_of<members...>(), since, meaning,
+          [](const Semantics& semantics) { return text_of((semantics.*....*members)); }};
 }
 
 using S = Semantics;
 
-constexpr std::array rows{
+using M = MigrationRules;
+using C = CmaRules;
+using R = ReclaimRules;
+
+const std::array rows{
     row<&S::migratetypes>("v4.4", "the types in the order of their numbers"),
     row<&S::zone_relative_blocks>("build", "pageblocks are counted from the zone's start"),
     row<&S::holes_are_reserved>("build",
@@ -118,6 +130,29 @@ constexpr std::array rows{
     row<&S::contig_release>("v6.9", "how a range is given back that cannot be taken"),
     row<&S::contig_compound>("v6.12", "a range can be one compound page"),
     row<&S::offline_leaves>("by v6.1", "what becomes of pages that go offline"),
+    row<&S::migration, &M::copies_first>("v6.3",
+                                         "copies are allocated before the first page moves"),
+    row<&S::migration, &M::frees_late>("by v6.1",
+                                       "pages that have moved wait before they are freed"),
+    row<&S::migration, &M::offline_descends>("v6.12", "offlining moves the highest page first"),
+    row<&S::migration, &M::offline_loop>("v5.0", "when an attempt to take memory offline ends"),
+    row<&S::migration, &M::contig_drains_first>("by v6.1",
+                                                "contiguous: lists are drained at first"),
+    row<&S::migration, &M::contig_looks_by_block>("by v6.1",
+                                                  "contiguous: cut blocks are passed over"),
+    row<&S::migration, &M::contig_skips_pinned>("by v6.1", "contiguous: pinned pages are left out"),
+    row<&S::migration, &M::contig_moves_mlocked>("by v6.1", "contiguous: locked memory can move"),
+    row<&S::migration, &M::contig_moves_ksm>("by v6.1", "contiguous: KSM's pages can move"),
+    row<&S::migration, &M::contig_clean_pages>("v3.8, v6.12",
+                                               "contiguous: what clean page cache does"),
+    row<&S::cma, &C::no_place>("v3.16, v6.15", "CMA: what is said when no place is left"),
+    row<&S::cma, &C::place>("v5.11", "CMA: where an area goes"),
+    row<&S::cma, &C::most_align>("v3.16", "CMA: the largest alignment of a request"),
+    row<&S::cma, &C::most_ranges>("v6.15", "CMA: how many ranges an area may have"),
+    row<&S::cma, &C::aligned_to_chunks>("v5.19", "CMA: areas are multiples of the largest chunk"),
+    row<&S::cma, &C::frees_what_fails>("by v6.1", "CMA: an area that is given up is freed"),
+    row<&S::reclaim, &R::charges_isolated>("v3.6", "kswapd does not count isolated blocks as free"),
+    row<&S::reclaim, &R::futile>("v3.13, v4.7", "who says that reclaim is futile"),
 };
 
 }  // namespace

@@ -10,7 +10,7 @@
 
 namespace pageblock::experiments {
 
-/// A member of Semantics.
+/// A member of Semantics, or of one of its members that are rules themselves: migration.copies_first.
 struct SemanticsRow {
   std::string_view member;
   /// The releases that changed it, oldest first: "v4.4, v5.14"; "by v6.1" where it is known of that

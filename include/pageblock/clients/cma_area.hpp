@@ -30,7 +30,7 @@
 namespace pageblock {
 
 /// What an area counts, in pages and in requests.
-/// Kernel: /sys/kernel/mm/cma/<name>/, cma_alloc_success and cma_alloc_fail in /proc/vmstat.
+/// Kernel: /sys/kernel/mm/cma/, cma_alloc_success and cma_alloc_fail in /proc/vmstat.
 struct CmaStatistics {
   std::uint64_t pages_succeeded = 0;
   std::uint64_t pages_failed = 0;

@@ -29,7 +29,7 @@
 
 namespace pageblock {
 
-/// What is asked for at boot: cma=SIZE@BASE-LIMIT, or a node of the device tree.
+/// What is asked for at boot: cma= on the command line, or a node of the device tree.
 struct CmaRequest {
   std::string name = "reserved";
   std::uint64_t nr_pages = 0;
