@@ -64,7 +64,8 @@ class BlockMap {
   void add_row(Row row) { rows_.push_back(std::move(row)); }
 
   /// Returns all rows, from top to bottom.
-  [[nodiscard]] const std::vector<Row>& rows() const { return rows_; }
+  [[nodiscard]] const std::vector<Row>& rows() const& { return rows_; }
+  [[nodiscard]] std::vector<Row> rows() && { return std::move(rows_); }
 
   /// Returns what stands above the panels; nothing above a single one.
   [[nodiscard]] const std::vector<std::string>& titles() const { return titles_; }

@@ -18,30 +18,11 @@
 #include "pageblock/io/picture/block_look.hpp"
 #include "pageblock/io/picture/block_map.hpp"
 #include "pageblock/io/picture/block_map_layout.hpp"
+#include "pageblock/io/picture/picture_file.hpp"
 
 namespace pageblock {
 
 namespace detail {
-
-[[nodiscard]] inline std::string svg_text(std::string_view text) {
-  std::string escaped;
-  for (const char byte : text) {
-    switch (byte) {
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '&':
-        escaped += "&amp;";
-        break;
-      default:
-        escaped += byte;
-    }
-  }
-  return escaped;
-}
 
 // A pattern for each look that has one; all blocks lie on the grid that it repeats on.
 [[nodiscard]] inline std::string svg_patterns(const BlockMap& map) {
@@ -99,7 +80,7 @@ namespace detail {
   }
   for (const MapLayout::Label& label : layout.labels) {
     shapes += fmt::format("<text x=\"{}\" y=\"{}\">{}</text>\n", label.x, label.y + 9,
-                          detail::svg_text(label.text));
+                          detail::markup_text(label.text));
   }
   return fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" "

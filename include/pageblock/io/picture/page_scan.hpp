@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "pageblock/base/config.hpp"
 #include "pageblock/base/migratetype.hpp"
@@ -97,6 +98,53 @@ class PageScan {
 /// Returns the look of a pageblock with these pages, whose type is @p type.
 [[nodiscard]] constexpr BlockLook look_of(const BlockPages& pages, MigrateType type) {
   return type == MigrateType::isolate && pages.present != 0 ? BlockLook::isolated : look_of(pages);
+}
+
+/// What is to be seen of a pageblock: its look, its type, and the runs of its pages.
+struct SeenBlock {
+  BlockLook look = BlockLook::hole;
+  MigrateType type = MigrateType::movable;
+  std::vector<PageRun> runs{};
+  friend bool operator==(const SeenBlock&, const SeenBlock&) = default;
+};
+
+/// Looks at a zone's pageblocks one by one, from one upward.
+template <ZoneConfig Config>
+class BlockScan {
+ public:
+  BlockScan(const Zone<Config>& zone, Pfn block) : zone_{zone}, block_{block}, scan_{zone, block} {}
+
+  [[nodiscard]] SeenBlock next() {
+    const Pfn end = block_ + Zone<Config>::pageblock_nr_pages;
+    const Pfn first = std::max(block_, zone_.start_pfn());
+    SeenBlock seen;
+    if (zone_.spans(first) && first < end) seen.type = zone_.pageblock_flags().get(first);
+    BlockPages pages;
+    for (Pfn pfn = block_; pfn < end;) {
+      const PageRun run = scan_.next(end);
+      pages.add(run.look, run.nr_pages);
+      if (!seen.runs.empty() && seen.runs.back().look == run.look && run.look != PageLook::free) {
+        seen.runs.back().nr_pages += run.nr_pages;
+      } else {
+        seen.runs.push_back(run);
+      }
+      pfn = pfn + run.nr_pages;
+    }
+    block_ = end;
+    seen.look = look_of(pages, seen.type);
+    return seen;
+  }
+
+ private:
+  const Zone<Config>& zone_;
+  Pfn block_;
+  PageScan<Config> scan_;
+};
+
+/// Returns the first page of the zone's first pageblock, which may lie before the zone.
+template <ZoneConfig Config>
+[[nodiscard]] Pfn first_block(const Zone<Config>& zone) {
+  return zone.start_pfn().align_down(Zone<Config>::pageblock_order);
 }
 
 }  // namespace pageblock

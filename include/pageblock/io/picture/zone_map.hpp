@@ -17,7 +17,6 @@
 #include <fmt/format.h>
 
 #include "pageblock/base/config.hpp"
-#include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/io/picture/block_fold.hpp"
 #include "pageblock/io/picture/block_look.hpp"
@@ -29,64 +28,14 @@
 
 namespace pageblock {
 
-namespace detail {
-
-/// What is to be seen of a pageblock: its look, its type, and the runs of its pages.
-struct SeenBlock {
-  BlockLook look = BlockLook::hole;
-  MigrateType type = MigrateType::movable;
-  std::vector<PageRun> runs{};
-  friend bool operator==(const SeenBlock&, const SeenBlock&) = default;
-};
-
-/// Looks at a zone's pageblocks one by one, from one upward.
-template <ZoneConfig Config>
-class BlockScan {
- public:
-  BlockScan(const Zone<Config>& zone, Pfn block) : zone_{zone}, block_{block}, scan_{zone, block} {}
-
-  [[nodiscard]] SeenBlock next() {
-    const Pfn end = block_ + Zone<Config>::pageblock_nr_pages;
-    const Pfn first = std::max(block_, zone_.start_pfn());
-    SeenBlock seen;
-    if (zone_.spans(first) && first < end) seen.type = zone_.pageblock_flags().get(first);
-    BlockPages pages;
-    for (Pfn pfn = block_; pfn < end;) {
-      const PageRun run = scan_.next(end);
-      pages.add(run.look, run.nr_pages);
-      if (!seen.runs.empty() && seen.runs.back().look == run.look && run.look != PageLook::free) {
-        seen.runs.back().nr_pages += run.nr_pages;
-      } else {
-        seen.runs.push_back(run);
-      }
-      pfn = pfn + run.nr_pages;
-    }
-    block_ = end;
-    seen.look = look_of(pages, seen.type);
-    return seen;
-  }
-
- private:
-  const Zone<Config>& zone_;
-  Pfn block_;
-  PageScan<Config> scan_;
-};
-
-template <ZoneConfig Config>
-[[nodiscard]] Pfn first_block(const Zone<Config>& zone) {
-  return zone.start_pfn().align_down(Zone<Config>::pageblock_order);
-}
-
-}  // namespace detail
-
 /// Returns a picture of @p zone: a row for every limits.per_line pageblocks, labelled with its first
 /// pfn. In a zone of more than limits.lines such rows, similar ones are shared out (block_fold.hpp).
 /// Locking:  none; the zone must not change meanwhile.
 template <ZoneConfig Config>
 [[nodiscard]] BlockMap block_map(const Zone<Config>& zone, const MapLimits& limits = {}) {
   BlockMap map;
-  detail::BlockScan<Config> scan{zone, detail::first_block(zone)};
-  for (Pfn block = detail::first_block(zone); block < zone.end_pfn();) {
+  BlockScan<Config> scan{zone, first_block(zone)};
+  for (Pfn block = first_block(zone); block < zone.end_pfn();) {
     const Pfn first = block;
     BlockMap::Blocks row;
     for (; row.size() < limits.per_line && block < zone.end_pfn();
@@ -130,10 +79,10 @@ template <ZoneConfig Left, ZoneConfig Right>
   static_assert(Left::pageblock_order == Right::pageblock_order,
                 "zones with pageblocks of one size can be compared");
   BlockMap map{{names.left, names.right}};
-  const Pfn start = std::min(detail::first_block(left), detail::first_block(right));
+  const Pfn start = std::min(first_block(left), first_block(right));
   const Pfn end = std::max(left.end_pfn(), right.end_pfn());
-  detail::BlockScan<Left> left_scan{left, start};
-  detail::BlockScan<Right> right_scan{right, start};
+  BlockScan<Left> left_scan{left, start};
+  BlockScan<Right> right_scan{right, start};
   for (Pfn block = start; block < end;) {
     BlockMap::Row row{fmt::format("{:#x}", block), {{}, {}}};
     for (; row.marked.size() < limits.per_line && block < end;

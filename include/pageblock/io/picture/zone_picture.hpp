@@ -9,16 +9,13 @@
 ///     write_ppm("two.ppm", side_by_side(before, after));
 #pragma once
 
-#include <cerrno>
 #include <concepts>
-#include <cstdio>
 #include <string>
-#include <string_view>
-#include <system_error>
 
 #include "pageblock/io/picture/block_map.hpp"
 #include "pageblock/io/picture/block_map_ppm.hpp"
 #include "pageblock/io/picture/block_map_svg.hpp"
+#include "pageblock/io/picture/picture_file.hpp"
 #include "pageblock/io/picture/zone_map.hpp"
 
 namespace pageblock {
@@ -29,17 +26,6 @@ inline const BlockMap& as_map(const BlockMap& map) { return map; }
 template <typename Memory>
 [[nodiscard]] BlockMap as_map(const Memory& memory) {
   return block_map(memory);
-}
-
-inline void write_file(const std::string& name, std::string_view bytes) {
-  const auto fail = [&](int error) {
-    throw std::system_error{error, std::generic_category(), name};
-  };
-  std::FILE* const file = std::fopen(name.c_str(), "wb");
-  if (file == nullptr) fail(errno);
-  const bool is_written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
-  const int error = errno;
-  if (std::fclose(file) != 0 || !is_written) fail(is_written ? errno : error);
 }
 
 }  // namespace detail

@@ -53,7 +53,7 @@ TEST_CASE("block_map draws a zone", "[zone_map]") {
   REQUIRE(page->pfn() == Pfn{48});
   CHECK(to_text(block_map(zone)).starts_with("0x0  -.OXoIXX.\n"));
   // Also if one looks at that block alone.
-  detail::BlockScan<EightPages> scan{zone, Pfn{56}};
+  BlockScan<EightPages> scan{zone, Pfn{56}};
   CHECK(scan.next().look == BlockLook::mostly_unmovable);
 }
 
