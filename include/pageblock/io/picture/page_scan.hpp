@@ -20,12 +20,12 @@ namespace pageblock {
 
 /// Pages one behind the other that look alike, or a free chunk as far as it reaches into what was
 /// asked for.
-struct PageRun {
+struct LookRun {
   Pfn start;
   std::uint64_t nr_pages = 0;
   PageLook look = PageLook::hole;
   bool is_head = false;  ///< A free chunk begins here.
-  friend bool operator==(const PageRun&, const PageRun&) = default;
+  friend bool operator==(const LookRun&, const LookRun&) = default;
 };
 
 /// Looks at a zone's pages from one upward. Pages in use that are on no LRU list count as unmovable,
@@ -39,11 +39,11 @@ class PageScan {
   }
 
   /// Returns the next run, which ends at @p end or before. Requires: end is above where it is.
-  [[nodiscard]] PageRun next(Pfn end) {
+  [[nodiscard]] LookRun next(Pfn end) {
     const bool is_head = left_ == 0;
     if (left_ == 0) begin(end);
     const std::uint64_t nr_pages = std::min(left_, end - pfn_);
-    const PageRun run{pfn_, nr_pages, look_, is_head && look_ == PageLook::free};
+    const LookRun run{pfn_, nr_pages, look_, is_head && look_ == PageLook::free};
     pfn_ = pfn_ + nr_pages;
     left_ -= nr_pages;
     return run;
@@ -104,7 +104,7 @@ class PageScan {
 struct SeenBlock {
   BlockLook look = BlockLook::hole;
   MigrateType type = MigrateType::movable;
-  std::vector<PageRun> runs{};
+  std::vector<LookRun> runs{};
   friend bool operator==(const SeenBlock&, const SeenBlock&) = default;
 };
 
@@ -121,7 +121,7 @@ class BlockScan {
     if (zone_.spans(first) && first < end) seen.type = zone_.pageblock_flags().get(first);
     BlockPages pages;
     for (Pfn pfn = block_; pfn < end;) {
-      const PageRun run = scan_.next(end);
+      const LookRun run = scan_.next(end);
       pages.add(run.look, run.nr_pages);
       if (!seen.runs.empty() && seen.runs.back().look == run.look && run.look != PageLook::free) {
         seen.runs.back().nr_pages += run.nr_pages;

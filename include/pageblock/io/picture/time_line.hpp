@@ -69,7 +69,7 @@ class TimeLine {
     std::size_t part = 0;
     std::size_t block = 0;  ///< of the part
     SeenBlock now;
-    std::vector<PageRun> pages;  ///< those that look otherwise than before
+    std::vector<LookRun> pages;  ///< those that look otherwise than before
   };
   /// New numbers of a part.
   struct NumberChange {
@@ -177,11 +177,11 @@ class TimeLine {
   }
 
   // Returns the parts of the new runs that are not as they were.
-  [[nodiscard]] static std::vector<PageRun> changed_pages(const std::vector<PageRun>& before,
-                                                          const std::vector<PageRun>& after) {
-    std::vector<PageRun> changed;
+  [[nodiscard]] static std::vector<LookRun> changed_pages(const std::vector<LookRun>& before,
+                                                          const std::vector<LookRun>& after) {
+    std::vector<LookRun> changed;
     auto old = before.begin();
-    for (const PageRun& run : after) {
+    for (const LookRun& run : after) {
       for (Pfn pfn = run.start; pfn < run.start + run.nr_pages;) {
         while (old != before.end() && old->start + old->nr_pages <= pfn) ++old;
         Pfn end = run.start + run.nr_pages;
@@ -201,7 +201,7 @@ class TimeLine {
     }
     return changed;
   }
-  static void add_run(std::vector<PageRun>& runs, const PageRun& run) {
+  static void add_run(std::vector<LookRun>& runs, const LookRun& run) {
     if (!runs.empty() && !run.is_head && runs.back().look == run.look &&
         runs.back().start + runs.back().nr_pages == run.start) {
       runs.back().nr_pages += run.nr_pages;

@@ -141,7 +141,7 @@ class TimeLineHtml {
 
   // "Fe8*5k": so many runs of so many pages.
   static void add_pages(std::string& text, const TimeLine::Part& part) {
-    PageRun open;
+    LookRun open;
     std::uint64_t times = 0;
     const auto close = [&] {
       if (times == 0) return;
@@ -150,7 +150,7 @@ class TimeLineHtml {
       if (times != 1) text += '*';
       if (times != 1) add_number(text, times);
     };
-    PageRun whole;  // a chunk may go on in the next block
+    LookRun whole;  // a chunk may go on in the next block
     const auto add = [&] {
       if (whole.nr_pages == 0) return;
       if (times != 0 && open.look == whole.look && open.nr_pages == whole.nr_pages) {
@@ -166,7 +166,7 @@ class TimeLineHtml {
         add();
         whole = {{}, part.block_pages, PageLook::hole};
       }
-      for (const PageRun& run : seen.runs) {
+      for (const LookRun& run : seen.runs) {
         if (run.look == whole.look && !run.is_head && whole.nr_pages != 0) {
           whole.nr_pages += run.nr_pages;
         } else {
@@ -227,7 +227,7 @@ class TimeLineHtml {
     text += fmt::format(":{}:{}:", static_cast<unsigned>(change.now.look),
                         static_cast<unsigned>(change.now.type));
     const Pfn start = part.start + change.block * part.block_pages;
-    for (const PageRun& run : change.pages) {
+    for (const LookRun& run : change.pages) {
       if (&run != &change.pages.front()) text += ',';
       add_number(text, run.start - start);
       text += run.look == PageLook::free && !run.is_head ? 'E' : style_of(run.look).letter;

@@ -33,9 +33,9 @@ struct Small : DefaultConfig {
 using Old = Small<kernel::v3_6>;
 using New = Small<kernel::v6_1>;
 
-std::string letters_of(const std::vector<PageRun>& runs) {
+std::string letters_of(const std::vector<LookRun>& runs) {
   std::string text;
-  for (const PageRun& run : runs) {
+  for (const LookRun& run : runs) {
     text += fmt::format("{}{}{}{}{} ", run.start, run.is_head ? "!" : "", style_of(run.look).letter,
                         run.nr_pages, "");
   }
