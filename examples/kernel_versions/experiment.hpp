@@ -21,6 +21,7 @@ namespace pageblock::experiments {
 inline constexpr std::array kernels{
     kernel::v3_6,
     kernel::v6_1,
+    kernel::v6_12,
 };
 
 /// Returns a kernel's name: v6.1.

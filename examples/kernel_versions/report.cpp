@@ -53,6 +53,18 @@ std::string_view value_in(const Scene* scene, std::string_view row) {
   return found == scene->rows.end() ? std::string_view{} : std::string_view{found->second};
 }
 
+// Where a row belongs: what a call returns, free lists, the CPU's lists, all else. Lists by type, then
+// by order: "[10][M]".
+std::array<std::size_t, 3> place_of(std::string_view row) {
+  if (row == "returns") return {0, 0, 0};
+  const std::size_t list = row.starts_with("CPU ") ? 4 : 0;
+  if (row[list] != '[') return {3, 0, 0};
+  const std::size_t digits = row.find(']') - list - 1;
+  const std::size_t type = std::string_view{"URMVHCI"}.find(row[row.size() - 2]);
+  return {list == 0 ? std::size_t{1} : std::size_t{2}, type,
+          digits == 2 ? std::size_t{10} : static_cast<std::size_t>(row[list + 1] - '0')};
+}
+
 // The stories of one experiment in several kernels, which need not have the same number of scenes.
 struct Stories {
   std::vector<Story> of;
@@ -72,10 +84,10 @@ struct Stories {
     }
     return {};
   }
-  // Rows that some kernel has now or had before, in the order in which they are first met.
+  // Rows that some kernel has now or had before.
   [[nodiscard]] std::vector<std::string_view> rows(std::size_t nr) const {
     std::vector<std::string_view> names;
-    for (std::size_t of_nr = nr; of_nr + 2 > nr; --of_nr) {
+    for (std::size_t of_nr = nr == 0 ? 0 : nr - 1; of_nr <= nr; ++of_nr) {
       for (std::size_t i = 0; i < of.size(); ++i) {
         const Scene* const its = scene(i, of_nr);
         if (its == nullptr) continue;
@@ -83,8 +95,8 @@ struct Stories {
           if (std::ranges::find(names, name) == names.end()) names.push_back(name);
         }
       }
-      if (of_nr == 0) break;
     }
+    std::ranges::stable_sort(names, {}, place_of);
     return names;
   }
 };
@@ -108,16 +120,20 @@ class StoryRows {
   void add(std::string& text, std::size_t nr, std::string_view row) const {
     std::vector<std::string_view> now;
     bool changed = nr == 0;
+    bool differs = false;
     for (std::size_t i = 0; i < stories_.of.size(); ++i) {
-      now.push_back(value_in(stories_.scene(i, nr), row));
-      const Scene* const before = nr == 0 ? nullptr : stories_.scene(i, nr - 1);
-      if (row == "returns" ? !now.back().empty() : now.back() != value_in(before, row)) {
-        changed = true;
+      const Scene* const scene = stories_.scene(i, nr);
+      if (scene == nullptr) {  // a kernel without that step
+        now.push_back(" ");
+        continue;
       }
+      now.push_back(value_in(scene, row));
+      if (i != 0 && now[i] != now[0]) differs = true;
+      const auto before =
+          nr == 0 || row == "returns" ? "" : value_in(stories_.scene(i, nr - 1), row);
+      if (now.back() != before) changed = true;
     }
-    if (!changed) return;
-    const bool differs = std::ranges::adjacent_find(now, std::ranges::not_equal_to{}) != now.end();
-    add_columns(text, row, now, differs && color_);
+    if (changed) add_columns(text, row, now, differs && color_);
   }
 
   template <typename Values>

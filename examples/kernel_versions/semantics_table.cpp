@@ -90,7 +90,7 @@ const std::array rows{
     row<&S::pcp_tuning>("v5.14, v6.7", "how the sizes of per-CPU lists follow what the CPU does"),
     row<&S::pcp_needs_cma_flag>("v5.8, by v6.6",
                                 "movable requests that may not use CMA pass the lists by"),
-    row<&S::pcp_checks_first_page>("v4.7", "a free to the lists checks the first page"),
+    row<&S::pcp_checks_first_page>("v4.7, v6.6", "a free to the lists checks the first page"),
     row<&S::frees_behind_shared>("v5.10", "pages behind a shared first page are freed"),
     row<&S::batch_free>("v4.15, v6.9", "what can be freed together, in a batch"),
     row<&S::drain_order>("v5.18", "in what turn lists are drained"),
