@@ -21,7 +21,7 @@ template <ZoneConfig Config>
 [[nodiscard]] OptionalPfn chunk_beyond_block(const Zone<Config>& zone, Pfn pfn) {
   constexpr Order block_order = Zone<Config>::pageblock_order;
   const Pfn block = pfn.align_down(block_order);
-  const auto crossing = zone.memmap().free_chunk_of(block);
+  const auto crossing = zone.memmap().free_chunk_of(block, block_order + 1);
   if (crossing && *crossing != block) return *crossing;
   const PageBits bits = zone.memmap().bits(pfn);
   if (bits.has(PageBits::buddy) && bits.order() > block_order) return pfn;

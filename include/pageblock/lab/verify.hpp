@@ -106,6 +106,7 @@ class Verifier {
     const bool is_counted = Config::semantics.counts_isolated || type != MigrateType::isolate;
     if (is_counted) nr_free_pages_ += nr_pages_of(order);
     if (type == MigrateType::cma) nr_free_cma_ += nr_pages_of(order);
+    if (type == MigrateType::highatomic) nr_free_highatomic_ += nr_pages_of(order);
     places_.push_back({{pfn, pfn + order.nr_pages()}, type, std::nullopt});
     const PageBits head = map_.bits(pfn);
     expect(head.is_chunk(order) && head.list_type() == type,
@@ -114,6 +115,7 @@ class Verifier {
     expect(zone_.spans(pfn + (order.nr_pages() - 1)), "order {} {}: chunk {} leaves the zone",
            order, type, pfn);
     if (!pfn.is_aligned(order)) return;
+    check_types(pfn, order, type);
     // No chunk leaves the map: its ends are multiples of the largest order.
     const Pfn inner = map_.find_if(pfn + 1, pfn + order.nr_pages(),
                                    [](PageBits bits) { return bits.has(PageBits::buddy); });
@@ -126,6 +128,22 @@ class Verifier {
       const Pfn buddy = pfn.buddy(order);
       expect(!map_.bits(buddy).is_chunk(order), "chunks {} and {} of order {} are not merged", pfn,
              buddy, order);
+    }
+  }
+
+  // Where types move with chunks, a chunk is on the list of its blocks' type. With mobility grouping off other
+  // types are written than meant; and a chunk that is put back once a block of it has been isolated goes to
+  // the list of its first block, as in the kernel.
+  void check_types(Pfn pfn, Order order, MigrateType type) {
+    if (Config::semantics.move_rule != MoveRule::block || !zone_.mobility_grouping()) return;
+    if (!zone_.spans(pfn)) return;
+    for (Pfn block = pfn; block < pfn + order.nr_pages() && zone_.spans(block);
+         block += Zone<Config>::pageblock_nr_pages) {
+      const MigrateType of_block = zone_.pageblock_flags().get(block);
+      const bool may_differ =
+          block != pfn && (type == MigrateType::isolate) != (of_block == MigrateType::isolate);
+      expect(of_block == type || may_differ, "order {} {}: chunk {} has a block of type {} at {}",
+             order, type, pfn, of_block, block);
     }
   }
 
@@ -200,14 +218,21 @@ class Verifier {
     // Where isolated pages do not count and a chunk may span blocks, one that spans an isolated block
     // makes the counters wrong for good, as in the kernel.
     constexpr bool drifts = !Config::semantics.counts_isolated &&
+                            Config::semantics.move_rule != MoveRule::block &&
                             Zone<Config>::pageblock_order < Zone<Config>::top_order;
     if constexpr (drifts) return;
     expect(zone_.nr_free_pages() == nr_free_pages_,
            "NR_FREE_PAGES is {}, on the lists are {} pages", zone_.nr_free_pages(), nr_free_pages_);
-    if constexpr (!Config::semantics.counts_cma) return;
-    expect(zone_.nr_free_cma_pages() == nr_free_cma_,
-           "NR_FREE_CMA_PAGES is {}, on the lists are {} pages", zone_.nr_free_cma_pages(),
-           nr_free_cma_);
+    if constexpr (Config::semantics.counts_cma) {
+      expect(zone_.nr_free_cma_pages() == nr_free_cma_,
+             "NR_FREE_CMA_PAGES is {}, on the lists are {} pages", zone_.nr_free_cma_pages(),
+             nr_free_cma_);
+    }
+    if constexpr (Config::semantics.counts_free_highatomic) {
+      expect(zone_.nr_free_highatomic() == nr_free_highatomic_,
+             "nr_free_highatomic is {}, on the lists are {} pages", zone_.nr_free_highatomic(),
+             nr_free_highatomic_);
+    }
   }
 
   // What each page's state must satisfy, and chunk heads that no list has.
@@ -277,6 +302,7 @@ class Verifier {
   std::vector<Place> places_;
   std::int64_t nr_free_pages_ = 0;
   std::int64_t nr_free_cma_ = 0;
+  std::int64_t nr_free_highatomic_ = 0;
   std::vector<std::string> violations_;
 };
 
@@ -288,6 +314,8 @@ class Verifier {
 /// is there only, with a private that its list allows; free pages have no user; NR_FREE_PAGES, the
 /// per-CPU counts and the present pages agree with a recount; no fewer pageblocks are counted as
 /// isolated than are; of each block it is clear what its pages are.
+///
+/// In v6.12 also that a chunk is on the list of its blocks' type.
 ///
 /// One mistake may show as several violations: read the first, since a list is followed to its
 /// first broken link only. What v3.6 allows is none: that a chunk's list and its block's type

@@ -40,9 +40,13 @@ void prep_compound_page(Zone<Config>& zone, Pfn pfn, Order order,
 /// Kernel:  compound_head().
 template <ZoneConfig Config>
 [[nodiscard]] OptionalPfn compound_head(const Zone<Config>& zone, Pfn pfn) {
+  const Pfn base = zone.memmap().base();
+  Pfn head = pfn;
+  // Above the largest chunk there is less and less to look at, and nothing once it is the first page.
   for (Order order{0}; order <= detail::largest_order<Config>; ++order) {
-    const Pfn head = pfn.align_down(order);
-    if (head < zone.memmap().base()) break;
+    if (order > Zone<Config>::top_order && head == base) break;
+    head = pfn.align_down(order);
+    if (head < base) break;
     const PageBits bits = zone.memmap().bits(head);
     if (bits.has(PageBits::compound) && bits.order() >= order) return head;
   }
