@@ -11,6 +11,8 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <pageblock/io/picture/time_line_html.hpp>
+#include <pageblock/io/picture/time_line_perfetto.hpp>
 #include <pageblock/io/recording/replay.hpp>
 #include <pageblock/io/text/kernel_version.hpp>
 
@@ -30,6 +32,8 @@ struct Options {
   std::optional<std::uint64_t> until{};
   std::optional<std::uint64_t> input_limit{};
   std::string kernel{};
+  std::string html{};
+  std::string perfetto{};
   bool json = false;
   bool times = false;
 };
@@ -46,6 +50,12 @@ void declare(example::Program& program, Options& options) {
       "numbers; most traces show which");
   program.number("--until", "LINE", options.until, 1, std::numeric_limits<std::size_t>::max(),
                  "stop behind this line of the trace");
+  program.option("--html", "FILE", options.html,
+                 "write a page for a browser that shows the memory at each operation");
+  program.option(
+      "--perfetto", "FILE", options.perfetto,
+      "write counters, isolated pageblocks and refusals for ui.perfetto.dev; the time is "
+      "the line of the trace");
   program.flag("--json", options.json, "one JSON document instead of text");
   program.flag("--times", options.times, "say how long it took");
   program.size("--input-limit", options.input_limit,
@@ -88,9 +98,14 @@ int replay(const Options& options) {
   if (options.until) how.until = *options.until;
   how.traced_kernel = traced_kernel(options);
   how.progress = [&](std::size_t done, std::size_t total) { progress.update(done, total); };
+  pageblock::TimeLine line{fmt::format("replay: {}", path), "line"};
+  const bool is_drawn = !options.html.empty() || !options.perfetto.empty();
+  pageblock::TimeLine* const drawn = is_drawn ? &line : nullptr;
   const pageblock::ReplayReport report =
-      options.memory ? example::replay_trace(read(path), *options.memory / page_size, how)
-                     : example::replay_recording(path, read, how);
+      options.memory ? example::replay_trace(read(path), *options.memory / page_size, how, drawn)
+                     : example::replay_recording(path, read, how, drawn);
+  if (!options.html.empty()) pageblock::write_html(options.html, line);
+  if (!options.perfetto.empty()) pageblock::write_perfetto(options.perfetto, line);
   example::print_text(options.json ? example::as_json(report, options.times)
                                    : example::as_text(report, options.times));
   return report.agrees() ? 0 : 1;

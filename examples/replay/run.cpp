@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "pageblock/base/semantics.hpp"
+#include "pageblock/io/picture/replay_time_line.hpp"
 #include "pageblock/io/recording/recording_files.hpp"
 #include "pageblock/io/recording/replay_tracer.hpp"
 #include "pageblock/io/text/input_folder.hpp"
@@ -23,7 +24,7 @@ constexpr Semantics debian_v6_12 = kernel::without_cma(kernel::v6_12);
 }  // namespace
 
 ReplayReport replay_recording(const std::filesystem::path& folder, const InputReader& read,
-                              const ReplayOptions& options) {
+                              const ReplayOptions& options, TimeLine* line) {
   const InputFolder files{folder, read};
   const InputFile meta_file = files.demand("meta.json");
   const RecordingMeta meta = parse_recording_meta(meta_file);
@@ -31,12 +32,12 @@ ReplayReport replay_recording(const std::filesystem::path& folder, const InputRe
   const auto replay = [&]() -> ReplayReport {
     using pageblock::replay_recording;
     if (version == KernelVersion{6, 1}) {
-      return replay_recording<ReplayConfig<debian_v6_1>>(read_recording_files(files), meta,
-                                                         options);
+      return replay_recording<ReplayConfig<debian_v6_1>>(read_recording_files(files), meta, options,
+                                                         ReplayTimeLine{line});
     }
     if (version == KernelVersion{6, 12}) {
       return replay_recording<ReplayConfig<debian_v6_12>>(read_recording_files(files), meta,
-                                                          options);
+                                                          options, ReplayTimeLine{line});
     }
     throw meta_file.error(
         fmt::format("'{}' is no kernel that can be replayed: Linux 6.1 or 6.12", meta.kernel));
@@ -47,8 +48,9 @@ ReplayReport replay_recording(const std::filesystem::path& folder, const InputRe
 }
 
 ReplayReport replay_trace(const InputFile& trace, std::uint64_t nr_pages,
-                          const ReplayOptions& options) {
-  return pageblock::replay_trace<ReplayConfig<debian_v6_1>>(trace, nr_pages, options);
+                          const ReplayOptions& options, TimeLine* line) {
+  return pageblock::replay_trace<ReplayConfig<debian_v6_1>>(trace, nr_pages, options,
+                                                            ReplayTimeLine{line});
 }
 
 }  // namespace example

@@ -5,20 +5,23 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "pageblock/io/picture/time_line.hpp"
 #include "pageblock/io/recording/replay.hpp"
 #include "pageblock/io/text/input_folder.hpp"
 #include "pageblock/io/text/parse_error.hpp"
 
 namespace example {
 
-/// Throws ParseError.
+/// Says in @p line, if there is one, what happens. Throws ParseError.
 [[nodiscard]] pageblock::ReplayReport replay_recording(const std::filesystem::path& folder,
                                                        const pageblock::InputReader& read,
-                                                       const pageblock::ReplayOptions& options);
+                                                       const pageblock::ReplayOptions& options,
+                                                       pageblock::TimeLine* line = nullptr);
 
 /// Serves the trace from @p nr_pages free pages. Throws ParseError.
 [[nodiscard]] pageblock::ReplayReport replay_trace(const pageblock::InputFile& trace,
                                                    std::uint64_t nr_pages,
-                                                   const pageblock::ReplayOptions& options);
+                                                   const pageblock::ReplayOptions& options,
+                                                   pageblock::TimeLine* line = nullptr);
 
 }  // namespace example

@@ -127,18 +127,28 @@ class TimeLine {
   /// Adds a step, and looks at the blocks of these pages only; elsewhere nothing may have changed.
   template <ZoneConfig Config>
   void step(const Zone<Config>& zone, TimeStep told, std::span<const PfnRange> touched) {
+    step(std::move(told));
+    look(zone, touched);
+  }
+
+  /// Looks at the blocks of these pages: what has changed there has changed in the last step.
+  /// Requires: there is a step, and a zone of this name is watched.
+  template <ZoneConfig Config>
+  void look(const Zone<Config>& zone, std::span<const PfnRange> touched) {
     const std::size_t part = find(zone.name());
     bug_on(part == parts_.size(), "watch() the zone before its first step");
-    Step step{std::move(told)};
+    bug_on(steps_.empty(), "there is no step in which it could have changed");
+    Step& step = steps_.back();
     const std::uint64_t size = Zone<Config>::pageblock_nr_pages;
     std::vector<std::size_t> blocks;
     for (const PfnRange& range : touched) {
       const Pfn start = std::max(range.start, zone.start_pfn());
       const Pfn end = std::min(range.end, zone.end_pfn());
       if (end <= start) continue;
-      const std::size_t first = (start - parts_[part].start) / size;
       const std::size_t last = (end - 1 - parts_[part].start) / size;
-      for (std::size_t block = first; block <= last; ++block) blocks.push_back(block);
+      for (std::size_t block = (start - parts_[part].start) / size; block <= last; ++block) {
+        blocks.push_back(block);
+      }
     }
     std::ranges::sort(blocks);
     blocks.erase(std::unique(blocks.begin(), blocks.end()), blocks.end());
@@ -149,7 +159,6 @@ class TimeLine {
     const ZoneNumbers numbers = numbers_of(zone);
     if (numbers != numbers_[part]) step.numbers.push_back({part, numbers});
     numbers_[part] = numbers;
-    steps_.push_back(std::move(step));
   }
 
  private:

@@ -10,8 +10,10 @@
 #include <iterator>
 #include <map>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -41,9 +43,15 @@ class PlainReplay {
     result_.plain.emplace();
   }
 
+  [[nodiscard]] std::span<const Zone<Config>> zones() const { return {&zone_, 1}; }
+
+  /// Returns the pages that the last operation got or gave back, or moved between lists.
+  [[nodiscard]] const std::vector<PfnRange>& touched() const { return touched_; }
+
   void apply(const recorded::Operation& operation) {
     using namespace recorded;
     cpu_ = operation.cpu;
+    touched_.clear();
     if (const auto* request = std::get_if<Allocation>(&operation.what)) {
       if (request->pfn) allocate(*request);
     } else if (const auto* free = std::get_if<Free>(&operation.what)) {
@@ -89,10 +97,11 @@ class PlainReplay {
     }
     forget(*request.pfn, request.order);
     const auto page = alloc_pages(zone_, cpu_, request.order, *type, request.alloc_flags);
-    zone_.tracer().refilled.clear();
+    touch(zone_.tracer().refilled);
     ++result_.plain->nr_requests;
     if (page) {
       mark_in_use(zone_, page->pfn(), request.order, kernel_step::looks_movable<Config>(request));
+      touched_.push_back({page->pfn(), page->pfn() + request.order.nr_pages()});
       chunks_[*request.pfn] = {page->pfn(), request.order};
     } else {
       ++result_.plain->nr_refused;
@@ -146,13 +155,20 @@ class PlainReplay {
   void free_chunk(Pfn pfn, Order order) {
     mark_in_use(zone_, pfn, order, false);  // it is on no LRU list any more
     static_cast<void>(free_pages(zone_, cpu_, pfn, order));
-    zone_.tracer().drained.clear();
+    touched_.push_back({pfn, pfn + order.nr_pages()});
+    touch(zone_.tracer().drained);
+  }
+
+  void touch(std::vector<Pfn>& pages) {
+    for (const Pfn pfn : pages) touched_.push_back({pfn, pfn + 1});
+    pages.clear();
   }
 
   Zone<Config> zone_;
   ReplayResult& result_;
   Chunks chunks_;
   Cpu cpu_;
+  std::vector<PfnRange> touched_;
 };
 
 }  // namespace pageblock

@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -63,6 +64,13 @@ struct ReplayOptions {
   std::function<void(std::size_t, std::size_t)> progress{};
   /// The kernel that wrote a plain trace, if that is known and need not be found out.
   std::optional<KernelVersion> traced_kernel{};
+};
+
+/// Is shown the zones of a replay before the first operation, and after each: with the pages that it
+/// touched, as far as they are not named by the operation itself. This one does not look.
+struct NoWatcher {
+  void begin(const auto&) const {}
+  void after(const recorded::Operation&, const auto&, std::span<const PfnRange>) const {}
 };
 
 namespace detail {
@@ -137,9 +145,10 @@ void compare_counters(const Zone<Config>& zone, const ExactZone& t1, ReplayScore
 }  // namespace detail
 
 /// Replays a recording: from T0 to T1, or up to a line of the trace. Throws ParseError.
-template <ReplayableConfig Config>
+template <ReplayableConfig Config, typename Watcher = NoWatcher>
 [[nodiscard]] ReplayReport replay_recording(const RecordingFiles& files, const RecordingMeta& meta,
-                                            const ReplayOptions& options = {}) {
+                                            const ReplayOptions& options = {},
+                                            Watcher watcher = {}) {
   detail::Stopwatch watch;
   ReplayReport report{.source = meta.dataset, .until = options.until};
   const ExactState t0 = parse_exact_state(files.t0_state);
@@ -180,9 +189,14 @@ template <ReplayableConfig Config>
     if (run.type != PageType::slab) continue;
     for (Pfn pfn = run.range.start; pfn < run.range.end; ++pfn) engine.add_slab(pfn);
   }
+  watcher.begin(machine.node().zones());
   detail::apply_all(
       files.trace, operations,
-      [&](const recorded::Operation& operation) { engine.apply(operation); }, options.progress);
+      [&](const recorded::Operation& operation) {
+        engine.apply(operation);
+        watcher.after(operation, machine.node().zones(), {});
+      },
+      options.progress);
   report.replaying = watch.lap();
   if (files.dmesg) {
     detail::name_refusing_pages(report.result.attempts, parse_dumped_pages(*files.dmesg));
@@ -239,9 +253,9 @@ void translate_types(std::vector<recorded::Operation>& operations, const TraceKe
 
 /// Replays the requests and frees of a trace, as any tool prints it, in a zone of @p nr_pages free
 /// pages. Throws ParseError.
-template <ReplayableConfig Config>
+template <ReplayableConfig Config, typename Watcher = NoWatcher>
 [[nodiscard]] ReplayReport replay_trace(const InputFile& trace, std::uint64_t nr_pages,
-                                        const ReplayOptions& options = {}) {
+                                        const ReplayOptions& options = {}, Watcher watcher = {}) {
   using Machine = ManyCpus<Config>;
   detail::Stopwatch watch;
   ReplayReport report{.source = trace.name, .until = options.until};
@@ -264,8 +278,13 @@ template <ReplayableConfig Config>
                                        traced.since_v4_4 ? "since" : "before", traced.evidence));
   }
   report.reading = watch.lap();
+  watcher.begin(replay->zones());
   detail::apply_all(
-      trace, operations, [&](const recorded::Operation& operation) { replay->apply(operation); },
+      trace, operations,
+      [&](const recorded::Operation& operation) {
+        replay->apply(operation);
+        watcher.after(operation, replay->zones(), replay->touched());
+      },
       options.progress);
   replay->finish();
   report.replaying = watch.lap();
