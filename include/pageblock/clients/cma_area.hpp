@@ -177,7 +177,7 @@ Status alloc_in_range(const CmaArea& area, CmaRange& range, std::uint64_t count,
 ///           former, v7.2 -EBUSY.
 /// Locking, throws: as alloc_contig_range().
 /// Kernel:   cma_alloc().
-template <Memory M, Movability Pages = AllMove>
+template <Memory M, PageMovability Pages = AllMove>
 [[nodiscard]] OptionalPfn cma_alloc(M& memory, Cpu cpu, CmaArea& area, std::uint64_t count,
                                     Order align = Order{0}, Pages&& pages = {},
                                     Attempt* attempt = nullptr, Place caller = Place::here()) {

@@ -45,11 +45,11 @@ template <typename Mover>
 // whoever fails in the end.
 template <typename Mover>
 [[nodiscard]] Hindrance hindrance_to_collecting(Mover& mover, Pfn pfn) {
-  const PageKind kind = mover.pages().kind(pfn);
-  if (!Mover::rules.contig_moves_mlocked && kind == PageKind::mlocked) return Hindrance::refuses;
+  const InUseKind kind = mover.pages().kind(pfn);
+  if (!Mover::rules.contig_moves_mlocked && kind == InUseKind::mlocked) return Hindrance::refuses;
   const Hindrance hindrance = mover.pages().hindrance(pfn, MoveStep::collect);
   if (hindrance == Hindrance::off_lru) return hindrance;
-  const bool is_anon = kind != PageKind::file && kind != PageKind::file_clean;
+  const bool is_anon = kind != InUseKind::file && kind != InUseKind::file_clean;
   const bool is_pinned = hindrance == Hindrance::pinned && is_anon;
   return Mover::rules.contig_skips_pinned && is_pinned ? hindrance : Hindrance::none;
 }

@@ -101,7 +101,7 @@ void drop_clean_pages(Mover& mover, MigrationList& list) {
   if constexpr (Mover::rules.contig_clean_pages == CleanPages::moved) return;
   MigrationList clean;
   std::erase_if(list, [&](const MigrationUnit& unit) {
-    const bool is_clean = mover.pages().kind(unit.pfn) == PageKind::file_clean;
+    const bool is_clean = mover.pages().kind(unit.pfn) == InUseKind::file_clean;
     if (is_clean) clean.push_back(unit);
     return is_clean;
   });
@@ -150,7 +150,7 @@ Status migrate_range(Mover& mover, const PfnRange& range, std::vector<Blocker>& 
 }
 
 // One attempt at a range, in its stages.
-template <Memory M, Movability Pages>
+template <Memory M, PageMovability Pages>
 class ContigRange {
  public:
   using Config = typename M::Config;
@@ -277,7 +277,7 @@ class ContigRange {
 };
 
 // alloc_contig_range(), for whoever is reported.
-template <Memory M, Movability Pages>
+template <Memory M, PageMovability Pages>
 Status try_contig_range(M& memory, Cpu cpu, const PfnRange& range, MigrateType type, Pages& pages,
                         Attempt* attempt, bool as_compound, const ReportedCall& call) {
   using Config = typename M::Config;
@@ -318,7 +318,7 @@ Status try_contig_range(M& memory, Cpu cpu, const PfnRange& range, MigrateType t
 /// Returns:  ok; -EBUSY: a block is unmovable, a page in use, or the low watermark in danger; -ENOMEM: no
 ///           memory for copies; -EINTR: it would wait for ever for a page (Hindrance::stuck).
 /// Locking:  takes the locks of the functions it is made of, one after the other.
-template <Memory M, Movability Pages = AllMove>
+template <Memory M, PageMovability Pages = AllMove>
 [[nodiscard]] Status alloc_contig_range(M& memory, Cpu cpu, Pfn start_pfn, Pfn end_pfn,
                                         MigrateType type, Pages&& pages = {},
                                         Attempt* attempt = nullptr, Place caller = Place::here()) {
@@ -330,7 +330,7 @@ template <Memory M, Movability Pages = AllMove>
 /// no power of two, all that was taken is lost (a defect of v6.12).
 /// Returns: as alloc_contig_range(), or -EINVAL.
 /// Kernel:  alloc_contig_range() with __GFP_COMP (v6.12).
-template <Memory M, Movability Pages = AllMove>
+template <Memory M, PageMovability Pages = AllMove>
 [[nodiscard]] Status alloc_contig_compound(
     M& memory, Cpu cpu, Pfn start_pfn, Pfn end_pfn, MigrateType type, Pages&& pages = {},
     Attempt* attempt = nullptr,

@@ -57,7 +57,7 @@ Moved try_unit(Mover& mover, MigrationUnit& unit, unsigned pass) {
   Moved result = lock_unit(mover, unit, pass >= first_waiting_pass);
   if (result == Moved::moved && !Mover::rules.contig_moves_ksm &&
       mover.purpose() == MigrationPurpose::contig &&
-      mover.pages().kind(unit.pfn) == PageKind::ksm) {
+      mover.pages().kind(unit.pfn) == InUseKind::ksm) {
     unit.hindrance = Hindrance::refuses;
     result = Moved::failed;
   }
@@ -231,7 +231,7 @@ Status migrate_list(Mover& mover, MigrationList& list) {
 ///           memory for a copy; -EINTR where the kernel would wait for ever (Hindrance::stuck).
 /// Locking:  as alloc_pages() and put_page(), for each page.
 /// Kernel:   migrate_pages(). Huge pages are not split where there is no memory for all of one.
-template <Memory M, Movability Pages = AllMove>
+template <Memory M, PageMovability Pages = AllMove>
 Status migrate_pages(M& memory, Zone<typename M::Config>& zone, Cpu cpu, MigrationList& list,
                      Pages&& pages = {}, MigrationPurpose purpose = MigrationPurpose::contig,
                      Candidate* record = nullptr) {

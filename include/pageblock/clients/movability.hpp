@@ -17,7 +17,7 @@
 namespace pageblock {
 
 /// What a page on an LRU list is, as far as that decides how it leaves a range.
-enum class PageKind : std::uint8_t {
+enum class InUseKind : std::uint8_t {
   anon,        ///< Memory of a program.
   file,        ///< Page cache.
   file_clean,  ///< Page cache that need not be written: later kernels drop it from contiguous ranges.
@@ -44,16 +44,16 @@ enum class MoveStep : std::uint8_t { collect, lock, move };
 /// Who knows the pages. moved() is told the first page of what has moved, of 2^order pages, and where it is
 /// now; nothing if it was dropped. A policy with state is passed as an lvalue.
 template <typename P>
-concept Movability = requires(std::remove_reference_t<P>& pages, Pfn pfn, OptionalPfn to,
-                              Order order, MoveStep step) {
-  { pages.kind(pfn) } -> std::same_as<PageKind>;
+concept PageMovability = requires(std::remove_reference_t<P>& pages, Pfn pfn, OptionalPfn to,
+                                  Order order, MoveStep step) {
+  { pages.kind(pfn) } -> std::same_as<InUseKind>;
   { pages.hindrance(pfn, step) } -> std::same_as<Hindrance>;
   pages.moved(pfn, to, order);
 };
 
 /// All pages on LRU lists move, and nobody wants to know. Inherit from it and override what differs.
 struct AllMove {
-  [[nodiscard]] static PageKind kind(Pfn) { return PageKind::anon; }
+  [[nodiscard]] static InUseKind kind(Pfn) { return InUseKind::anon; }
   [[nodiscard]] static Hindrance hindrance(Pfn, MoveStep) { return Hindrance::none; }
   static void moved(Pfn, OptionalPfn, Order) {}
 };
@@ -71,7 +71,7 @@ class StubbornPages : public AllMove {
     Hindrance hindrance = Hindrance::none;
     /// How many tries it lasts; of off_lru, how many looks.
     std::uint32_t times = for_ever;
-    PageKind kind = PageKind::anon;
+    InUseKind kind = InUseKind::anon;
   };
 
   /// Is told where pages went.
@@ -80,9 +80,9 @@ class StubbornPages : public AllMove {
   void set(Pfn pfn, const Stubborn& stubborn) { pages_[pfn] = stubborn; }
   void release(Pfn pfn) { pages_.erase(pfn); }
 
-  [[nodiscard]] PageKind kind(Pfn pfn) const {
+  [[nodiscard]] InUseKind kind(Pfn pfn) const {
     const auto found = find(pfn);
-    return found == pages_.end() ? PageKind::anon : found->second.kind;
+    return found == pages_.end() ? InUseKind::anon : found->second.kind;
   }
   [[nodiscard]] Hindrance hindrance(Pfn pfn, MoveStep step) {
     const auto found = find(pfn);

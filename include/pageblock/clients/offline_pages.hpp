@@ -45,7 +45,7 @@ void follow_memory(M& memory) {
 }
 
 // One attempt, in its stages.
-template <Memory M, Movability Pages>
+template <Memory M, PageMovability Pages>
 class Offlining {
  public:
   using Config = typename M::Config;
@@ -248,7 +248,7 @@ template <ZoneConfig Config>
 ///           v3.6 -ENOMEM.
 /// Locking:  takes the locks of the functions it is made of, one after the other.
 /// Kernel:   the zone's span stays as it is; huge pages of hugetlbfs are not modelled.
-template <Memory M, Movability Pages = AllMove>
+template <Memory M, PageMovability Pages = AllMove>
 [[nodiscard]] Status offline_pages(M& memory, Pfn start_pfn, std::uint64_t nr_pages,
                                    Pages&& pages = {}, const HotplugOptions& options = {},
                                    Attempt* attempt = nullptr) {

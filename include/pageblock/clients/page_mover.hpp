@@ -93,7 +93,7 @@ std::optional<Page<Config>> alloc_copy(Node<Config>& node, const Zone<Config>& s
 }
 
 /// Moves pages of one zone on one CPU.
-template <Memory M, Movability Pages>
+template <Memory M, PageMovability Pages>
 class PageMover {
  public:
   using Config = typename M::Config;
@@ -205,8 +205,8 @@ class PageMover {
 
   // Pages on their way to an LRU list wait in a vector for each kind of list; who waits has a reference.
   void wait_for_lru(Pfn pfn, const MigrationUnit& unit, Waits waits) {
-    const PageKind kind = pages_.kind(unit.pfn);
-    const bool is_file = kind == PageKind::file || kind == PageKind::file_clean;
+    const InUseKind kind = pages_.kind(unit.pfn);
+    const bool is_file = kind == InUseKind::file || kind == InUseKind::file_clean;
     Waiting& waiting = waiting_[is_file ? 1 : 0];
     waiting.push_back({pfn, waits});
     if (waiting.size() == nr_slots) flush(waiting);

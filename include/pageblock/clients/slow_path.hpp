@@ -98,7 +98,7 @@ namespace detail {
 
 // A round of direct reclaim, from the first priority down. Kernel: do_try_to_free_pages().
 template <ZoneConfig Config>
-void direct_reclaim(ReclaimNode<Config>& node, ZoneType highest, TaskStep& step) {
+void reclaim_directly(ReclaimNode<Config>& node, ZoneType highest, TaskStep& step) {
   const auto zones = node.node().zonelist(highest);
   for (unsigned priority = def_priority + 1; priority-- > 0;) {
     for (Zone<Config>& zone : zones) {
@@ -194,7 +194,7 @@ TaskStep step_task(ReclaimNode<Config>& node, SlowPathTask& task, Kill&& kill,
       break;
     case TaskPlace::reclaim:
       ++node.counts.allocstall;
-      detail::direct_reclaim(node, gfp.highest_zone, step);
+      detail::reclaim_directly(node, gfp.highest_zone, step);
       node.counts.direct.scanned += step.shrunk.scanned;
       node.counts.direct.reclaimed += step.shrunk.reclaimed;
       step.next =

@@ -236,7 +236,7 @@ TEST_CASE("cma_alloc ends at once where there is no memory for copies", "[cma_ar
 TEST_CASE("cma_alloc tries again where a page is held for a moment only", "[cma_area]") {
   Board<V61> board;
   board.lend({64});
-  board.pages.set(Pfn{64}, {.hindrance = Hindrance::pinned, .times = 3, .kind = PageKind::file});
+  board.pages.set(Pfn{64}, {.hindrance = Hindrance::pinned, .times = 3, .kind = InUseKind::file});
   CHECK(board.alloc(8, 3));
   CHECK(board.attempt.status == ok);
 }

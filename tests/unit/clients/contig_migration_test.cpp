@@ -61,7 +61,7 @@ TEMPLATE_TEST_CASE("alloc_contig_range moves pages in use, 32 at a time, the hig
 TEMPLATE_TEST_CASE("alloc_contig_range tries a pinned page fifty times and nothing behind it",
                    "[contig][migrate]", BlocksV3_6, V6_1Config, BlocksV6_12) {
   Machine<TestType> machine;
-  machine.pages.set(Pfn{1030}, {Hindrance::pinned, StubbornPages::for_ever, PageKind::file});
+  machine.pages.set(Pfn{1030}, {Hindrance::pinned, StubbornPages::for_ever, InUseKind::file});
   CHECK(machine.take(1024, 1536) == -Err::busy);
   CHECK(machine.moved.size() == 31);
   const Candidate& place = machine.attempt.candidates.at(0);
@@ -100,9 +100,9 @@ TEST_CASE("alloc_contig_range drops clean page cache instead of moving it", "[co
       if (!to) dropped.push_back(from.value());
     };
     for (const std::uint64_t pfn : {1024U, 1026U, 1027U}) {
-      machine.pages.set(Pfn{pfn}, {Hindrance::none, 0, PageKind::file_clean});
+      machine.pages.set(Pfn{pfn}, {Hindrance::none, 0, InUseKind::file_clean});
     }
-    machine.pages.set(Pfn{1025}, {Hindrance::locked, 1, PageKind::file_clean});
+    machine.pages.set(Pfn{1025}, {Hindrance::locked, 1, InUseKind::file_clean});
     CHECK(machine.take(1024, 1536) == ok);
     CHECK(machine.attempt.nr_migrated() + machine.attempt.nr_reclaimed() == 100);
     CHECK(verify(machine.zone).empty());
@@ -115,7 +115,7 @@ TEST_CASE("alloc_contig_range drops clean page cache instead of moving it", "[co
 
 TEST_CASE("alloc_contig_range of v3.6 moves no locked memory and nothing of KSM",
           "[contig][migrate]") {
-  for (const PageKind kind : {PageKind::mlocked, PageKind::ksm}) {
+  for (const InUseKind kind : {InUseKind::mlocked, InUseKind::ksm}) {
     Machine<BlocksV3_6> v3_6;
     v3_6.pages.set(Pfn{1123}, {Hindrance::none, 0, kind});
     CHECK(v3_6.take(1024, 1536) == -Err::busy);
@@ -175,7 +175,7 @@ TEST_CASE("alloc_contig_range gives the same answers for a node, with copies fro
 
 TEST_CASE("an attempt prints as JSON", "[attempt]") {
   Machine<V6_1Config> machine;
-  machine.pages.set(Pfn{1030}, {Hindrance::pinned, StubbornPages::for_ever, PageKind::file});
+  machine.pages.set(Pfn{1030}, {Hindrance::pinned, StubbornPages::for_ever, InUseKind::file});
   CHECK(machine.take(1024, 1536) == -Err::busy);
   CHECK(to_json(machine.attempt) ==
         R"({"what":"contiguous range","start":1024,"end":1536,"ret":-16,"stage":"in migration",)"
