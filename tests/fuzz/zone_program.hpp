@@ -107,7 +107,7 @@ template <ZoneConfig Config>
 class OperationReader {
  public:
   OperationReader(ByteSource bytes, Arguments arguments, const ZoneLayout& layout,
-                  std::uint64_t pages_per_block, bool is_later)
+                  std::uint64_t pages_per_block, bool is_later, bool is_tuned)
       : bytes_{bytes},
         arguments_{arguments},
         start_{layout.start_pfn},
@@ -121,7 +121,7 @@ class OperationReader {
                            call == Call::putback_isolated_page || call == Call::zone_pcp_disable ||
                            call == Call::zone_pcp_enable;
       const bool is_left_out = is_tame && arguments == Arguments::wild;
-      if (has_call(call, is_later) && !is_left_out) calls_.push_back(call);
+      if (has_call(call, is_later, is_tuned) && !is_left_out) calls_.push_back(call);
     }
   }
 
@@ -152,6 +152,7 @@ class OperationReader {
     if (end >= 96) op.end = Pfn{(op.pfn.value() / block_ + end % 6) * block_};
     if (end >= 240) op.end = less(op.pfn, end % 16);
     op.high = static_cast<std::uint32_t>(end % 16);
+    op.high_max = static_cast<std::uint32_t>(end);
     op.classzone_idx = end % 5;
     op.flags = static_cast<unsigned>(end & 3) << 4;
     if (is_later_) read_later(op, small, type, end);

@@ -180,6 +180,15 @@ struct NaiveBuddy : ZoneImage {
     return false;
   }
 
+  /// Whether a free chunk is more than the block that holds @p pfn.
+  [[nodiscard]] bool has_larger_chunk(Number pfn) const {
+    for (unsigned order = block_order + 1; order < max_order; ++order) {
+      const Number head = pfn & ~(pages_of(order) - 1);
+      if (is_head(head) && order_of(head) == order) return true;
+    }
+    return false;
+  }
+
   /// The order of a chunk head.
   [[nodiscard]] unsigned order_of(Number head) const {
     return static_cast<unsigned>(at(head).page_private);
@@ -250,7 +259,8 @@ struct NaiveBuddy : ZoneImage {
       if (!is_head(*last_buddy) || order_of(*last_buddy) != order) break;
       if (order >= block_order && !may_merge(type_of(*last_buddy), type)) break;
       take_off(*last_buddy);
-      if (rules.lists_are_strict && order >= block_order) label(*last_buddy, order, type);
+      const bool differs = order >= block_order && type_of(*last_buddy) != type;
+      if (rules.lists_are_strict && differs) label(*last_buddy, order, type);
       pfn &= *last_buddy;
       ++order;
     }

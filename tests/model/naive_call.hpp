@@ -17,8 +17,10 @@ namespace pageblock::test {
 /// Returns whether the kernel, and so the library, would not notice that @p op is a mistake: it treats a
 /// page on a per-CPU list, or one that compaction has taken, as somebody's; frees a part of a compound
 /// page, or behind the first page of a shared chunk what is free or somebody's; makes a compound page of
-/// what has been used already, or puts a part of one on the LRU; gives back what it did not take; or
-/// isolates a block for none of its pages. What comes of that is not defined. Or it would wait for ever, for
+/// what has been used already, or puts a part of one on the LRU; gives back what it did not take, or (v6.12)
+/// to another type than its blocks have by now; labels a block by hand, moves one to the isolated lists or one of which a
+/// larger chunk is a part, or gives limits of less than four batches (all v6.12); or isolates a
+/// block for none of its pages. What comes of that is not defined. Or it would wait for ever, for
 /// somebody who has disabled the per-CPU lists.
 [[nodiscard]] inline bool is_unnoticed_misuse(const NaiveBuddy& zone, const Operation& op) {
   const std::uint64_t first = op.pfn.value();
@@ -47,8 +49,10 @@ namespace pageblock::test {
         if (is_compound(pfn)) return true;
       }
       return false;
-    case Call::zone_pcp_disable:
     case Call::set_pageset:
+      if (zone.rules.lists_tune && op.high < 4 * op.number && op.high_max != 0) return true;
+      return zone.has_disabled_pcps;
+    case Call::zone_pcp_disable:
     case Call::offline_pages:
       return zone.has_disabled_pcps;
     case Call::split_page:
@@ -73,8 +77,16 @@ namespace pageblock::test {
       return touches_free_pages() || op.order == Order{0} || !zone.spans(first) ||
              is_compound(first) || zone.at(first).is_reserved;
     case Call::putback_isolated_page:
+      for (std::uint64_t pfn = first; zone.rules.lists_are_strict && pfn < end; ++pfn) {
+        if (zone.spans(pfn) && zone.type_of(pfn) != op.type) return true;
+      }
       return std::ranges::find(zone.taken_chunks, std::pair{first, op.order.value()}) ==
              zone.taken_chunks.end();
+    case Call::set_pageblock_migratetype:
+      return zone.rules.lists_are_strict;
+    case Call::move_freepages_block:
+      return zone.rules.lists_are_strict && zone.spans(first) &&
+             (zone.has_larger_chunk(first) || op.type == MigrateType::isolate);
     case Call::set_migratetype_isolate: {
       if (!zone.rules.isolates_by_scan) return false;
       const Pfn block_end{(first / zone.block_pages() + 1) * zone.block_pages()};
@@ -144,7 +156,12 @@ inline std::int64_t call(NaiveV6Zone& zone, const Operation& op) {
       zone.reclaim_active = op.number != 0;
       return 0;
     case Call::reserve_highatomic_pageblock:
-      return zone.reserve_highatomic(pfn) ? 1 : 0;
+      return zone.reserve_highatomic(pfn, order) ? 1 : 0;
+    case Call::decay_pcp_high:
+      return zone.tick(cpu) ? 1 : 0;
+    case Call::set_below_high:
+      zone.below_high = op.number != 0;
+      return 0;
     case Call::unreserve_highatomic_pageblock:
       return zone.unreserve_highatomic(op.type, op.number != 0) ? 1 : 0;
     case Call::set_migratetype_isolate:
@@ -175,7 +192,10 @@ inline std::int64_t call(NaiveV6Zone& zone, const Operation& op) {
     case Call::move_freepages_block:
       zone.check_type(op.type);
       zone.bug_if(!zone.spans(pfn));
-      return static_cast<std::int64_t>(zone.move_block(pfn, op.type)->free);
+      if (const auto moved = zone.move_block(pfn, op.type)) {
+        return static_cast<std::int64_t>(moved->free);
+      }
+      return -1;
     case Call::zone_watermark_ok:
       return zone.watermark_ok(order, op.number, op.classzone_idx, op.flags) ? 1 : 0;
     case Call::alloc_contig_range:
@@ -201,7 +221,7 @@ inline std::int64_t call(NaiveV6Zone& zone, const Operation& op) {
       return 0;
     case Call::set_pageset:
       zone.bug_if(op.number == 0 || (op.high < op.number && (op.number != 1 || op.high != 0)));
-      zone.set_pageset(op.number, op.high);
+      zone.set_pageset(op.number, op.high, zone.rules.lists_tune ? op.high_max : 0);
       return 0;
     default:
       throw std::logic_error{"the kernel has no such call"};
@@ -225,7 +245,9 @@ using NaiveOf = std::conditional_t<is_later<Config>, NaiveV6Zone, NaiveZone>;
 template <ZoneConfig Config>
 [[nodiscard]] ModelGeometry geometry_of() {
   return {Config::max_order, Config::pageblock_order,
-          is_later<Config> ? &rules::v6_1 : &rules::v3_6};
+          is_tuned<Config>   ? &rules::v6_12
+          : is_later<Config> ? &rules::v6_1
+                             : &rules::v3_6};
 }
 
 }  // namespace pageblock::test

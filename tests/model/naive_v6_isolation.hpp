@@ -13,6 +13,7 @@ namespace pageblock::test {
 struct NaiveV6Isolation : NaiveV6FrontDoor {
   using NaiveV6FrontDoor::NaiveV6FrontDoor;
 
+  static constexpr int interrupted = -4;
   static constexpr int busy = -16;
   static constexpr int invalid = -22;
   static constexpr unsigned memory_offline = 1;

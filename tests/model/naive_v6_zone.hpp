@@ -98,9 +98,9 @@ struct NaiveV6Zone : NaiveV6Isolation {
     }
     disable_pcps();
     int ret = start_isolate(s, e, MigrateType::movable, memory_offline);
-    if (ret == 0) {
-      ret = test_isolated(s, e, memory_offline);
-      if (ret != 0) undo_isolate(s, e, MigrateType::movable);
+    if (ret == 0 && test_isolated(s, e, memory_offline) != 0) {
+      ret = interrupted;  // it would try for ever to empty the range
+      undo_isolate(s, e, MigrateType::movable);
     }
     if (ret == 0) {
       for (Number pfn = s; pfn < e; ++pfn) {

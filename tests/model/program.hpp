@@ -40,6 +40,11 @@ struct ModelConfigV6 : ModelConfig<MaxOrder, PageblockOrder> {
   static constexpr Semantics semantics = kernel::v6_1;
 };
 
+template <unsigned MaxOrder, unsigned PageblockOrder>
+struct ModelConfigV6_12 : ModelConfig<MaxOrder, PageblockOrder> {
+  static constexpr Semantics semantics = kernel::v6_12;
+};
+
 /// How a zone is made, and what is done with it.
 struct Program {
   ZoneLayout layout{};

@@ -24,7 +24,10 @@ namespace pageblock::test {
 class OperationMaker {
  public:
   OperationMaker(const NaiveBuddy& zone, Dice& dice)
-      : zone_{zone}, dice_{dice}, is_later_{zone.rules.isolates_by_scan} {
+      : zone_{zone},
+        dice_{dice},
+        is_later_{zone.rules.isolates_by_scan},
+        is_tuned_{zone.rules.lists_tune} {
     constexpr std::array<unsigned, 5> factors{0, 1, 1, 2, 5};
     for (unsigned& weight : weights_) weight = factors[dice.below(factors.size())];
     weight_of(Call::alloc_pages) = 4 + 4 * weight_of(Call::alloc_pages);
@@ -32,7 +35,7 @@ class OperationMaker {
     weight_of(Call::start_isolate_page_range) *= 2;
     weight_of(Call::test_pages_isolated) *= 2;
     for (std::size_t i = 0; i < nr_calls; ++i) {
-      if (!has_call(static_cast<Call>(i), is_later_)) weights_[i] = 0;
+      if (!has_call(static_cast<Call>(i), is_later_, is_tuned_)) weights_[i] = 0;
     }
     is_wild_ = dice.one_in(8);
   }
@@ -188,7 +191,11 @@ class OperationMaker {
       case Call::set_pageset:
         op.number = dice_.between(1, dice_.one_in(3) ? 31 : 4);
         op.high = static_cast<std::uint32_t>(op.number + dice_.below(4 * op.number));
+        // No kernel that tunes high gives it a limit of less than four batches.
+        if (is_tuned_) op.high += static_cast<std::uint32_t>(3 * op.number);
         if (op.number == 1 && dice_.one_in(3)) op.high = 0;
+        if (is_tuned_ && op.high != 0)
+          op.high_max = op.high + static_cast<std::uint32_t>(dice_.below(100));
         return;
       case Call::alloc_pages_bulk:
         op.number = dice_.between(1, 40);
@@ -199,11 +206,15 @@ class OperationMaker {
         const auto [pfn, order] = zone_.taken_chunks[dice_.below(zone_.taken_chunks.size())];
         op.pfn = Pfn{pfn};
         op.order = Order{order};
-        op.type = dice_.one_in(10) ? random_type() : zone_.type_of(pfn);
+        op.type =
+            !zone_.rules.lists_are_strict && dice_.one_in(10) ? random_type() : zone_.type_of(pfn);
         return;
       }
       case Call::set_reclaim_active:
+      case Call::set_below_high:
         op.number = dice_.below(2);
+        return;
+      case Call::decay_pcp_high:
         return;
       case Call::reserve_highatomic_pageblock:
         op.pfn = Pfn{random_pfn()};
@@ -386,6 +397,7 @@ class OperationMaker {
   const NaiveBuddy& zone_;
   Dice& dice_;
   bool is_later_;
+  bool is_tuned_;
   std::array<unsigned, nr_calls> weights_{};
   bool is_wild_ = false;
   std::vector<Chunk> allocated_{};

@@ -39,6 +39,7 @@ template <ZoneConfig Config = DefaultConfig>
     case Call::offline_pages:
     case Call::online_pages:
       if (expected.value == -22) return check("-Err::inval");
+      if (expected.value == -4) return check("-Err::intr");
       return check(expected.value == 0 ? "ok" : "-Err::busy");
     case Call::has_unmovable_pages:
       if constexpr (is_later<Config>) {
@@ -107,7 +108,10 @@ template <ZoneConfig Config>
       title);
   text += to_code(program.layout);
   text += fmt::format("  Zone<ModelConfig{}<{}, {}>> zone{{layout}};\n",
-                      is_later<Config> ? "V6" : "", Config::max_order, Config::pageblock_order);
+                      is_tuned<Config>   ? "V6_12"
+                      : is_later<Config> ? "V6"
+                                         : "",
+                      Config::max_order, Config::pageblock_order);
   for (std::size_t i = 0; i < program.owners.size(); ++i) {
     const auto& [pages, answer] = program.owners[i];
     text += fmt::format(

@@ -125,6 +125,11 @@ void add_later_parts(const Zone<Config>& zone, ZoneImage& image) {
   image.watermark_boost = pressure.watermark_boost;
   image.boosted = pressure.boosted;
   image.reclaim_active = pressure.reclaim_active;
+  if constexpr (is_tuned<Config>) {
+    image.saved_high_max = zone.pageset().high_max;
+    image.nr_free_highatomic = zone.nr_free_highatomic();
+    image.below_high = pressure.below_high;
+  }
   clear_unread_privates(image);
 }
 
@@ -153,6 +158,14 @@ template <ZoneConfig Config>
     PcpImage& of_cpu =
         image.pcps.emplace_back(PcpImage{.count = pcp.count, .batch = pcp.batch, .high = pcp.high});
     if constexpr (requires { pcp.free_factor; }) of_cpu.free_factor = pcp.free_factor;
+    if constexpr (is_tuned<Config>) {
+      of_cpu.high_min = pcp.high_min;
+      of_cpu.high_max = pcp.high_max;
+      of_cpu.alloc_factor = pcp.alloc_factor;
+      of_cpu.free_count = pcp.free_count;
+      of_cpu.freed_high_order = pcp.prev_free_high_order;
+      of_cpu.drains_a_batch = pcp.free_high_batch;
+    }
     for (const PcpList& list : pcp.lists) of_cpu.lists.push_back(pfns_of(list));
   }
   image.pages.reserve(zone.spanned_pages());
@@ -230,6 +243,9 @@ template <typename T>
   compare(a.nr_free_cma, b.nr_free_cma, "nr_free_cma_pages(zone)");
   compare(a.nr_reserved_highatomic, b.nr_reserved_highatomic,
           "zone.pressure().nr_reserved_highatomic");
+  compare(a.nr_free_highatomic, b.nr_free_highatomic, "zone.nr_free_highatomic()");
+  compare(a.saved_high_max, b.saved_high_max, "zone.pageset().high_max");
+  compare(a.below_high, b.below_high, "zone.pressure().below_high");
   compare(a.saved_batch, b.saved_batch, "zone.pageset().batch");
   compare(a.saved_high, b.saved_high, "zone.pageset().high");
   compare(a.watermark_boost, b.watermark_boost, "zone.pressure().watermark_boost");
@@ -258,6 +274,13 @@ template <typename T>
     compare(x.batch, y.batch, "zone.pcp(Cpu{{{}}}).batch", cpu);
     compare(x.high, y.high, "zone.pcp(Cpu{{{}}}).high", cpu);
     compare(x.free_factor, y.free_factor, "zone.pcp(Cpu{{{}}}).free_factor", cpu);
+    compare(x.high_min, y.high_min, "zone.pcp(Cpu{{{}}}).high_min", cpu);
+    compare(x.high_max, y.high_max, "zone.pcp(Cpu{{{}}}).high_max", cpu);
+    compare(x.alloc_factor, y.alloc_factor, "zone.pcp(Cpu{{{}}}).alloc_factor", cpu);
+    compare(x.free_count, y.free_count, "zone.pcp(Cpu{{{}}}).free_count", cpu);
+    compare(x.freed_high_order, y.freed_high_order, "zone.pcp(Cpu{{{}}}).prev_free_high_order",
+            cpu);
+    compare(x.drains_a_batch, y.drains_a_batch, "zone.pcp(Cpu{{{}}}).free_high_batch", cpu);
     for (std::size_t i = 0; i < std::min(x.lists.size(), y.lists.size()); ++i) {
       compare(x.lists[i], y.lists[i], "{}", detail::question_of_list(cpu, i, x.lists.size()));
     }

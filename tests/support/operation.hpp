@@ -72,12 +72,16 @@ enum class Call : std::uint8_t {
   putback_isolated_page,
   offline_pages,
   online_pages,
+  // From v6.12 on.
+  decay_pcp_high,
+  set_below_high,
 };
 
-inline constexpr std::size_t nr_calls = static_cast<std::size_t>(Call::online_pages) + 1;
+inline constexpr std::size_t nr_calls = static_cast<std::size_t>(Call::set_below_high) + 1;
 
-/// Returns whether a kernel has the call: v6.1, or else v3.6.
-[[nodiscard]] constexpr bool has_call(Call call, bool is_later) {
+/// Returns whether a kernel has the call: v6.12, v6.1, or else v3.6.
+[[nodiscard]] constexpr bool has_call(Call call, bool is_later, bool is_tuned = false) {
+  if (call > Call::online_pages) return is_tuned;
   if (call > Call::set_pageset) return is_later;
   const bool is_old = call == Call::is_pageblock_removable_nolock ||
                       call == Call::zone_watermark_ok_safe || call == Call::offline_isolated_pages;
@@ -98,6 +102,7 @@ struct Operation {
   /// Pages: a mark, a reserve, a count to forgive, the length of a range, or a batch. Or whether to.
   std::uint64_t number = 0;
   std::uint32_t high = 0;
+  std::uint32_t high_max = 0;
   std::size_t classzone_idx = 0;
   unsigned flags = 0;
 
@@ -150,6 +155,10 @@ void put_back(Zone<Config>& zone, Pfn pfn, Order order, MigrateType type) {
 /// Whether @p Config has the functions of v6.1, or those of v3.6.
 template <ZoneConfig Config>
 inline constexpr bool is_later = Config::semantics.unmovable_search == UnmovableSearch::every_page;
+
+/// Whether @p Config has also those that come with per-CPU lists that tune themselves, of v6.12.
+template <ZoneConfig Config>
+inline constexpr bool is_tuned = Config::semantics.pcp_tuning == PcpTuning::tuned;
 
 namespace detail {
 
@@ -205,7 +214,9 @@ std::int64_t call_any(Zone<Config>& zone, const Operation& op) {
       zone.set_lowmem_reserve(op.classzone_idx, op.number);
       return 0;
     case Call::set_pageset:
-      zone.set_pageset(static_cast<std::uint32_t>(op.number), op.high);
+      zone.set_pageset({.batch = static_cast<std::uint32_t>(op.number),
+                        .high = op.high,
+                        .high_max = is_tuned<Config> ? op.high_max : 0});
       return 0;
     default:
       throw std::logic_error{"the kernel has no such call"};
@@ -240,6 +251,20 @@ std::int64_t call_v3_6(Zone<Config>& zone, const Operation& op) {
       return 0;
     default:
       return call_any(zone, op);
+  }
+}
+
+// Calls that v6.12 has, too.
+template <ZoneConfig Config>
+std::int64_t call_v6_12(Zone<Config>& zone, const Operation& op) {
+  switch (op.call) {
+    case Call::decay_pcp_high:
+      return decay_pcp_high(zone, op.cpu) ? 1 : 0;
+    case Call::set_below_high:
+      zone.pressure().below_high = op.number != 0;
+      return 0;
+    default:
+      throw std::logic_error{"the kernel has no such call"};
   }
 }
 
@@ -297,7 +322,7 @@ std::int64_t call_v6_1(Zone<Config>& zone, const Operation& op) {
       zone.set_watermarks({op.number, low_for(op.number), high_for(op.number)});
       return 0;
     case Call::offline_pages:
-      return offline_pages(zone, op.pfn, op.number).to_errno();
+      return offline_pages(zone, op.pfn, op.number, NothingMoves{}).to_errno();
     case Call::online_pages:
       return online_pages(zone, op.pfn, op.number).to_errno();
     default:
@@ -310,6 +335,9 @@ std::int64_t call_v6_1(Zone<Config>& zone, const Operation& op) {
 /// Calls the function and returns its value. A broken contract is what the handler makes of it.
 template <ZoneConfig Config>
 std::int64_t call(Zone<Config>& zone, const Operation& op) {
+  if constexpr (is_tuned<Config>) {
+    if (op.call > Call::online_pages) return detail::call_v6_12(zone, op);
+  }
   if constexpr (is_later<Config>) {
     return detail::call_v6_1(zone, op);
   } else {
@@ -366,7 +394,11 @@ namespace detail {
     case Call::set_reclaim_active:
       return fmt::format("zone.pressure().reclaim_active = {}", op.number != 0);
     case Call::reserve_highatomic_pageblock:
-      return fmt::format("reserve_highatomic_pageblock(zone, {})", pfn);
+      return fmt::format("reserve_highatomic_pageblock(zone, {}, Order{{{}}})", pfn, op.order);
+    case Call::decay_pcp_high:
+      return fmt::format("decay_pcp_high(zone, {})", cpu);
+    case Call::set_below_high:
+      return fmt::format("zone.pressure().below_high = {}", op.number != 0);
     case Call::unreserve_highatomic_pageblock:
       return fmt::format("unreserve_highatomic_pageblock(zone, {}, {})", type, op.number != 0);
     case Call::set_migratetype_isolate:
@@ -383,7 +415,7 @@ namespace detail {
       return fmt::format("zone.set_watermarks({{{}, {}, {}}})", op.number, low_for(op.number),
                          high_for(op.number));
     case Call::offline_pages:
-      return fmt::format("offline_pages(zone, {}, {})", pfn, op.number);
+      return fmt::format("offline_pages(zone, {}, {}, NothingMoves{{}})", pfn, op.number);
     case Call::online_pages:
       return fmt::format("online_pages(zone, {}, {})", pfn, op.number);
     default:
@@ -453,7 +485,8 @@ template <ZoneConfig Config>
       return fmt::format("zone_watermark_ok_safe(zone, {}, {}, {}, {:#x})", order, op.number,
                          op.classzone_idx, op.flags);
     case Call::alloc_contig_range:
-      return fmt::format("alloc_contig_range(zone, {}, {}, {}, {})", cpu, pfn, end, type);
+      return fmt::format("alloc_contig_range(zone, {}, {}, {}, {}, NothingMoves{{}})", cpu, pfn,
+                         end, type);
     case Call::free_contig_range:
       return fmt::format("free_contig_range(zone, {}, {}, {})", cpu, pfn, op.number);
     case Call::init_cma_reserved_pageblock:
@@ -465,6 +498,9 @@ template <ZoneConfig Config>
     case Call::set_lowmem_reserve:
       return fmt::format("zone.set_lowmem_reserve({}, {})", op.classzone_idx, op.number);
     case Call::set_pageset:
+      if (op.high_max != 0) {
+        return fmt::format("zone.set_pageset({{{}, {}, {}}})", op.number, op.high, op.high_max);
+      }
       return fmt::format("zone.set_pageset({}, {})", op.number, op.high);
     default:
       return "";

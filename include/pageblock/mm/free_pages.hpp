@@ -20,6 +20,7 @@
 #include "pageblock/base/tracepoint.hpp"
 #include "pageblock/mm/drain.hpp"
 #include "pageblock/mm/free_checks.hpp"
+#include "pageblock/mm/free_chunk.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/page_records.hpp"
 #include "pageblock/mm/pcp.hpp"
@@ -57,9 +58,12 @@ namespace detail {
 template <ZoneConfig Config>
 [[gnu::noinline]] void free_isolated_page(Zone<Config>& zone, Pfn pfn, Order order) {
   const std::lock_guard guard{zone.lock()};
-  constexpr bool asks_again = Config::semantics.drain_type != DrainType::mark_of_request;
-  const MigrateType type = asks_again ? zone.pageblock_flags().get(pfn) : MigrateType::isolate;
-  free_one_page(zone, pfn, order, type);
+  MigrateType type = MigrateType::isolate;
+  if constexpr (Config::semantics.drain_type != DrainType::mark_of_request) {
+    type = free_chunk(zone, pfn, order);
+  } else {
+    free_one_page(zone, pfn, order, type);
+  }
   zone.trace(trace::MmPageFreeZoneLocked{pfn, order, type});
 }
 
