@@ -118,6 +118,7 @@ void add_predictions(Json& json, const ReplayResult& result) {
                        {"claims", score_json(result.claims)},
                        {"isolated", score_json(result.isolated)},
                        {"tested", score_json(result.tested)},
+                       {"migrations", score_json(result.migrations)},
                        {"block_types", score_json(result.block_types)},
                        {"counters", score_json(result.counters)}};
   json["first_misprediction"] = miss_json(result.first);

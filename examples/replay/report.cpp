@@ -126,6 +126,7 @@ class TextReport {
     write_score("claims of stolen blocks, where users decide", result_.claims);
     write_score("pageblocks that can be isolated or not", result_.isolated);
     write_score("tests of isolated ranges", result_.tested);
+    write_score("pages that moved away: from where to where", result_.migrations);
     if (!result_.differences) return;
     write_score("types of pageblocks at T1", result_.block_types);
     write_score(report_.judges_lists ? "counters at T1" : "counters at T1, not judged",

@@ -186,6 +186,9 @@ template <ReplayableConfig Config, typename Watcher = NoWatcher>
   });
   ReplayEngine<Config> engine{machine, report.result, settings};
   for (const PageRun& run : pages.runs()) {
+    if ((run.flags & page_flag::lru) != 0 && run.order && run.order != Order{0}) {
+      engine.add_compound(run.range.start, *run.order);
+    }
     if (run.type != PageType::slab) continue;
     for (Pfn pfn = run.range.start; pfn < run.range.end; ++pfn) engine.add_slab(pfn);
   }

@@ -119,6 +119,13 @@ struct ReplayContext {
   ZoneForecaster<Config> zones;
   bool compacted = false;
   std::unordered_set<Pfn> slabs{};  ///< first pages
+  /// Memory that is to become empty.
+  struct Emptying {
+    PfnRange range;
+    bool is_offline;
+    Pfn next = range.start;  ///< where a contiguous range is looked at next
+  };
+  std::optional<Emptying> emptying{};
 };
 
 }  // namespace pageblock

@@ -22,6 +22,7 @@
 #include "pageblock/io/recording/replay_context.hpp"
 #include "pageblock/io/recording/replay_isolation.hpp"
 #include "pageblock/io/recording/replay_machine.hpp"
+#include "pageblock/io/recording/replay_migration.hpp"
 #include "pageblock/io/recording/replay_requests.hpp"
 #include "pageblock/io/recording/replay_result.hpp"
 #include "pageblock/io/recording/replay_tracer.hpp"
@@ -50,6 +51,9 @@ class ReplayEngine {
     if (kernel_step::slabs_may_look_movable<Config>) replay_.slabs.insert(pfn);
   }
 
+  /// Says that a compound page on an LRU list begins there.
+  void add_compound(Pfn pfn, Order order) { migration_.add_compound(pfn, order); }
+
   void apply(const recorded::Operation& operation) {
     replay_.operation = &operation;
     ++replay_.result.nr_operations;
@@ -70,8 +74,11 @@ class ReplayEngine {
 
   template <typename What>
   void on(const What& what) {
-    if constexpr (requires { requests_.apply(what); }) {
+    if constexpr (requires { migration_.apply(what); }) {
+      migration_.apply(what);
+    } else if constexpr (requires { requests_.apply(what); }) {
       requests_.apply(what);
+      migration_.observe(what);
     } else {
       isolation_.apply(what);
     }
@@ -275,6 +282,7 @@ class ReplayEngine {
   ReplayContext<Config> replay_;
   ReplayRequests<Config> requests_{replay_};
   ReplayIsolation<Config> isolation_{replay_};
+  ReplayMigration<Config> migration_{replay_};
   std::map<Cpu, std::uint32_t>
       excess_;  // pages that a CPU has still to free since its lists shrink
 };

@@ -203,6 +203,7 @@ void ReplayIsolation<Config>::apply(const recorded::OfflineBegin& begin) {
   attempt.forecast = (-Err::inval).to_errno();
   if (!replay_.machine.is_whole(begin.range)) return;
   offlining_ = begin.range;
+  replay_.emptying = {begin.range, true};
   hold_offline(begin.range, false);
   const Zone<Config>& zone = replay_.machine.zone_of(begin.range.start);
   attempt.forecast = forecast_offline(zone, begin.range).status.to_errno();
@@ -211,6 +212,7 @@ template <ReplayableConfig Config>
 void ReplayIsolation<Config>::apply(const recorded::OfflineEnd& end) {
   if (offlining_ && end.ret != 0) hold_offline(*offlining_, true);
   offlining_.reset();
+  replay_.emptying.reset();
   if (end.ret == 0) replay_.zones.follow_memory();
   if (!is_attempting_) return;
   end_attempt(end.ret);
@@ -220,6 +222,7 @@ void ReplayIsolation<Config>::apply(const recorded::OfflineEnd& end) {
 template <ReplayableConfig Config>
 void ReplayIsolation<Config>::apply(const recorded::ContigBegin& begin) {
   contig_ = begin.range;
+  replay_.emptying = {begin.range, false};
   if (!is_attempting_) begin_attempt("contiguous", begin.range);
 }
 template <ReplayableConfig Config>
@@ -233,6 +236,7 @@ void ReplayIsolation<Config>::apply(const recorded::ContigEnd& end) {
     zone.mod_managed_pages(-static_cast<std::int64_t>(contig_->nr_pages()));
   }
   contig_.reset();
+  replay_.emptying.reset();
   if (is_attempting_ && !has_mark_) end_attempt(end.ret);
 }
 

@@ -33,7 +33,8 @@ struct ReplayReport {
   /// Returns whether all that is predicted came true.
   [[nodiscard]] bool agrees() const {
     return result.allocations.is_perfect() && result.isolated.is_perfect() &&
-           result.tested.is_perfect() && result.block_types.is_perfect() &&
+           result.tested.is_perfect() && result.migrations.is_perfect() &&
+           result.block_types.is_perfect() &&
            (!judges_lists || (result.refills.is_perfect() && result.drained.is_perfect() &&
                               result.counters.is_perfect())) &&
            std::ranges::all_of(result.attempts, &IsolationAttempt::agrees) &&

@@ -114,6 +114,8 @@ struct ReplayResult {
   ReplayScore drained;   ///< pages that left them, in order
   ReplayScore isolated;  ///< pageblocks asked to be isolated
   ReplayScore tested;    ///< tests whether a range is isolated
+  /// Pages that left memory which was to become empty: where they were, and where they went, in order.
+  ReplayScore migrations;
   ReplayScore
       claims;  ///< stolen blocks: whether they are claimed, from the pages known to be movable
   std::optional<Misprediction> first;

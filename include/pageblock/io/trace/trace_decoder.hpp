@@ -70,6 +70,12 @@ class TraceDecoder : private detail::AttemptDecoder {
   void on(const ftrace::TracingMarkWrite& event) { add(recorded::Mark{event.text}); }
   void on(const ftrace::UnknownEvent& event) {
     if (event.name == "mm_compaction_begin" && !shows_attempts()) add(recorded::Compaction{});
+    const auto empties_memory = [&] {
+      return event.text.ends_with("reason=memory_hotplug") ||
+             event.text.ends_with("reason=contig_range");
+    };
+    if (event.name == "mm_migrate_pages_start" && empties_memory()) add(recorded::MigrateBegin{});
+    if (event.name == "mm_migrate_pages" && empties_memory()) add(recorded::MigrateEnd{});
   }
   void on(const ftrace::Probe& event);
   void on(const auto&) {}

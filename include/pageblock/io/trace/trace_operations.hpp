@@ -250,6 +250,11 @@ struct ContigEnd {
   std::string_view caller{};  ///< the kernel's function that asked
 };
 
+/// migrate_pages() began, for memory that is to become empty.
+struct MigrateBegin {};
+/// It returned.
+struct MigrateEnd {};
+
 /// What a program wrote to the trace.
 struct Mark {
   std::string_view text{};
@@ -264,7 +269,7 @@ struct Operation {
                PcpEnable, PcpSettings, Reclaim, SetIsolate, UnsetIsolate, IsolateRange,
                TestIsolated, SplitFree, IsolateSingle, IsolateFree, PutBack, SplitPage, Compaction,
                TurnList, Retype, OfflineBegin, OfflineIsolated, OfflineEnd, OnlineBegin, OnlineEnd,
-               ContigBegin, ContigEnd, Mark>
+               ContigBegin, ContigEnd, MigrateBegin, MigrateEnd, Mark>
       what;
 };
 
