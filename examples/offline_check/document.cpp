@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include "pageblock/io/picture/block_look.hpp"
-#include "pageblock/io/picture/block_map_svg.hpp"
 #include "pageblock/io/snapshot/obstacles.hpp"
 
 #include "common/json.hpp"
@@ -166,7 +165,5 @@ std::string as_json(const OfflineReport& report) {
   }
   return to_text(json);
 }
-
-std::string as_svg(const OfflineReport& report) { return to_svg(map_of(report)); }
 
 }  // namespace example

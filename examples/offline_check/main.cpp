@@ -41,6 +41,7 @@ struct Options {
   std::string color = "auto";
   std::string kernel{};
   std::string svg{};
+  std::string html{};
   std::optional<std::uint64_t> input_limit{};
 };
 
@@ -61,6 +62,8 @@ void declare(example::Program& program, Options& options) {
                  "own: by \"version\" (of /proc) in DIR, meta.json, the kernel that runs, or the "
                  "look of pagetypeinfo");
   program.option("--svg", "FILE", options.svg, "draw the pageblocks, too");
+  program.option("--html", "FILE", options.html,
+                 "write a page for a browser, too: each page of memory, and each block's verdict");
   program.flag("--json", options.json, "one JSON document instead of text");
   program.flag("--times", options.times, "say how long it took");
   program.choice("--color", {"auto", "always", "never"}, options.color,
@@ -74,8 +77,10 @@ void check_arguments(const Options& options) {
   using example::UsageError;
   if (options.compare) {
     if (options.live) throw UsageError{"--compare needs recordings, not --live"};
-    if (!options.svg.empty())
-      throw UsageError{"--svg draws one folder, and --compare no pageblocks"};
+    if (!options.svg.empty() || !options.html.empty()) {
+      throw UsageError{fmt::format("{} draws one folder, and --compare no pageblocks",
+                                   options.svg.empty() ? "--html" : "--svg")};
+    }
     if (options.folders.empty()) {
       throw UsageError{
           "--compare needs recordings: folders with meta.json and before/, one or more"};
@@ -113,6 +118,7 @@ std::string check(const Options& options, const example::CheckOptions& how) {
     report.judging = check.judging;
   }
   if (!options.svg.empty()) example::write_file(options.svg, example::as_svg(report));
+  if (!options.html.empty()) example::write_file(options.html, example::as_html(report));
   return options.json ? example::as_json(report)
                       : example::as_text(report, {.color = example::wants_color(options.color),
                                                   .summary = options.summary});

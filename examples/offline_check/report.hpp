@@ -49,5 +49,7 @@ struct TextOptions {
 [[nodiscard]] std::string as_json(const OfflineReport& report);
 /// The picture of the pageblocks.
 [[nodiscard]] std::string as_svg(const OfflineReport& report);
+/// A page for a browser: each page of the memory, and a step for each memory block that is listed.
+[[nodiscard]] std::string as_html(const OfflineReport& report);
 
 }  // namespace example

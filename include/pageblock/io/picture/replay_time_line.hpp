@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -149,9 +150,9 @@ template <typename What>
 
 }  // namespace detail
 
-/// A watcher for replays. Without a time line it does not look. Operations that name no page are rare:
-/// after them, and now and then, it looks at all of the zones, so that what no event shows, or the
-/// model did otherwise than the kernel, is drawn late but drawn.
+/// A watcher for replays. Without a time line it does not look. When something large ends, and now and
+/// then, it looks at all of the zones, so that what no event shows, or the model did otherwise than the
+/// kernel, is drawn late but drawn.
 class ReplayTimeLine {
  public:
   explicit ReplayTimeLine(TimeLine* line) : line_{line} {}
@@ -170,7 +171,9 @@ class ReplayTimeLine {
     const auto tell = [&](const auto& what) {
       TimeStep told = detail::told_of(what);
       touched = detail::touched_by(what, told);
-      shows_all = touched.empty() && !std::same_as<decltype(what), const recorded::Mark&>;
+      // What ends has done much in between; a drain of all CPUs names one page of the zone.
+      if constexpr (requires { what.ret; }) shows_all = touched.empty();
+      if constexpr (std::is_same_v<decltype(what), const recorded::DrainAll&>) shows_all = true;
       told.cpu = operation.cpu;
       told.time = operation.line;
       if (!more.empty()) {  // elsewhere than in the trace

@@ -63,6 +63,7 @@ class TimeLine {
     std::uint64_t block_pages = 0;  ///< pages of a block
     std::vector<SeenBlock> first;   ///< the blocks before the first step
     ZoneNumbers numbers{};          ///< before the first step
+    bool has_types = true;          ///< Blocks have a migratetype that is known.
   };
   /// What was seen of a block that had changed.
   struct Change {
@@ -104,7 +105,7 @@ class TimeLine {
   void watch(const Zone<Config>& zone) {
     bug_on(!steps_.empty(), "zones are watched from the first step on");
     bug_on(find(zone.name()) != parts_.size(), "a zone of this name is watched already");
-    Part part{zone.name(), first_block(zone), Zone<Config>::pageblock_nr_pages, {}, {}};
+    Part part{zone.name(), first_block(zone), Zone<Config>::pageblock_nr_pages, {}};
     BlockScan<Config> scan{zone, part.start};
     for (Pfn block = part.start; block < zone.end_pfn(); block += part.block_pages) {
       part.first.push_back(scan.next());

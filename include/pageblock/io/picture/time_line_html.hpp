@@ -117,10 +117,10 @@ class TimeLineHtml {
 
   static void add_part(std::string& text, const TimeLine::Part& part) {
     text += fmt::format(
-        "\n{{\"name\":{},\"start\":{},\"size\":{},\"blocks\":{},\"numbers\":[{},{},{}],\"looks\":"
-        "\"",
-        json_string(part.name), part.start, part.block_pages, part.first.size(), part.numbers.free,
-        part.numbers.listed, part.numbers.isolated);
+        "\n{{\"name\":{},\"start\":{},\"size\":{},\"blocks\":{},\"typed\":{},"
+        "\"numbers\":[{},{},{}],\"looks\":\"",
+        json_string(part.name), part.start, part.block_pages, part.first.size(), part.has_types,
+        part.numbers.free, part.numbers.listed, part.numbers.isolated);
     add_digits(text, part, [](const SeenBlock& seen) { return static_cast<unsigned>(seen.look); });
     text += "\",\"types\":\"";
     add_digits(text, part, [](const SeenBlock& seen) { return static_cast<unsigned>(seen.type); });

@@ -84,9 +84,11 @@ inline constexpr std::string_view time_line_body = R"html(
 <div>
 <table id="numbers"><tr><th></th><th>free pages</th><th>on per-CPU lists</th><th>isolated blocks</th></tr></table>
 <h2>All steps</h2>
+<div id="over">
 <div><canvas id="chart" role="img" aria-label="free pages, pages on per-CPU lists and isolated blocks over all steps"></canvas></div>
 <p class="faint">solid: free pages, up to <span id="most0"></span> · dotted: on per-CPU lists, up to <span id="most1"></span>
 · dashed: isolated blocks, up to <span id="most2"></span></p>
+</div>
 <table id="events"></table>
 <details id="lists"><summary>Free chunks by type and order</summary>
 <div id="scroll"><table id="table"></table></div>

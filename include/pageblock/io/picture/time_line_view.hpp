@@ -54,7 +54,7 @@ const blockText = (first, nr) => {
   if (nr > 1) { const by = model.looks.map(() => 0); for (let i = 0; i < nr; ++i) ++by[looks[first + i]];
     return rangeText(first, nr) + ", " + nr + " blocks: " + by.map((n, i) => n ? n + " " + model.looks[i].meaning : "").filter(text => text).join("; "); }
   const letters = pagesOf(first), by = model.pages.map(page => page.meaning + " " + letters.filter(letter => letter === page.letter || (page.letter === "F" && letter === "E")).length).filter(text => !text.endsWith(" 0"));
-  return "Pageblock " + rangeText(first, 1) + ", " + model.types[types[first]] + ": " + by.join(", ") + (chunksIn(letters) ? " (" + count(chunksIn(letters), "chunk") + " begin here)" : "");
+  return "Pageblock " + rangeText(first, 1) + (partOf(first).typed ? ", " + model.types[types[first]] : "") + ": " + by.join(", ") + (chunksIn(letters) ? " (" + count(chunksIn(letters), "chunk") + " begin here)" : "");
 };
 let zoom = null;                    // {first, nr}
 const drawPages = (canvas, block, mark) => {
@@ -74,7 +74,7 @@ const eachChunk = tell => {
     const take = (page, nr, letter, block) => {
       if (letter === "E" && end === page && start >= 0) { end += nr; return; }
       close();
-      if (letter === "F") { start = page; end = page + nr; type = types[block]; }
+      if (letter === "F") { start = page; end = page + nr; type = part.typed ? types[block] : model.types.length; }
     };
     let run = 0;
     for (let block = 0; block < part.blocks; ++block) {
@@ -89,6 +89,7 @@ const eachChunk = tell => {
     close();
   }
 };
+const typeName = type => model.types[type] || "all types";
 const drawLists = () => {
   if (!byId("lists").open) return;
   const table = new Map();
@@ -101,10 +102,10 @@ const drawLists = () => {
     return list ? `<button data-list="${type * 32 + order}">${list.length}</button>` : "0"; };
   const orders = [...Array(top + 1).keys()];
   byId("table").innerHTML = "<tr><th>order</th>" + orders.map(order => `<th>${order}</th>`).join("") + "</tr>" +
-    rows.map(type => `<tr><th>${model.types[type]}</th>` + orders.map(order => `<td>${cell(type, order)}</td>`).join("") + "</tr>").join("");
+    rows.map(type => `<tr><th>${typeName(type)}</th>` + orders.map(order => `<td>${cell(type, order)}</td>`).join("") + "</tr>").join("");
   byId("table").onclick = event => { const key = +event.target.dataset.list; if (!event.target.dataset.list) return;
     const list = table.get(key);
-    byId("list").textContent = model.types[key >> 5] + ", order " + (key & 31) + ", by address: " + list.slice(0, 2000).map(hex).join(" ") + (list.length > 2000 ? " ... of " + list.length : ""); };
+    byId("list").textContent = typeName(key >> 5) + ", order " + (key & 31) + ", by address: " + list.slice(0, 2000).map(hex).join(" ") + (list.length > 2000 ? " ... of " + list.length : ""); };
   byId("list").textContent = "";
 };
 
@@ -199,6 +200,7 @@ for (const look of model.looks) legend("legend", look, look.meaning);
 for (const page of model.pages) legend("pagelegend", model.looks[page.block], page.meaning);
 const redraw = () => { if (document.readyState !== "loading") draw(); };
 window.onresize = redraw; window.onhashchange = fromHash;
+byId("over").hidden = numbers.every(of => of.every(all => all.every(value => value === all[0])));
 window.matchMedia("(prefers-color-scheme: dark)").onchange = redraw; window.onbeforeprint = redraw;
 fromHash();
 )js";

@@ -162,8 +162,9 @@ TEST_CASE("to_html writes the model and a line for each step", "[time_line]") {
   CHECK(page.starts_with("<!DOCTYPE html>"));
   CHECK(page.find("<title>a &lt;b&gt; &amp; \"c\"</title>") != std::string::npos);
   CHECK(page.find("\"a \\\"word\\\" \\u003c/script>\\u000a\"") != std::string::npos);
-  CHECK(page.find("\"name\":\"Normal\",\"start\":32,\"size\":4,\"blocks\":4,\"numbers\":[16,0,0],"
-                  "\"looks\":\"0*4;\",\"types\":\"2*4;\",\"pages\":\"Fg\"") != std::string::npos);
+  CHECK(page.find("\"name\":\"Normal\",\"start\":32,\"size\":4,\"blocks\":4,\"typed\":true,"
+                  "\"numbers\":[16,0,0],\"looks\":\"0*4;\",\"types\":\"2*4;\",\"pages\":\"Fg\"") !=
+        std::string::npos);
   const std::size_t steps = page.find("id=\"steps\">\n");
   REQUIRE(steps != std::string::npos);
   const std::string lines = page.substr(steps + 12, page.find("</script>", steps) - steps - 12);
