@@ -27,3 +27,10 @@ expect_replay(limit "T0.state.xz: it becomes more than 4096 bytes" ${recording} 
 expect_replay(json "\"schema\": \"pageblock/replay\".*\"agrees\": true" ${recording} --json)
 expect_replay(until "Up to line 500 of the trace" ${recording} --until=500)
 expect_replay(trace "52 requests, 0 of them found no memory" --memory 0.0625GiB ${recording}/trace.txt.xz)
+
+# What is drawn.
+set(drawn ${PROJECT_BINARY_DIR}/examples/replay_drawn)
+expect_replay(draws "All that was predicted came true" ${recording} --html ${drawn}.html --perfetto ${drawn}.json)
+set_tests_properties("example/replay_draws" PROPERTIES FIXTURES_SETUP replay_drawn)
+expect_replay(draws_nowhere "no/such/folder/x.html: No such file or directory|No such file or directory.*x.html"
+              ${recording} --html no/such/folder/x.html)

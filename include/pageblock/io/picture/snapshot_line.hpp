@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "pageblock/base/pfn.hpp"
+#include "pageblock/base/sort_stably.hpp"
 #include "pageblock/io/picture/block_look.hpp"
 #include "pageblock/io/picture/page_scan.hpp"
 #include "pageblock/io/picture/time_line.hpp"
@@ -106,8 +107,7 @@ inline void watch(TimeLine& line, const Snapshot& snapshot) {
   for (const SnapshotZone& zone : snapshot.zones) {
     if (zone.info.spanned != 0) zones.push_back(&zone);
   }
-  std::ranges::stable_sort(zones, {},
-                           [](const SnapshotZone* zone) { return zone->info.start_pfn; });
+  detail::sort_stably(zones, [](const SnapshotZone* zone) { return zone->info.start_pfn; });
   for (const SnapshotZone* zone : zones)
     line.add_part(detail::SnapshotPart{snapshot, *zone}.take());
 }

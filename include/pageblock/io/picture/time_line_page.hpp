@@ -32,7 +32,7 @@ button { font: inherit; cursor: pointer; }
 #slider { width: 100%; margin: 4px 0; accent-color: var(--mark); }
 #what { font-weight: 600; min-height: 1.45em; overflow-wrap: anywhere; }
 .no { color: var(--mark); }
-#what.no::after { content: "  (refused)"; }
+.no td:first-child::before, #what.no::before { content: "\2717  "; }
 #columns { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 0 24px; }
 canvas { display: block; }
 #maps canvas, #zoomed, #chart { cursor: pointer; }

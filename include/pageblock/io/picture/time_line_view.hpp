@@ -16,6 +16,15 @@ inline constexpr std::string_view time_line_view = R"js(
 // A grid of blocks, or of as many together as make it readable. What is drawn answers to clicks.
 const grids = new Map();
 const most = 4096;
+const frame = (pen, first, last, columns, side) => {  // around cells, a line of them at a time
+  for (const [ink, width] of [["--paper", 5], ["--ink", 2]]) {
+    pen.strokeStyle = colour(ink); pen.lineWidth = width;
+    for (let from = first, end; from <= last; from = end + 1) {
+      end = Math.min(last, from - from % columns + columns - 1);
+      pen.strokeRect(.5 + from % columns * side, .5 + Math.floor(from / columns) * side, (end - from + 1) * side, side);
+    }
+  }
+};
 const drawBlocks = (canvas, first, nr, mark) => {
   const width = Math.max(200, canvas.parentElement.clientWidth - 2);
   let together = 1;
@@ -36,10 +45,8 @@ const drawBlocks = (canvas, first, nr, mark) => {
       paint(pen, x, y + done, size, size - done, look);
       done += Math.min(size - done - 1, Math.max(1, size * counts[i] / (end - start))); });
   }
-  pen.strokeStyle = colour("--ink"); pen.lineWidth = 2;
-  for (let cell = Math.floor((mark.start - first) / together); mark.end > mark.start && cell <= Math.floor((mark.end - 1 - first) / together); ++cell) {
-    if (cell >= 0 && cell < cells) pen.strokeRect(1 + cell % columns * side - .5, 1 + Math.floor(cell / columns) * side - .5, side, side);
-  }
+  const cell = page => Math.floor((page - first) / together);
+  if (mark.end > mark.start) frame(pen, Math.max(0, cell(mark.start)), Math.min(cells - 1, cell(mark.end - 1)), columns, side);
 };
 const cellAt = (canvas, event) => {
   const grid = grids.get(canvas), box = canvas.getBoundingClientRect();
@@ -62,8 +69,8 @@ const drawPages = (canvas, block, mark) => {
   const pen = begin(canvas, columns * side + 2, Math.ceil(letters.length / columns) * side + 2);
   letters.forEach((letter, i) => { const x = 1 + i % columns * side, y = 1 + Math.floor(i / columns) * side, gap = letter === "E" ? 0 : 1;
     paint(pen, x + gap, y + 1, side - gap, side - 1, model.looks[model.pages.find(page => page.letter === (letter === "E" ? "F" : letter)).block]); });
-  pen.strokeStyle = colour("--ink"); pen.lineWidth = 2;
-  for (let i = Math.max(0, mark.start); i < Math.min(letters.length, mark.end); ++i) pen.strokeRect(1 + i % columns * side, 1 + Math.floor(i / columns) * side, side, side);
+  const from = Math.max(0, mark.start), to = Math.min(letters.length, mark.end) - 1;
+  if (to - from + 1 < letters.length) frame(pen, from, to, columns, side);
 };
 
 // Free chunks by order and type. A chunk is listed under the type of the block where it begins.
