@@ -84,5 +84,5 @@ add_test(NAME "example/offline_check_html"
          COMMAND sh -c "'$<TARGET_FILE:offline_check>' examples/data/sample --html '${PROJECT_BINARY_DIR}/sample.html' >/dev/null &&
                         grep -o '\"refused (EBUSY) for page 0x100000, slab; [^\"]*\"' '${PROJECT_BINARY_DIR}/sample.html'"
          WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-set_tests_properties("example/offline_check_html" PROPERTIES LABELS example TIMEOUT 60
+set_tests_properties("example/offline_check_html" PROPERTIES LABELS example TIMEOUT 60 FIXTURES_SETUP offline_check_drawn
                      PASS_REGULAR_EXPRESSION "waiting will not help; free 32321, movable 0, unmovable 315, unknown 132")
