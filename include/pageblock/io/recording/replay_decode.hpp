@@ -7,11 +7,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -51,7 +51,7 @@ inline std::string_view event_name(const ftrace::Event& event) {
 template <typename Wanted>
 std::vector<recorded::Operation> decode(TraceDecoder& decoder, ReplayResult& result,
                                         std::optional<std::size_t> until, Wanted wanted) {
-  std::map<std::string_view, std::uint64_t> events;
+  std::unordered_map<std::string_view, std::uint64_t> events;
   while (decoder.next_line()) {
     const FtraceReader& reader = decoder.reader();
     if (std::holds_alternative<ftrace::LostEvents>(reader.line().event)) ++events["LOST EVENTS"];

@@ -146,10 +146,10 @@ class TracePrefix {
  public:
   /// Fills the prefix's part of @p line; returns false if @p text does not begin with one.
   static bool parse(std::string_view text, ftrace::Line& line) {
-    std::size_t at = text.find(" [");
-    while (at != std::string_view::npos) {
-      if (parse_at(text, at, line)) return true;
-      at = text.find(" [", at + 1);
+    // The bracket first: there are many blanks in front of it.
+    for (std::size_t at = text.find('['); at != std::string_view::npos;
+         at = text.find('[', at + 1)) {
+      if (at != 0 && text[at - 1] == ' ' && parse_at(text, at - 1, line)) return true;
     }
     return false;
   }
@@ -159,8 +159,10 @@ class TracePrefix {
 
  private:
   static bool parse_at(std::string_view text, std::size_t at, ftrace::Line& line) {
-    const std::size_t bracket = text.find("] ", at);
-    if (bracket == std::string_view::npos) return false;
+    const std::size_t bracket = text.find(']', at);
+    if (bracket == std::string_view::npos || !text.substr(bracket + 1).starts_with(' ')) {
+      return false;
+    }
     unsigned cpu = 0;
     const std::string_view digits = text.substr(at + 2, bracket - at - 2);
     if (digits.size() < 3 || !number(digits, cpu) || cpu >= max_cpus) return false;
@@ -231,7 +233,8 @@ class TraceEvent {
   TraceEvent(const LineReader& reader, ftrace::Line& line) : reader_{reader}, line_{line} {}
 
   void parse(std::string_view text) {
-    const std::size_t length = std::min(text.find_first_not_of(name_characters), text.size());
+    std::size_t length = 0;
+    while (length < text.size() && is_of_name(text[length])) ++length;
     const std::string_view name = text.substr(0, length);
     const std::string_view behind = text.substr(length);
     line_.has_decimal_pfns = false;
@@ -247,8 +250,10 @@ class TraceEvent {
   }
 
  private:
-  static constexpr std::string_view name_characters =
-      "abcdefghijklmnopqrstuvwxyz_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  static constexpr bool is_of_name(char at) {
+    return (at >= 'a' && at <= 'z') || at == '_' || (at >= '0' && at <= '9') ||
+           (at >= 'A' && at <= 'Z');
+  }
 
   bool parse_known(std::string_view name, std::string_view text) {
     if (name == "mm_page_pcpu_drain") return parse_fields(name, text, &TraceEvent::drain);

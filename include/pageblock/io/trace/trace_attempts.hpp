@@ -39,8 +39,7 @@ namespace pageblock::detail {
 class AttemptDecoder : protected RequestDecoder {
  protected:
   explicit AttemptDecoder(const InputFile& file)
-      : RequestDecoder{file},
-        shows_attempts_{file.content.find(" pcp_take: (") != std::string_view::npos} {}
+      : RequestDecoder{file}, shows_attempts_{has_text(file.content, " pcp_take: (")} {}
 
   [[nodiscard]] bool shows_attempts() const { return shows_attempts_; }
 

@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
@@ -32,6 +33,12 @@
 
 namespace pageblock::detail {
 
+// Whether a trace has such a line. find() would stop at each of its blanks.
+[[nodiscard]] inline bool has_text(std::string_view trace, std::string_view sought) {
+  const std::boyer_moore_horspool_searcher searcher{sought.begin(), sought.end()};
+  return std::search(trace.begin(), trace.end(), searcher) != trace.end();
+}
+
 /// What TraceDecoder knows of requests, frees and drains.
 class RequestDecoder {
  protected:
@@ -39,10 +46,9 @@ class RequestDecoder {
 
   explicit RequestDecoder(const InputFile& file)
       : reader_{file},
-        has_pcp_probes_{file.content.find(" pcp_free: (") != std::string_view::npos},
-        has_locked_lines_{file.content.find(" mm_page_alloc_zone_locked: ") !=
-                          std::string_view::npos},
-        has_drain_probes_{file.content.find(" drain_zone_cpu: (") != std::string_view::npos} {}
+        has_pcp_probes_{has_text(file.content, " pcp_free: (")},
+        has_locked_lines_{has_text(file.content, " mm_page_alloc_zone_locked: ")},
+        has_drain_probes_{has_text(file.content, " drain_zone_cpu: (")} {}
 
   // What a CPU is in the middle of.
   struct OfCpu {
