@@ -78,9 +78,10 @@ double probability_of_chance(const std::vector<double>& before, const std::vecto
 
 std::string to_comparison(const Results& results, const std::string& saved) {
   const auto document = example::Json::parse(saved, nullptr, false);
-  if (!document.is_object() || document.value("schema", "") != "pageblock-benchmark" ||
-      document.value("version", 0) != 2) {
-    throw Failure{"what to compare with is no JSON of this benchmark, version 2"};
+  // Version 2 had another name, and its rounds are the same.
+  const std::string kind = document.is_object() ? document.value("schema", "") : "";
+  if (kind != "pageblock/benchmark" && kind != "pageblock-benchmark") {
+    throw Failure{"what to compare with is no JSON of this benchmark"};
   }
   std::string text = fmt::format("\nBefore: {}\n{:<86} {:<18} {:>9} {:>9} {:>6} {:>7}\n",
                                  document.value("machine", "unknown machine"), "", "", "before",

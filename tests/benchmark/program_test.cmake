@@ -33,8 +33,15 @@ string(JSON figure GET "${json}" figures 0 figure)
 string(JSON target GET "${json}" figures 0 target)
 string(JSON subject GET "${json}" growth 0 subject)
 if(NOT "${schema};${figure};${target};${subject}" STREQUAL
-   "pageblock-benchmark;pair through the per-CPU list;3.5;library")
+   "pageblock/benchmark;pair through the per-CPU list;3.5;library")
   message(SEND_ERROR "unexpected JSON:\n${json}")
+endif()
+if(CHECK)
+  execute_process(COMMAND ${CHECK} ${CMAKE_CURRENT_LIST_DIR}/schema.json INPUT_FILE ${WORK}/figures.json
+                  RESULT_VARIABLE result ERROR_VARIABLE faults)
+  if(NOT result EQUAL 0)
+    message(SEND_ERROR "figures.json does not keep to schema.json:\n${faults}")
+  endif()
 endif()
 expect(0 "Before: .*W2  1 GiB.*free in order, ns/page +library +[0-9.]+ +[0-9.]+ +[0-9.]+ +1.0000  no difference"
        --quick --only W2 --against ${WORK}/figures.json)

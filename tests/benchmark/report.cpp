@@ -43,57 +43,56 @@ std::string count(const Results& results, std::optional<bool> (Row::*reached)() 
   return fmt::format("{} of {}", yes, all);
 }
 
-std::string json_quoted(std::string_view text) { return example::Json(text).dump(); }
+using example::Json;
+using example::json_or_null;
 
-std::string json_number(std::optional<double> value) {
-  return value ? fmt::format("{:.6g}", *value) : "null";
+// What each subject came to, by its name.
+template <typename Values>
+Json by_subject(const Values& values) {
+  Json json;
+  for (std::size_t i = 0; i < nr_subjects; ++i) {
+    const std::string name{subject_names[i]};
+    if constexpr (requires { values[i].has_value(); }) {
+      json[name] = json_or_null(values[i]);
+    } else {
+      json[name] = values[i];
+    }
+  }
+  return json;
 }
 
-std::string json_truth(std::optional<bool> truth) {
-  return !truth ? "null" : *truth ? "true" : "false";
+Json json_of(const Row& row) {
+  return {{"workload", row.workload->name},
+          {"what", row.workload->what},
+          {"figure", row.figure->what},
+          {"unit", row.figure->unit},
+          {"best", by_subject(row.best)},
+          {"medians", by_subject(row.medians)},
+          {"rounds", by_subject(row.samples)},
+          {"ratio", json_or_null(row.ratio())},
+          {"v6_1_ratio", json_or_null(row.v6_1_ratio())},
+          {"target", json_or_null(row.figure->target)},
+          {"met", json_or_null(row.meets_target())},
+          {"kernel", json_or_null(row.figure->kernel)},
+          {"beaten", json_or_null(row.beats_kernel())}};
 }
 
-std::string to_json(const Row& row) {
-  std::string text = fmt::format("{{\"workload\": {}, \"what\": {}, \"figure\": {}, \"unit\": {}",
-                                 json_quoted(row.workload->name), json_quoted(row.workload->what),
-                                 json_quoted(row.figure->what), json_quoted(row.figure->unit));
-  for (std::size_t i = 0; i < nr_subjects; ++i) {
-    text += fmt::format(", \"{}\": {}", subject_names[i], json_number(row.best[i]));
-  }
-  text += ", \"medians\": {";
-  for (std::size_t i = 0; i < nr_subjects; ++i) {
-    text += fmt::format("{}\"{}\": {}", i == 0 ? "" : ", ", subject_names[i],
-                        json_number(row.medians[i]));
-  }
-  text += "}, \"rounds\": {";
-  for (std::size_t i = 0; i < nr_subjects; ++i) {
-    text += fmt::format("{}\"{}\": [{:.6g}]", i == 0 ? "" : ", ", subject_names[i],
-                        fmt::join(row.samples[i], ", "));
-  }
-  text += "}";
-  return text +
-         fmt::format(
-             ", \"ratio\": {}, \"v6_1_ratio\": {}, \"target\": {}, \"met\": {}, \"kernel\": {}, "
-             "\"beaten\": {}}}",
-             json_number(row.ratio()), json_number(row.v6_1_ratio()),
-             json_number(row.figure->target), json_truth(row.meets_target()),
-             json_number(row.figure->kernel), json_truth(row.beats_kernel()));
-}
-
-std::string to_json(const GrowthRow& row) {
-  return fmt::format(
-      "{{\"subject\": \"{}\", \"pages\": {}, \"create_ns\": {}, \"start_ns\": {}, "
-      "\"test_ns\": {}, \"undo_ns\": {}, \"w4_fixed_ns\": {}, \"w4_half_ns\": {}}}",
-      row.is_reference ? "reference" : "library", row.pages, json_number(row.create),
-      json_number(row.start), json_number(row.test), json_number(row.undo), json_number(row.fixed),
-      json_number(row.half));
+Json json_of(const GrowthRow& row) {
+  return {{"subject", row.is_reference ? "reference" : "library"},
+          {"pages", row.pages},
+          {"create_ns", row.create},
+          {"start_ns", row.start},
+          {"test_ns", row.test},
+          {"undo_ns", row.undo},
+          {"w4_fixed_ns", json_or_null(row.fixed)},
+          {"w4_half_ns", json_or_null(row.half)}};
 }
 
 template <typename Rows>
-std::string json_array(const Rows& rows) {
-  std::string text;
-  for (const auto& row : rows) text += (text.empty() ? "\n    " : ",\n    ") + to_json(row);
-  return "[" + text + "\n  ]";
+Json json_array(const Rows& rows) {
+  Json json = Json::array();
+  for (const auto& row : rows) json.push_back(json_of(row));
+  return json;
 }
 
 }  // namespace
@@ -188,10 +187,11 @@ std::string to_markdown(const Results& results) {
 }
 
 std::string to_json(const Results& results, const std::vector<GrowthRow>& growth) {
-  return fmt::format(
-      "{{\n  \"schema\": \"pageblock-benchmark\",\n  \"version\": 2,\n  \"machine\": {},\n"
-      "  \"figures\": {},\n  \"growth\": {}\n}}\n",
-      json_quoted(machine()), json_array(results.rows), json_array(growth));
+  Json json = example::json_document("benchmark", 3);
+  json["machine"] = machine();
+  json["figures"] = json_array(results.rows);
+  json["growth"] = json_array(growth);
+  return example::to_text(json);
 }
 
 }  // namespace pageblock::benchmark
