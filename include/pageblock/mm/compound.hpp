@@ -40,6 +40,9 @@ void prep_compound_page(Zone<Config>& zone, Pfn pfn, Order order,
 /// Kernel:  compound_head().
 template <ZoneConfig Config>
 [[nodiscard]] OptionalPfn compound_head(const Zone<Config>& zone, Pfn pfn) {
+  // The pages behind a head are neither in use by themselves nor free.
+  const PageBits own = zone.memmap().bits(pfn);
+  if (own.has(PageBits::in_use | PageBits::buddy) && !own.has(PageBits::compound)) return {};
   const Pfn base = zone.memmap().base();
   Pfn head = pfn;
   // Above the largest chunk there is less and less to look at, and nothing once it is the first page.

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -245,7 +244,7 @@ class Memmap : public PageRecords<Config> {
   /// nor does a link of a page that is on no list.
   friend bool operator==(const Memmap& a, const Memmap& b) {
     if (a.base_ != b.base_ || a.nr_pages_ != b.nr_pages_) return false;
-    for (Index i = 0; i < a.nr_blocks(); ++i) {
+    for (Index i = 0; (i = a.pass_untouched(i, b)) < a.nr_blocks(); ++i) {
       if (!same_block(a, b, i)) return false;
     }
     return true;
@@ -271,13 +270,16 @@ class Memmap : public PageRecords<Config> {
       }
       nr += pages;
     };
-    for (Index b = 0; b < nr_blocks(); ++b) {
+    for (Index b = 0; (b = this->pass_untouched(b, *this)) < nr_blocks(); ++b) {
       const Pfn head = pfn_of(b);
       add(head, 1, meaning_of(head), populated(b));
       if (!has_records(b)) {
         const PageBits cover = cover_of(b).meaning().without(PageBits::shared);
         const std::uint32_t nr_users = cover.has(PageBits::in_use) ? 1 : 0;
         add(head + 1, nr_tails, {cover.raw(), {nr_users, 0}}, {});
+        // A hole goes on for long: blocks of which the same is stored.
+        if (nr < Blocks::pageblock_nr_pages || first + nr != pfn_of(b + 1)) continue;
+        for (; b + 1 < nr_blocks() && is_like_next(b); ++b) nr += Blocks::pageblock_nr_pages;
         continue;
       }
       for (Pfn pfn = head + 1; pfn < head + Blocks::pageblock_nr_pages; ++pfn) {
@@ -305,6 +307,9 @@ class Memmap : public PageRecords<Config> {
     return detail::count_pages<is_shared<Config>, nr>(&bits_[page], predicate);
   }
 
+  [[nodiscard]] bool is_like_next(Index b) const {
+    return !has_records(b + 1) && blocks_[b] == blocks_[b + 1] && covers_[b] == covers_[b + 1];
+  }
   // Of a page that is on no list, the links say nothing but how many share it.
   [[nodiscard]] Meaning meaning_of(Pfn pfn) const {
     const PageBits now = this->bits(pfn);

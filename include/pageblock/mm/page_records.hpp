@@ -276,6 +276,20 @@ class PageRecords {
  protected:
   static constexpr std::uint64_t tail_pages = Blocks::pageblock_nr_pages - 1;
 
+  /// Returns @p b, or behind how many blocks from there population's traces are all there is, in @p other
+  /// too. They are passed so many at a time: much of a large zone is never touched.
+  [[nodiscard]] Index pass_untouched(Index b, const PageRecords& other) const {
+    constexpr Index at_once = 256;
+    if (b % at_once != 0) return b;
+    const auto are_untouched = [&b](const PageRecords& map) {
+      const Index end = b + at_once;
+      return end <= map.nr_blocks() && map.states_.is_zero(b, end) && map.covers_.is_zero(b, end) &&
+             map.blocks_.is_zero(b, end) && map.block_links_.is_zero(b, end);
+    };
+    while (are_untouched(*this) && (&other == this || are_untouched(other))) b += at_once;
+    return b;
+  }
+
   /// What the first page of block @p b is after population: where a largest chunk begins, its head.
   /// (At the ends of the map there is no neighbour: add_populated() says so.)
   [[nodiscard]] static constexpr Meaning populated(Index b) {

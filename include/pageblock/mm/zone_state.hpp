@@ -77,7 +77,7 @@ struct ZoneState {
   Memmap<Config> memmap;
 
  private:
-  void populate(Pfn start, Pfn end, Order largest);
+  void populate(Pfn start, Pfn end, Order largest, bool all_are_movable);
   [[nodiscard]] Order mergeable_order(Pfn pfn, Order order, MigrateType first) const;
   void reserve_cut_blocks(const std::vector<PfnRange>& holes);
 };
@@ -168,7 +168,7 @@ ZoneState<Config>::ZoneState(const ZoneLayout& layout)
   if constexpr (Config::semantics.holes_are_reserved) reserve_cut_blocks(holes);
 
   for (const PfnRange& run : complement(absent, memmap.base(), memmap.end())) {
-    populate(run.start, run.end, largest);
+    populate(run.start, run.end, largest, layout.block_types.empty());
   }
   if constexpr (Config::semantics.pcp_tuning == PcpTuning::fixed) {
     const std::uint32_t batch = zone_batchsize(present_pages, 128);
@@ -217,8 +217,9 @@ void ZoneState<Config>::reserve_cut_blocks(const std::vector<PfnRange>& holes) {
 /// list of its first page's block. A chunk has no blocks that could not merge.
 /// Kernel: __free_pages_memory() of free_all_bootmem().
 template <ZoneConfig Config>
-void ZoneState<Config>::populate(Pfn start, Pfn end, Order largest) {
-  Pfn movable_until = start;  // behind the blocks that are known to be movable
+void ZoneState<Config>::populate(Pfn start, Pfn end, Order largest, bool all_are_movable) {
+  // Behind the blocks that are known to be movable: to look at the types would touch them all.
+  Pfn movable_until = all_are_movable ? end : start;
   for (Pfn pfn = start; pfn < end;) {
     Order order = pfn.max_aligned_order(largest);
     while (end - pfn < order.nr_pages()) --order;

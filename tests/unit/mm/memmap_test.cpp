@@ -343,4 +343,43 @@ TEST_CASE("free_chunk_of finds a chunk from any of its pages, and none that is t
   CHECK(map.free_chunk_of(Pfn{20}).value_or(Pfn{3}) == Pfn{3});
 }
 
+TEST_CASE("Memmap sees each difference in a map of many blocks that nobody touched", "[memmap]") {
+  constexpr std::uint64_t nr_pages = 6 * 1024;  // some hundred blocks are passed at once
+  const Map untouched{Pfn{0}, nr_pages};
+  CHECK(visits_of(untouched).empty());
+  for (const std::uint64_t pfn : Pfns{0, 1, 2047, 2048, 2049, 4100, nr_pages - 1}) {
+    CAPTURE(pfn);
+    Map map = untouched;
+    map.set_bits(Pfn{pfn}, PageBits{}.with(PageBits::in_use));
+    CHECK_FALSE(same(map, untouched));
+    CHECK(visits_of(map).size() == 1);
+    CHECK(same(map, Map{map}));
+  }
+}
+
+TEST_CASE("Memmap visits a long hole once, however it is stored", "[memmap]") {
+  const auto make_hole = [](Map& map, std::uint64_t start, std::uint64_t end) {
+    map.transform(Pfn{start}, Pfn{end}, [](PageBits) { return PageBits{}.with(PageBits::hole); });
+  };
+  Map map{Pfn{0}, 6 * 1024};
+  make_hole(map, 24, 5003);
+  const Visits visits = visits_of(map);
+  REQUIRE(visits.size() == 1);
+  CHECK(visits[0] ==
+        Visits::value_type{24, 5003 - 24, PageBits{}.with(PageBits::hole).raw(), 0, 0});
+
+  Map recorded = map;
+  for (const std::uint64_t pfn : Pfns{30, 1111, 2048, 4999}) recorded.make_records(Pfn{pfn});
+  CHECK(same(map, recorded));
+
+  // Other bits in the middle: of a first page, of the last one of its block, of all pages of a block.
+  for (const auto& [start, end] : {PfnRange{Pfn{2048}, Pfn{2049}}, PfnRange{Pfn{2047}, Pfn{2048}},
+                                   PfnRange{Pfn{2048}, Pfn{2064}}}) {
+    Map other = map;
+    other.transform(start, end, [](PageBits bits) { return bits.with(PageBits::reserved); });
+    CHECK_FALSE(same(map, other));
+    CHECK(visits_of(other).size() == 3);
+  }
+}
+
 }  // namespace pageblock::test::memmap_cases
