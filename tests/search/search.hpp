@@ -1,24 +1,34 @@
 // SPDX-License-Identifier: MIT
 /// Breadth-first search over the states of a tiny zone.
+///
+/// States are visited in the order in which they were found, several threads some hundred at a time. A
+/// thread only reads what is known and notes what it found; then all is taken over in the states' order.
+/// So a search comes to the same whatever the number of threads.
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <deque>
+#include <exception>
 #include <optional>
 #include <string>
+#include <thread>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "search/calls.hpp"
 #include "search/expectations.hpp"
 #include "search/questions.hpp"
 #include "search/state.hpp"
 #include "support/operation.hpp"
+#include "support/throwing_handler.hpp"
 
 namespace pageblock::search {
 
@@ -28,6 +38,8 @@ struct Plan {
   /// What makes the zone, in C++, with TYPE for the type of its first block.
   std::string code;
   std::vector<ZoneLayout> layouts;
+  /// Limits of the per-CPU lists with which refills and drains take more than one page, if they can.
+  Pageset pageset;
   /// The rows that the search must find.
   std::vector<Row> rows;
 };
@@ -58,21 +70,23 @@ struct Report {
 template <ZoneConfig Config>
 class Search {
  public:
-  explicit Search(const Plan& plan) : plan_{plan} {}
+  Search(const Plan& plan, unsigned nr_threads) : plan_{plan}, nr_threads_{nr_threads} {}
 
   Report run(std::uint64_t limit) {
+    const test::ThrowingHandler handler;  // one for all threads
     for (std::size_t i = 0; i < plan_.layouts.size(); ++i) {
-      nodes_.push_back({.state = {.zone = Zone<Config>{plan_.layouts[i]}},
-                        .layout = static_cast<std::uint32_t>(i)});
-      nodes_.back().state.zone.set_pageset(
-          2, 2);  // so that both refills and drains take more than one
-      keep_last_if_new();
+      Node node{.state = {.zone = Zone<Config>{plan_.layouts[i]}},
+                .layout = static_cast<std::uint32_t>(i)};
+      node.state.zone.set_pageset(plan_.pageset.batch, plan_.pageset.high);
+      node.hash = node.state.hash();
+      keep_if_new(std::move(node));
     }
-    for (std::uint32_t at = 0; at < nodes_.size(); ++at) {
-      if (report_.transitions >= limit) break;
-      visit(at);
-      if (report_.rows[unexplained]) break;
-      ++nr_visited_;
+    while (nr_visited_ < nodes_.size() && !is_over(limit)) {
+      std::vector<Visit> visits = visit_next();
+      for (Visit& visit : visits) {
+        if (is_over(limit)) break;
+        take_over(std::move(visit));
+      }
     }
     report_.is_complete = nr_visited_ == nodes_.size();
     report_.states = nodes_.size();
@@ -83,11 +97,13 @@ class Search {
   }
 
  private:
-  // The counter of isolated blocks grows without end, as row 6 lets it. Only watermarks and the
-  // check in undo look at it, so what lies beyond this many blocks too many is not followed.
+  // What grows without end. Only watermarks and the check in undo look at it, so what lies beyond is
+  // not followed.
   static constexpr std::int64_t most_excess = 1;
+  static constexpr std::int64_t most_drift = 4;
 
-  static constexpr std::array undo_types{MigrateType::movable, MigrateType::unmovable};
+  // As many states are visited before what was found is taken over.
+  static constexpr std::size_t at_once = 512;
 
   struct Node {
     State<Config> state;
@@ -99,125 +115,143 @@ class Search {
     std::uint16_t depth = 0;
   };
 
+  // What a thread found in one state.
+  struct Visit {
+    struct Note {
+      Finding finding;
+      Operation last;
+    };
+    std::vector<Note> notes;
+    std::vector<Node> next;  // states that were not known when it began
+    std::uint64_t transitions = 0;
+    std::uint64_t questions = 0;
+    std::uint64_t nr_not_followed = 0;
+    std::uint64_t nr_handed_out = 0;
+  };
+
+  // The set of states holds their numbers, and is asked for states that have none yet.
   struct Hash {
+    using is_transparent = void;
     const std::deque<Node>* nodes;
     std::size_t operator()(std::uint32_t node) const { return (*nodes)[node].hash; }
+    std::size_t operator()(const Node& node) const { return node.hash; }
   };
   struct Equal {
+    using is_transparent = void;
     const std::deque<Node>* nodes;
-    bool operator()(std::uint32_t a, std::uint32_t b) const {
-      return (*nodes)[a].hash == (*nodes)[b].hash && (*nodes)[a].state == (*nodes)[b].state;
+    bool operator()(const auto& a, const auto& b) const {
+      return node(a).hash == node(b).hash && node(a).state == node(b).state;
     }
+    [[nodiscard]] const Node& node(std::uint32_t number) const { return (*nodes)[number]; }
+    [[nodiscard]] const Node& node(const Node& itself) const { return itself; }
   };
 
-  void keep_last_if_new() {
-    Node& node = nodes_.back();
-    node.hash = node.state.hash();
-    if (!seen_.insert(static_cast<std::uint32_t>(nodes_.size() - 1)).second) nodes_.pop_back();
+  [[nodiscard]] bool is_over(std::uint64_t limit) const {
+    return report_.transitions >= limit || report_.rows[unexplained];
   }
 
-  void visit(std::uint32_t at) {
-    const Picture picture = picture_of(nodes_[at].state);
-    Questions<Config> questions;
-    report_.questions += questions.ask(nodes_[at].state, picture);
-    for (const auto& [finding, question] : questions.findings()) note(finding, at, &question);
+  void keep_if_new(Node&& node) {
+    if (seen_.find(node) != seen_.end()) return;
+    nodes_.push_back(std::move(node));
+    seen_.insert(static_cast<std::uint32_t>(nodes_.size() - 1));
+  }
 
-    const std::vector<Operation> operations = operations_of(nodes_[at].state);
-    for (std::size_t i = 0; i < operations.size(); ++i) {
-      ++report_.transitions;
-      const Operation& op = operations[i];
-      nodes_.push_back({.state = nodes_[at].state,
-                        .parent = at,
-                        .operation = static_cast<std::uint16_t>(i),
-                        .depth = static_cast<std::uint16_t>(nodes_[at].depth + 1)});
-      Node& next = nodes_.back();
-      const Result result = test::perform(next.state.zone, op);
+  // Visits the next states, and changes nothing.
+  std::vector<Visit> visit_next() {
+    std::vector<Visit> visits(std::min(at_once, nodes_.size() - nr_visited_));
+    std::atomic<std::size_t> next{0};
+    std::vector<std::exception_ptr> errors(nr_threads_);
+    const auto work = [&](unsigned id) {
+      try {
+        for (std::size_t i; (i = next++) < visits.size();) {
+          visit(static_cast<std::uint32_t>(nr_visited_ + i), visits[i]);
+        }
+      } catch (...) {
+        errors[id] = std::current_exception();
+      }
+    };
+    {
+      std::vector<std::jthread> others;
+      for (unsigned id = 1; id < nr_threads_; ++id) others.emplace_back(work, id);
+      work(0);
+    }
+    for (const std::exception_ptr& error : errors) {
+      if (error) std::rethrow_exception(error);
+    }
+    return visits;
+  }
+
+  void visit(std::uint32_t at, Visit& visit) const {
+    const Node& node = nodes_[at];
+    const Picture picture = picture_of(node.state);
+    Questions<Config> questions;
+    visit.questions = questions.ask(node.state, picture);
+    for (const auto& [finding, question] : questions.findings()) {
+      visit.notes.push_back({finding, question});
+    }
+
+    const std::vector<Operation> calls = calls_in(node.state);
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+      ++visit.transitions;
+      const Operation& op = calls[i];
+      Node next{.state = node.state,
+                .parent = at,
+                .operation = static_cast<std::uint16_t>(i),
+                .depth = static_cast<std::uint16_t>(node.depth + 1)};
+      const Result result = test::perform_handled(next.state.zone, op);
       if (op.call == Call::alloc_pages && result.value >= 0) {
         held_at(next.state, Pfn{static_cast<std::uint64_t>(result.value)}) =
             static_cast<std::uint8_t>(op.order.value() + 1);
       }
       if (op.call == Call::free_pages) held_at(next.state, op.pfn) = 0;
-      const Transition<Config> step{nodes_[at].state, picture,   nodes_[at].exposure, op,
-                                    result,           next.state};
+      const Transition<Config> step{node.state, picture, node.exposure, op, result, next.state};
       Expectations<Config> expectations{step};
-      for (const Finding& finding : expectations.check()) note(finding, at, &op);
-      next.exposure = expectations.exposure();
-      report_.nr_handed_out += expectations.nr_handed_out();
-      if (next.state.zone.nr_pageblock_isolate() - nr_isolated(next.state.zone) > most_excess) {
-        ++report_.nr_not_followed;
-        nodes_.pop_back();
-      } else {
-        keep_last_if_new();
+      for (Finding& finding : expectations.check()) {
+        visit.notes.push_back({std::move(finding), op});
       }
+      next.exposure = expectations.exposure();
+      visit.nr_handed_out += expectations.nr_handed_out();
+      if (!is_followed(next.state, step.is)) {
+        ++visit.nr_not_followed;
+        continue;
+      }
+      next.hash = next.state.hash();
+      if (seen_.find(next) == seen_.end()) visit.next.push_back(std::move(next));
     }
+  }
+
+  [[nodiscard]] static bool is_followed(const State<Config>& state, const Picture& picture) {
+    if (state.zone.nr_pageblock_isolate() - nr_isolated(state.zone) > most_excess) return false;
+    const Drift drift = drift_of(state.zone, picture);
+    return std::max(std::abs(drift.free), std::abs(drift.free_cma)) <= most_drift;
+  }
+
+  void take_over(Visit&& visit) {
+    const auto at = static_cast<std::uint32_t>(nr_visited_);
+    report_.transitions += visit.transitions;
+    report_.questions += visit.questions;
+    report_.nr_not_followed += visit.nr_not_followed;
+    report_.nr_handed_out += visit.nr_handed_out;
+    for (const auto& [finding, last] : visit.notes) note(finding, at, last);
+    for (Node& next : visit.next) keep_if_new(std::move(next));
+    if (!report_.rows[unexplained]) ++nr_visited_;
   }
 
   static std::uint8_t& held_at(State<Config>& state, Pfn pfn) {
     return state.held[pfn - state.zone.start_pfn()];
   }
 
-  // Every call that a well-behaved caller could make.
-  [[nodiscard]] std::vector<Operation> operations_of(const State<Config>& state) const {
-    std::vector<Operation> operations;
-    const Zone<Config>& zone = state.zone;
-    const auto add = [&](const Operation& op) { operations.push_back(op); };
-    for (const MigrateType type : pcp_types) {
-      for (unsigned cpu = 0; cpu < zone.nr_cpus(); ++cpu) {
-        add({.call = Call::alloc_pages, .cpu = Cpu{cpu}, .type = type});
-        add({.call = Call::alloc_pages,
-             .cpu = Cpu{cpu},
-             .type = type,
-             .temperature = Temperature::cold});
-      }
-      for (Order order{1}; order <= Zone<Config>::top_order; ++order) {
-        add({.call = Call::alloc_pages, .order = order, .type = type});
-      }
-    }
-    for (Pfn pfn = zone.start_pfn(); pfn < zone.end_pfn(); ++pfn) {
-      const unsigned held = state.held[pfn - zone.start_pfn()];
-      if (held == 1) {
-        for (unsigned cpu = 0; cpu < zone.nr_cpus(); ++cpu) {
-          add({.call = Call::free_pages, .cpu = Cpu{cpu}, .pfn = pfn});
-          add({.call = Call::free_pages,
-               .cpu = Cpu{cpu},
-               .pfn = pfn,
-               .temperature = Temperature::cold});
-        }
-      } else if (held > 1) {
-        add({.call = Call::free_pages, .pfn = pfn, .order = Order{held - 1}});
-      }
-      if (!zone.is_valid(pfn)) continue;
-      add({.call = Call::set_migratetype_isolate, .pfn = pfn});
-      for (const MigrateType type : undo_types) {
-        add({.call = Call::unset_migratetype_isolate, .pfn = pfn, .type = type});
-      }
-    }
-    const Pfn first = zone.start_pfn().align_down(Zone<Config>::pageblock_order);
-    for (Pfn start = first; start < zone.end_pfn(); start += Zone<Config>::pageblock_nr_pages) {
-      for (Pfn end = start; end < zone.end_pfn();) {
-        end += Zone<Config>::pageblock_nr_pages;
-        for (const MigrateType type : undo_types) {
-          add({.call = Call::start_isolate_page_range, .pfn = start, .end = end, .type = type});
-          add({.call = Call::undo_isolate_page_range, .pfn = start, .end = end, .type = type});
-        }
-      }
-    }
-    for (unsigned cpu = 0; cpu < zone.nr_cpus(); ++cpu) {
-      add({.call = Call::drain_pages, .cpu = Cpu{cpu}});
-    }
-    add({.call = Call::drain_all_pages});
-    return operations;
-  }
-
-  void note(const Finding& finding, std::uint32_t at, const Operation* last) {
+  void note(const Finding& finding, std::uint32_t at, const Operation& last) {
     ++report_.nr_found[finding.row];
     auto& sighting = report_.rows[finding.row];
     if (sighting) return;
-    sighting = Sighting{finding.text, {}};
-    sighting->program.push_back(to_code(*last) + ";");
+    sighting = Sighting{finding.text(), {}};
+    const auto add = [&](const Operation& op) {
+      sighting->program.push_back(test::to_code_for<Config>(op) + ";");
+    };
+    add(last);
     while (nodes_[at].depth != 0) {
-      const Node& parent = nodes_[nodes_[at].parent];
-      sighting->program.push_back(to_code(operations_of(parent.state)[nodes_[at].operation]) + ";");
+      add(calls_in(nodes_[nodes_[at].parent].state)[nodes_[at].operation]);
       at = nodes_[at].parent;
     }
     const MigrateType type = plan_.layouts[nodes_[at].layout].block_types.front().type;
@@ -226,6 +260,7 @@ class Search {
   }
 
   const Plan& plan_;
+  const unsigned nr_threads_;
   std::deque<Node> nodes_;
   std::unordered_set<std::uint32_t, Hash, Equal> seen_{1024, Hash{&nodes_}, Equal{&nodes_}};
   std::uint64_t nr_visited_ = 0;

@@ -14,9 +14,25 @@
 
 namespace pageblock::search {
 
+/// Linux v3.6.
+struct V3_6 {
+  static constexpr Semantics semantics = kernel::v3_6;
+};
+
+/// Linux v6.1, whose per-CPU lists are of single pages and of blocks only. There chunks of up to 8 pages
+/// have lists, too, and a block is larger than these; in a zone of a few pages it could not be.
+struct V6_1 {
+  static constexpr Semantics semantics = [] {
+    Semantics result = kernel::v6_1;
+    result.pcp_order = 0;
+    return result;
+  }();
+};
+
 /// Blocks of 2^PageblockOrder pages, chunks up to order MaxOrder - 1.
-template <unsigned MaxOrder, unsigned PageblockOrder, unsigned NrCpus>
+template <unsigned MaxOrder, unsigned PageblockOrder, unsigned NrCpus, typename Kernel = V3_6>
 struct SmallConfig : DefaultConfig {
+  static constexpr Semantics semantics = Kernel::semantics;
   static constexpr unsigned max_order = MaxOrder;
   static constexpr unsigned pageblock_order = PageblockOrder;
   static constexpr unsigned nr_cpus = NrCpus;
@@ -48,7 +64,7 @@ struct Where {
   /// Of a chunk or an allocation: its first page and its order.
   std::uint8_t head = 0;
   std::uint8_t order = 0;
-  /// The free list or per-CPU list.
+  /// The free list.
   MigrateType list = MigrateType::movable;
 
   [[nodiscard]] bool is_held() const { return kind == held_head || kind == held_tail; }
@@ -62,7 +78,7 @@ struct Picture {
   std::size_t nr_pages = 0;
   std::array<Where, max_pages> pages{};
   std::array<MigrateType, max_pages> type{};  // of each page's block
-  std::string contradiction;                  // a page in two places; empty if there is none
+  bool is_contradictory = false;              // a page is in two places
 
   [[nodiscard]] Pfn pfn(std::size_t page) const { return Pfn{start + page}; }
   [[nodiscard]] bool is_isolated(std::size_t page) const {
@@ -88,9 +104,7 @@ template <ZoneConfig Config>
   picture.start = zone.start_pfn().value();
   picture.nr_pages = static_cast<std::size_t>(zone.spanned_pages());
   const auto put = [&](std::size_t page, const Where& where) {
-    if (picture.pages[page].kind != Where::nowhere) {
-      picture.contradiction = fmt::format("page {} is in two places", picture.pfn(page));
-    }
+    if (picture.pages[page].kind != Where::nowhere) picture.is_contradictory = true;
     picture.pages[page] = where;
   };
   const auto put_chunk = [&](std::size_t head, unsigned order, Where where) {
@@ -113,10 +127,12 @@ template <ZoneConfig Config>
     }
   }
   for (unsigned id = 0; id < zone.nr_cpus(); ++id) {
-    for (const MigrateType type : pcp_types) {
-      const PcpList& list = zone.pcp(Cpu{id}).list(type);
+    const PerCpuPages<Config>& pcp = zone.pcp(Cpu{id});
+    for (std::size_t index = 0; index < pcp.nr_lists; ++index) {
+      const Order order = pcp.order_of_list(index);
+      const PcpList& list = pcp.lists[index];
       for (std::size_t i = 0; i < list.size(); ++i) {
-        put_chunk(list[i] - zone.start_pfn(), 0, {.kind = Where::pcp, .list = type});
+        put_chunk(list[i] - zone.start_pfn(), order.value(), {.kind = Where::pcp});
       }
     }
   }
@@ -131,6 +147,33 @@ template <ZoneConfig Config>
     if (zone.pageblock_flags()[i] == MigrateType::isolate) ++sum;
   }
   return sum;
+}
+
+/// Returns whether a request may have what is on the list of a type: one that may use CMA blocks, or not.
+/// v6.1 keeps a list for urgent requests, which are none of those here.
+[[nodiscard]] constexpr bool is_available(MigrateType list, bool may_use_cma) {
+  return list != MigrateType::isolate && list != MigrateType::highatomic &&
+         (list != MigrateType::cma || may_use_cma);
+}
+
+/// By how much the counters of free pages differ from what is on the lists.
+struct Drift {
+  std::int64_t free = 0;
+  std::int64_t free_cma = 0;
+
+  [[nodiscard]] bool any() const { return free != 0 || free_cma != 0; }
+};
+
+template <ZoneConfig Config>
+[[nodiscard]] Drift drift_of(const Zone<Config>& zone, const Picture& picture) {
+  Drift drift{zone.nr_free_pages(), zone.nr_free_cma_pages()};
+  for (std::size_t page = 0; page < picture.nr_pages; ++page) {
+    const Where& where = picture.pages[page];
+    if (where.kind != Where::chunk) continue;
+    if (Config::semantics.counts_isolated || where.list != MigrateType::isolate) --drift.free;
+    if (Config::semantics.counts_cma && where.list == MigrateType::cma) --drift.free_cma;
+  }
+  return drift;
 }
 
 }  // namespace pageblock::search

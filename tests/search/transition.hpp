@@ -1,25 +1,30 @@
 // SPDX-License-Identifier: MIT
-/// One step of the search, and which flaw of v3.6 explains what it did to isolated pages.
+/// One step of the search, and which flaw of the kernel explains what it did to isolated pages.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 
+#include "search/calls.hpp"
 #include "search/state.hpp"
-#include "support/operation.hpp"
 
 namespace pageblock::search {
 
-using test::Call;
-using test::Operation;
-using test::Result;
-
-/// The flaws of v3.6 by number, as search/README.md lists them: 1 to 18 were known, the others were
-/// found by this search. 0: no flaw explains it, so it is ours.
+/// The flaws of the kernels by number, as search/README.md lists them: 1 to 18 were known, the others
+/// were found by this search. 0: no flaw explains it, so it is ours.
 using Row = unsigned;
 inline constexpr Row unexplained = 0;
-inline constexpr Row nr_rows = 21;
+inline constexpr Row nr_rows = 22;
+
+/// Returns whether the kernel of @p Config has a flaw: what it has not explains nothing.
+template <ZoneConfig Config>
+[[nodiscard]] constexpr bool has_flaw(Row row) {
+  if (!test::is_later<Config>) return row <= 21;
+  constexpr std::array flaws{3U, 4U, 5U, 6U, 11U, 14U, 19U, 20U, 21U, 22U};
+  return std::ranges::find(flaws, row) != flaws.end();
+}
 
 /// For each page that is_exposed(): the row that explains how it came to be.
 using Exposure = std::array<std::uint8_t, max_pages>;
@@ -68,6 +73,20 @@ struct Transition {
     return where.kind == Where::chunk && !same_block(where.head, page);
   }
 
+  /// Whether the block of a page may be refused: if something in it is in use; in v6.1 also if it is
+  /// isolated already, has pages beyond the zone's end, which are reserved, or is kept for CMA while the
+  /// caller wants it for something else.
+  [[nodiscard]] bool may_refuse_block_of(std::size_t page) const {
+    if constexpr (test::is_later<Config>) {
+      if (was.is_isolated(page) || is_cut_by_zone_end(page)) return true;
+      if (was.type[page] == MigrateType::cma && op.type != MigrateType::cma) return true;
+    }
+    for (std::size_t other = 0; other < was.nr_pages; ++other) {
+      if (same_block(other, page) && was.pages[other].is_held()) return true;
+    }
+    return false;
+  }
+
   /// Whether the request took the block of a page, or the chunk that a page was in.
   [[nodiscard]] bool claimed(std::size_t page) const {
     if (op.call != Call::alloc_pages) return false;
@@ -89,7 +108,7 @@ struct Transition {
     const bool is_newly_isolated = !was.is_isolated(page);
     if (is_newly_isolated && is_isolating()) {
       if (!is_about_block_of(page)) return unexplained;
-      if (from.kind == Where::pcp) return 2;
+      if (from.kind == Where::pcp) return test::is_later<Config> ? 3 : 2;
       if (is_cut_by_zone_end(page)) return 18;
       if (starts_in_earlier_block(page, from)) return 5;
     }

@@ -345,15 +345,21 @@ std::int64_t call(Zone<Config>& zone, const Operation& op) {
   }
 }
 
-/// The same, with a broken contract as a result.
+/// The same, with a broken contract as a result, while the caller has a ThrowingHandler.
 template <ZoneConfig Config>
-Result perform(Zone<Config>& zone, const Operation& op) {
-  const ThrowingHandler handler;
+Result perform_handled(Zone<Config>& zone, const Operation& op) {
   try {
     return {.value = call(zone, op)};
   } catch (const ReportedViolation&) {
     return {.is_bug = true};
   }
+}
+
+/// The same, with a broken contract as a result.
+template <ZoneConfig Config>
+Result perform(Zone<Config>& zone, const Operation& op) {
+  const ThrowingHandler handler;
+  return perform_handled(zone, op);
 }
 
 /// Returns "MigrateType::movable" and so on.
