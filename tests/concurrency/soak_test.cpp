@@ -67,6 +67,15 @@ struct SmallV6_1 : Geometry<FourCpusV6_1<5, 3>> {
   static constexpr std::string_view name = "v6.1, 5/3";
   static ZoneLayout layout() { return {.spanned_pages = 64 * block}; }
 };
+// v6.12, which cuts chunks, relabels blocks and tunes lists.
+template <unsigned max_order_, unsigned pageblock_order_>
+struct FourCpusV6_12 : FourCpus<max_order_, pageblock_order_> {
+  static constexpr Semantics semantics = kernel::v6_12;
+};
+struct SmallV6_12 : Geometry<FourCpusV6_12<5, 3>> {
+  static constexpr std::string_view name = "v6.12, 5/3";
+  static ZoneLayout layout() { return {.spanned_pages = 64 * block}; }
+};
 struct StandardLock : Geometry<FourCpus<5, 3, StdLock<std::mutex>>> {
   static ZoneLayout layout() { return Small::layout(); }
 };
@@ -200,7 +209,7 @@ TEMPLATE_TEST_CASE("threads share a zone and every page out of an isolated block
 
 // Without the judge, whose lock-free stamps order threads that the zone may not.
 TEMPLATE_TEST_CASE("threads share a zone and nothing is lost or handed out twice", "[concurrency]",
-                   Small, StandardLock, SmallV6_1) {
+                   Small, StandardLock, SmallV6_1, SmallV6_12) {
   Totals totals;
   soak_plain<TestType>(10'000, 1, totals);
 }
@@ -209,17 +218,18 @@ TEMPLATE_TEST_CASE("threads share a zone and nothing is lost or handed out twice
 TEST_CASE("a long soak of threads on one zone", "[.soak]") {
   const std::chrono::seconds time{number_in_environment("PAGEBLOCK_SOAK_SECONDS").value_or(60)};
   const auto end = std::chrono::steady_clock::now() + time;
-  std::array<Totals, 5> totals;
+  std::array<Totals, 6> totals;
   for (unsigned seed = 1; seed == 1 || std::chrono::steady_clock::now() < end; ++seed) {
     soak_judged<Default>(100'000, seed, totals[0]);
     soak_judged<Small>(100'000, seed, totals[1]);
     soak_judged<SmallCut>(100'000, seed, totals[2]);
     soak_judged<OneBlockChunks>(100'000, seed, totals[3]);
     soak_plain<SmallV6_1>(100'000, seed, totals[4]);
+    soak_plain<SmallV6_12>(100'000, seed, totals[5]);
   }
-  fmt::print("{}{}{}{}{}", report(Default::name, totals[0]), report(Small::name, totals[1]),
+  fmt::print("{}{}{}{}{}{}", report(Default::name, totals[0]), report(Small::name, totals[1]),
              report(SmallCut::name, totals[2]), report(OneBlockChunks::name, totals[3]),
-             report(SmallV6_1::name, totals[4]));
+             report(SmallV6_1::name, totals[4]), report(SmallV6_12::name, totals[5]));
 }
 
 }  // namespace pageblock::test
