@@ -68,13 +68,13 @@ template <ZoneConfig Config, OomKiller<Config> Kill, typename Event = Nothing,
           typename Visit = Nothing>
 LoopResult run_reclaim_loop(ReclaimNode<Config>& node, SlowPathTask& task, const LoopLimits& limits,
                             Kill&& kill, Event&& event = {}, Visit&& visit = {}) {
-  struct Snapshot {
+  struct LoopState {
     ReclaimNode<Config> node;
     SlowPathTask task;
     std::uint64_t step;
   };
   const bool looks_for_repeat = limits.ends_at_repeat && std::same_as<std::decay_t<Event>, Nothing>;
-  std::optional<Snapshot> seen;
+  std::optional<LoopState> seen;
   std::uint64_t next_moment = 1;
   LoopResult result;
   while (!task.is_done() && result.steps < limits.steps) {
@@ -86,7 +86,7 @@ LoopResult run_reclaim_loop(ReclaimNode<Config>& node, SlowPathTask& task, const
       }
       // A period of any length is found by keeping moments further and further apart.
       if (result.steps >= next_moment) {
-        seen.emplace(Snapshot{node, task, result.steps});
+        seen.emplace(LoopState{node, task, result.steps});
         next_moment = 2 * result.steps;
       }
     }
