@@ -90,6 +90,36 @@ template <>
 inline constexpr std::string_view operation_name<recorded::ContigEnd> =
     "alloc_contig_range returns";
 
+template <>
+inline constexpr std::string_view operation_name<recorded::PcpSettings> =
+    "new limits of per-CPU lists";
+template <>
+inline constexpr std::string_view operation_name<recorded::Decay> = "decay_pcp_high";
+template <>
+inline constexpr std::string_view operation_name<recorded::DrainStep> = "a part of a drain";
+template <>
+inline constexpr std::string_view operation_name<recorded::IsolateSingle> =
+    "isolate_single_pageblock";
+template <>
+inline constexpr std::string_view operation_name<recorded::Mark> = "mark";
+
+[[nodiscard]] inline std::string returned_text(std::int64_t ret) {
+  switch (ret) {
+    case 0:
+      return "ok";
+    case -4:
+      return "-EINTR";
+    case -12:
+      return "-ENOMEM";
+    case -16:
+      return "-EBUSY";
+    case -22:
+      return "-EINVAL";
+    default:
+      return fmt::format("{}", ret);
+  }
+}
+
 // What is told of an operation, by what it has.
 template <typename What>
 [[nodiscard]] TimeStep told_of(const What& what) {
@@ -118,7 +148,7 @@ template <typename What>
   }
   if constexpr (requires { what.text; }) add(what.text);
   if constexpr (requires { what.ret; }) {
-    add(what.ret == 0 ? std::string{"ok"} : fmt::format("error {}", what.ret));
+    add(returned_text(what.ret));
     step.is_refusal = what.ret != 0;
   }
   if constexpr (requires { what.success; }) {
