@@ -30,6 +30,7 @@
 #include "pageblock/io/picture/page_scan.hpp"
 #include "pageblock/io/picture/picture_file.hpp"
 #include "pageblock/io/picture/time_line.hpp"
+#include "pageblock/io/picture/time_line_drawing.hpp"
 #include "pageblock/io/picture/time_line_page.hpp"
 #include "pageblock/io/picture/time_line_script.hpp"
 #include "pageblock/io/picture/time_line_view.hpp"
@@ -60,6 +61,7 @@ class TimeLineHtml {
     page += fmt::format("<script type=\"application/json\" id=\"model\">{}</script>\n", model());
     page += fmt::format("<script type=\"text/plain\" id=\"steps\">\n{}</script>\n<script>", steps);
     page += time_line_script;
+    page += time_line_drawing;
     page += time_line_view;
     return page + "</script>\n</body>\n</html>\n";
   }
