@@ -175,14 +175,36 @@ class ElfTest(unittest.TestCase):
         with self.assertRaisesRegex(elf.ElfError, "no 64-bit"):
             elf.section(b"MZ" + b"\0" * 64, ".BTF")
 
+    @staticmethod
+    def image(payload):
+        """A bzImage of two sectors of set-up, whose payload is 100 bytes behind them."""
+        head = bytearray(2 * 512 + 100)
+        head[0x1F1] = 1
+        head[0x202:0x206] = b"HdrS"
+        struct.pack_into("<II", head, 0x248, 100, len(payload))
+        return bytes(head) + payload + b"what follows"
+
     def test_kernel_of_image(self):
         kernel = elf_file(".BTF", b"types" * 100)
-        decoy = gzip.compress(b"no kernel")  # an image holds other things, too
+        size = struct.pack("<I", len(kernel))  # stands behind what is compressed
         for packed in (lzma.compress(kernel), gzip.compress(kernel)):
-            self.assertEqual(elf.kernel_of_image(b"MZ boot" + decoy + packed + b"\1\2\3\4"), kernel)
-        with self.assertRaisesRegex(elf.ElfError, "holds no kernel"):
-            elf.kernel_of_image(b"MZ" + decoy)
+            self.assertEqual(elf.kernel_of_image(self.image(packed + size)), kernel)
+        for wrong, what in ((b"MZ" * 600, "no kernel image"), (self.image(b"plain"), "it begins with 706c6169"),
+                            (self.image(gzip.compress(b"no kernel")), "no ELF file")):
+            with self.assertRaisesRegex(elf.ElfError, what):
+                elf.kernel_of_image(wrong)
 
+    def test_lz4(self):
+        # 15 literals, then 300 bytes copied from 5 before, then 3 literals: lengths of more than a nibble.
+        text = b"0123456789abcde"
+        block = bytes([0xFF, 0]) + text + struct.pack("<H", 5) + bytes([255, 26, 0x30]) + b"end"
+        kernel = text + b"abcde" * 60 + b"end"
+        self.assertEqual(elf._lz4_block(block), kernel)
+        packed = b"\x02\x21\x4c\x18" + struct.pack("<I", len(block)) + block
+        self.assertEqual(elf._unlz4(packed + struct.pack("<I", len(kernel))), kernel)
+        self.assertEqual(elf._unlz4(packed + packed[4:]), kernel * 2)
+        with self.assertRaisesRegex(elf.ElfError, "damaged"):
+            elf._lz4_block(bytes([0x10]) + b"a" + struct.pack("<H", 2) + bytes([0]))
 
 class MemoryTest(unittest.TestCase):
     def setUp(self):
