@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Isolating ranges, and those who do.
+#include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -103,6 +105,22 @@ std::vector<Experiment> experiments_with_ranges() {
             }
             return text;
           }),
+      experiment("D50",
+                 "512 contiguous pages of two blocks, one with a kernel page: ranges isolated",
+                 []<Semantics kernel>(Story& story) {
+                   ZoneLayout layout{.start_pfn = block(4), .spanned_pages = 2 * block_pages};
+                   layout.in_use = {{.range = chunk(2100, 0)}};
+                   Stage<kernel> stage{story, layout};
+                   Attempt attempt;
+                   stage.step("alloc_contig_pages(512)", [&]() -> std::optional<Pfn> {
+                     return alloc_contig_pages(stage.node, cpu, block_pages, ZoneType::normal,
+                                               AllMove{}, &attempt);
+                   });
+                   return fmt::format(
+                       "{}", std::ranges::count_if(attempt.candidates, [](const Candidate& place) {
+                         return place.stage != AttemptStage::look;
+                       }));
+                 }),
   };
 }
 
