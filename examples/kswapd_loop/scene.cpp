@@ -33,7 +33,8 @@ auto with_kernel(std::string_view name, F f) {
     return f(V3_6{}, ReclaimRules{.charges_isolated = false, .futile = FutileRule::reader_decides});
   }
   if (name == "v3.6") return f(V3_6{}, kernel::reclaim_v3_6);
-  if (name == "v6.1") return f(KernelConfig<kernel::v6_1>{}, kernel::reclaim_v4_7);
+  if (name == "v6.1") return f(KernelConfig<kernel::v6_1>{}, kernel::v6_1.reclaim);
+  if (name == "v6.12") return f(KernelConfig<kernel::v6_12>{}, kernel::v6_12.reclaim);
   throw std::invalid_argument{fmt::format("no such kernel: {}", name)};
 }
 
@@ -130,7 +131,7 @@ Price price_on(Config, const ReclaimRules& rules) {
 }  // namespace
 
 const std::vector<std::string>& kernel_names() {
-  static const std::vector<std::string> names{"v3.5", "v3.5-direct", "v3.6", "v6.1"};
+  static const std::vector<std::string> names{"v3.5", "v3.5-direct", "v3.6", "v6.1", "v6.12"};
   return names;
 }
 
