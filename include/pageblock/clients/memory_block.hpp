@@ -34,10 +34,10 @@ namespace pageblock {
 ///
 ///     block of 32768 pages   | 512 of descriptors | 32256 that go offline and come online |
 ///
-class MemoryBlock {
+class HotplugBlock {
  public:
   /// Requires: the range is whole pageblocks of a zone.
-  explicit MemoryBlock(const PfnRange& range, bool is_online = true)
+  explicit HotplugBlock(const PfnRange& range, bool is_online = true)
       : range_{range}, online_{is_online} {}
 
   [[nodiscard]] const PfnRange& range() const { return range_; }

@@ -95,7 +95,7 @@ TEST_CASE("parse_online_type knows the words of sysfs", "[online_policy]") {
 TEST_CASE("a memory block keeps its descriptors to itself", "[memory_block]") {
   // 32768 pages: 512 of them hold the descriptors of all.
   Zone<V6_1Config> zone{ZoneLayout{.spanned_pages = 65536}};
-  MemoryBlock block{range(32768, 65536)};
+  HotplugBlock block{range(32768, 65536)};
   CHECK(block.offline(zone) == ok);
   CHECK(block.offline(zone) == ok);  // it is
   CHECK(zone.present_pages() == 32768);
@@ -118,10 +118,10 @@ TEST_CASE("a memory block keeps its descriptors to itself", "[memory_block]") {
 
 TEST_CASE("a memory block that is too small cannot hold its descriptors", "[memory_block]") {
   Zone<V6_1Config> zone{ZoneLayout{.spanned_pages = 4096}};
-  MemoryBlock block{range(2048, 4096), false};
+  HotplugBlock block{range(2048, 4096), false};
   CHECK_FALSE(block.use_memmap_on_memory(zone));  // 32 pages are no pageblock
   CHECK(block.nr_vmemmap_pages() == 0);
-  MemoryBlock online_block{range(2048, 4096)};
+  HotplugBlock online_block{range(2048, 4096)};
   CHECK_VIOLATION(online_block.use_memmap_on_memory(zone), "the block is online");
 }
 
