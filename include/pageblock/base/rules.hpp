@@ -109,7 +109,7 @@ enum class IsolateRange : std::uint8_t {
 /// Which pages pass the test of an isolated range although they are not free.
 enum class TestPasses : std::uint8_t {
   marked_isolate,  ///< Those that look as if they were on a per-CPU list, for an isolated block.
-  taken_by_driver  ///< For who takes memory offline: those that a driver holds no more (v5.10).
+  taken_by_driver  ///< For who takes memory offline: those that a driver holds no more (v5.8).
 };
 
 /// Which watermark must hold when a free chunk is taken for nobody in particular.

@@ -140,7 +140,7 @@ struct Semantics {
   /// Whether isolating an isolated pageblock succeeds and counts nothing (to v4.16).
   bool isolates_again;
 
-  /// Whether isolating a pageblock drains all per-CPU lists (to v5.9); later the caller does.
+  /// Whether isolating a pageblock drains all per-CPU lists (to v5.10); later the caller does.
   bool isolate_drains;
 
   SplitRule isolate_splits;
