@@ -183,7 +183,8 @@ inline std::string to_string(const Attempt& attempt) {
   if (is_ok && attempt.candidates.size() > 1) {
     text += fmt::format(", the last served: {:#x}", attempt.candidates.back().range);
   }
-  text += fmt::format("; {} pages moved", attempt.nr_migrated());
+  text += fmt::format("; {} page{} moved", attempt.nr_migrated(),
+                      attempt.nr_migrated() == 1 ? "" : "s");
   if (attempt.nr_reclaimed() != 0) text += fmt::format(", {} dropped", attempt.nr_reclaimed());
   return text;
 }

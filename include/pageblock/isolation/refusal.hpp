@@ -112,7 +112,7 @@ struct Refusal {
       "under writeback",
       "taken off its LRU list by somebody",
       "cannot be migrated",
-      "without memory for its copy",
+      "without memory for a copy",
       "in a pageblock that the zone cuts",
   };
   return names[static_cast<std::size_t>(reason)];
