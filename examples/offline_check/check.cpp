@@ -28,7 +28,10 @@ namespace {
 constexpr std::array kernels{
     KernelRules{"v3.6", {3, 6}, {0, 0}, &judge_v3_6},
     KernelRules{"v6.1", {6, 1}, {4, 15}, &judge_v6_1},
+    KernelRules{"v6.12", {6, 12}, {6, 12}, &judge_v6_12},
 };
+// Those of a kernel that nothing tells of.
+constexpr const KernelRules& usual = kernels[1];
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>{std::chrono::steady_clock::now() - start}.count();
@@ -36,9 +39,9 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 void choose_rules(Check& check, const std::optional<KernelRelease>& release,
                   const KernelRules* asked) {
-  const KernelRules* own = &kernels.back();
   std::optional<KernelRelease> known = release;
   if (!known) known = guess_release(check.snapshot);
+  const KernelRules* own = known ? &kernels.back() : &usual;
   while (known && known->version < own->since) --own;
   check.rules = asked != nullptr ? asked : own;
   check.asked = asked == nullptr && known ? known->version : check.rules->exact;

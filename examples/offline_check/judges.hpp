@@ -52,5 +52,8 @@ pageblock::Judgement judge_v3_6(pageblock::Snapshot& snapshot,
 pageblock::Judgement judge_v6_1(pageblock::Snapshot& snapshot,
                                 const pageblock::SnapshotFiles& files,
                                 pageblock::KernelVersion version);
+pageblock::Judgement judge_v6_12(pageblock::Snapshot& snapshot,
+                                 const pageblock::SnapshotFiles& files,
+                                 pageblock::KernelVersion version);
 
 }  // namespace example

@@ -23,6 +23,9 @@ add_output_test(offline_check_recording_json PROGRAM offline_check
 add_output_test(offline_check_compare PROGRAM offline_check
                 EXPECTED offline_check/expected/compare.txt
                 ARGS --compare ${recording}/before ${recording})
+add_output_test(offline_check_compare_v6_12 PROGRAM offline_check
+                EXPECTED offline_check/expected/compare_v6_12.txt
+                ARGS --compare tests/data/realkernel/v6.12/d01_idle_1g)
 
 # add_answers_test(<name> <percent> <recording>...) demands that so many of the verdicts agree with the kernel's answers.
 function(add_answers_test name at_least)

@@ -117,8 +117,8 @@ int main(int argc, char** argv) {
   example::Program program{
       {.name = "replay",
        .usage = {"DIR [OPTION]...", "--memory SIZE TRACE [OPTION]..."},
-       .about = "Replays what a kernel v6.1 was recorded to do, and predicts each page that it "
-                "handed out.\n\n"
+       .about = "Replays what a kernel v6.1 or v6.12 was recorded to do, and predicts each page "
+                "that it handed out.\n\n"
                 "DIR is a recording: meta.json, T0.state, T0.pages, T1.state and trace, and where "
                 "present dmesg and before/memory_blocks. Texts may end in .txt, and every file may "
                 "be compressed with gzip, xz or zstd. TRACE may be - for standard input.",

@@ -93,8 +93,9 @@ inline constexpr Semantics v3_7_marks = [] {
 }();
 
 /// Returns the rules that are applied to a text of a kernel: those of the nearest that is modelled.
-/// They changed with v3.7 and v4.4; without a version, v6.1's are taken.
+/// They changed with v3.7, v4.4 and on the way to v6.12; without a version, v6.1's are taken.
 [[nodiscard]] constexpr const Semantics& rules_for(std::optional<KernelVersion> printer) {
+  if (printer && *printer >= KernelVersion{6, 12}) return kernel::v6_12;
   if (!printer || *printer >= KernelVersion{4, 4}) return kernel::v6_1;
   return *printer < KernelVersion{3, 7} ? kernel::v3_6 : v3_7_marks;
 }
@@ -165,6 +166,7 @@ template <ZoneConfig Config>
   const auto judge = [&]<const Semantics & of>() {
     return detail::judge_allocation<CountersConfig<of>>(names, zones, order, flags);
   };
+  if (rules.counts_free_highatomic) return judge.template operator()<kernel::v6_12>();
   if (rules.watermark_rule == WatermarkRule::any_chunk) {
     return judge.template operator()<kernel::v6_1>();
   }

@@ -119,6 +119,9 @@ TEST_CASE("AllocationReportReader finds the zones of other machines", "[allocati
   CHECK(rules_for(KernelVersion{3, 6}).minor == 6);
   CHECK(rules_for(KernelVersion{3, 10}).minor == 7);
   CHECK(rules_for(KernelVersion{4, 4}).minor == 1);
+  CHECK(rules_for(KernelVersion{6, 11}).minor == 1);
+  CHECK(rules_for(KernelVersion{6, 12}).minor == 12);
+  CHECK(rules_for(KernelVersion{7, 2}).minor == 12);
   CHECK(rules_for(std::nullopt).minor == 1);
   const auto unusable = [&](const Semantics& rules) {
     return judge_allocation(arm[0].info, Order{0}, read_gfp_flags("GFP_KERNEL"), rules, {})
