@@ -75,7 +75,7 @@ inline constexpr std::string_view time_line_body = R"html(
 <div id="maps"></div>
 <p id="legend"></p>
 <section id="zoom" hidden>
-<h2><button id="close" title="Esc">close</button></h2>
+<h2 class="screen"><button id="close" title="Esc">close</button></h2>
 <p id="block"></p>
 <canvas id="zoomed" role="img" aria-labelledby="block"></canvas>
 <p id="pagelegend"></p>
