@@ -190,7 +190,9 @@ class ElfTest(unittest.TestCase):
         for packed in (lzma.compress(kernel), gzip.compress(kernel)):
             self.assertEqual(elf.kernel_of_image(self.image(packed + size)), kernel)
         for wrong, what in ((b"MZ" * 600, "no kernel image"), (self.image(b"plain"), "it begins with 706c6169"),
-                            (self.image(gzip.compress(b"no kernel")), "no ELF file")):
+                            (self.image(gzip.compress(b"no kernel")), "no ELF file"),
+                            (self.image(lzma.compress(kernel)[:20] + b"wrong"), "damaged"),
+                            (self.image(b"\x02\x21\x4c\x18" + struct.pack("<I", 2) + b"\xff\xff"), "damaged")):
             with self.assertRaisesRegex(elf.ElfError, what):
                 elf.kernel_of_image(wrong)
 

@@ -91,7 +91,10 @@ def kernel_of_image(image):
     payload = image[start:start + length]
     for magic, unpack in COMPRESSIONS:
         if payload.startswith(magic):
-            kernel = unpack(payload)
+            try:
+                kernel = unpack(payload)
+            except (lzma.LZMAError, zlib.error, IndexError) as error:
+                raise ElfError(f"the kernel's compression is damaged: {error}") from error
             if kernel.startswith(ELF_MAGIC):
                 return kernel
             raise ElfError("what the image holds is no ELF file")
