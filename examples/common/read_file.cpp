@@ -181,6 +181,9 @@ pageblock::ParseError FileReader::beyond_limit(const InputFile& file) const {
 InputFile FileReader::operator()(const std::filesystem::path& path) const {
   InputFile file = named(path);
   const bool is_limited = !is_of_kernel(file);
+  std::error_code unknown;
+  const std::uintmax_t size = std::filesystem::file_size(path, unknown);
+  if (!unknown && is_limited) file.content.reserve(std::min<std::uintmax_t>(size, limit_));
   take_all(file, path, progress_, [&](std::string_view piece) {
     std::string& content = file.content;
     if (is_limited && content.size() + piece.size() > limit_) {
