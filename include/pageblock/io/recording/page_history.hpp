@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -34,7 +34,6 @@ class PageHistory {
         note(free->pfn, free->order, operation.line, true);
       }
     }
-    std::ranges::sort(events_, {}, &Event::place);  // a line says one thing of a page
     for (const auto& zone : end.zones) {
       for (const auto& list : zone.free_lists) {
         for (const auto pfn : list.pfns) set_free(pfn, list.order);
@@ -50,25 +49,24 @@ class PageHistory {
   /// Returns whether a page that is free behind a line is in use next without having been
   /// requested: the next that is heard of it is that it is freed, or that it is not free.
   [[nodiscard]] bool leaves_unseen(Pfn pfn, std::size_t line) const {
-    const auto next = std::ranges::upper_bound(events_, std::pair{pfn, line}, {}, &Event::place);
-    if (next != events_.end() && next->pfn == pfn) return next->is_free;
+    const auto found = events_.find(pfn);
+    if (found != events_.end()) {
+      const auto next = std::ranges::upper_bound(found->second, line, {}, &Event::line);
+      if (next != found->second.end()) return next->is_free;
+    }
     return pfn.value() >= is_free_.size() || !is_free_[pfn.value()];
   }
 
  private:
   struct Event {
-    Pfn pfn;
     std::size_t line = 0;
     bool is_free = false;
-
-    [[nodiscard]] std::pair<Pfn, std::size_t> place() const { return {pfn, line}; }
   };
 
   void note(Pfn pfn, Order order, std::size_t line, bool is_free) {
     if (order > top_order_) return;  // is refused when it is replayed
-    for (std::uint64_t i = 0; i < order.nr_pages(); ++i) {
-      events_.push_back({pfn + i, line, is_free});
-    }
+    for (std::uint64_t i = 0; i < order.nr_pages(); ++i)
+      events_[pfn + i].push_back({line, is_free});
   }
   void set_free(Pfn pfn, Order order) {
     const std::size_t last = pfn.value() + order.nr_pages();
@@ -78,7 +76,7 @@ class PageHistory {
   }
 
   Order top_order_;
-  std::vector<Event> events_;  // by page, then by line
+  std::unordered_map<Pfn, std::vector<Event>> events_;
   std::vector<bool> is_free_;
 };
 
