@@ -81,6 +81,15 @@ TEST_CASE("alloc_contig_pages gives up behind the last place, and looks in lower
   CHECK_VIOLATION(alloc_contig_pages(node, cpu0, 0, ZoneType::normal), "no power of two");
 }
 
+TEST_CASE("alloc_contig_pages begins at a multiple of the number of pages",
+          "[contig_pages][v6_1]") {
+  std::vector<TinyV6_1Zone> zones;
+  zones.emplace_back(ZoneLayout{.start_pfn = Pfn{5}, .spanned_pages = 70});
+  TinyV6_1Node node{std::move(zones)};
+  CHECK(alloc_contig_pages(node, cpu0, 32, ZoneType::normal) == Pfn{32});
+  CHECK(alloc_contig_pages(node, cpu0, 32, ZoneType::normal) == OptionalPfn{});
+}
+
 TEMPLATE_TEST_CASE("a gigantic page comes and goes", "[contig_pages]", V6_1Config, PlacesV6_12) {
   auto node = make_node<TestType>();
   const auto& zone = *node.find(ZoneType::normal);
