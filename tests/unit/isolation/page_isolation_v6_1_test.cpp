@@ -7,6 +7,7 @@
 
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/clients/contig.hpp"
+#include "pageblock/clients/movability.hpp"
 #include "pageblock/isolation/explain.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/lab/verify.hpp"
@@ -160,7 +161,13 @@ TEST_CASE("a v6.1 zone stays consistent whatever is done to it", "[page_isolatio
       } else if (call == 17) {
         drain_all_pages(zone);
       } else if (call == 18) {
-        if (alloc_contig_range(zone, cpu, start, end, movable) == ok) {
+        StubbornPages pages;
+        pages.on_moved = [&live](Pfn from, OptionalPfn to, Order) {
+          for (auto& held : live) {
+            if (held.pfn == from) held.pfn = *to;
+          }
+        };
+        if (alloc_contig_range(zone, cpu, start, end, movable, pages) == ok) {
           free_contig_range(zone, cpu, start, end - start);
         }
       } else {
