@@ -26,8 +26,8 @@ enum class CmaPlace : std::uint8_t {
 
 /// A member for each point on which modelled kernels differ in CMA areas.
 struct CmaRules {
-  NoPlace no_place;
-  CmaPlace place;
+  NoPlace no_place;  ///< What an area answers that finds no place.
+  CmaPlace place;    ///< Where it looks first.
 
   /// Requests are aligned to 2^most_align pages at most, whatever they ask for (CONFIG_CMA_ALIGNMENT).
   unsigned most_align;

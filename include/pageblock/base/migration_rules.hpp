@@ -37,7 +37,7 @@ struct MigrationRules {
 
   /// Whether offlining moves the highest page first (v6.12).
   bool offline_descends;
-  OfflineLoop offline_loop;
+  OfflineLoop offline_loop;  ///< How often offlining tries again.
 
   /// Of contiguous ranges: whether per-CPU lists are drained before pages move, else behind.
   bool contig_drains_first;
@@ -48,9 +48,9 @@ struct MigrationRules {
   /// Of contiguous ranges: whether pinned memory of programs is left out from the start; and whether
   /// locked memory (mlock) and pages that KSM shares can move.
   bool contig_skips_pinned;
-  bool contig_moves_mlocked;
-  bool contig_moves_ksm;
-  CleanPages contig_clean_pages;
+  bool contig_moves_mlocked;  ///< Whether contiguous requests move pages that are locked in memory.
+  bool contig_moves_ksm;      ///< Whether they move pages that KSM shares.
+  CleanPages contig_clean_pages;  ///< What becomes of clean pages of files.
 };
 
 namespace kernel {

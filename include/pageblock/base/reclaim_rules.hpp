@@ -25,7 +25,7 @@ enum class FutileRule : std::uint8_t {
 struct ReclaimRules {
   /// Whether kswapd's watermark check subtracts isolated blocks (v3.6).
   bool charges_isolated;
-  FutileRule futile;
+  FutileRule futile;  ///< When reclaim gives a zone up.
   friend constexpr bool operator==(const ReclaimRules&, const ReclaimRules&) = default;
 };
 

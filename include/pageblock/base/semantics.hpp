@@ -24,11 +24,14 @@ struct Semantics {
   /// Some migratetypes in an order that matters.
   template <std::size_t most>
   struct Types {
-    std::array<MigrateType, most> types{};
-    std::size_t count = 0;
+    std::array<MigrateType, most> types{};  ///< The first count of them are meant.
+    std::size_t count = 0;                  ///< How many there are.
 
+    /// Returns the first.
     [[nodiscard]] constexpr const MigrateType* begin() const { return types.data(); }
+    /// Returns what is behind the last.
     [[nodiscard]] constexpr const MigrateType* end() const { return types.data() + count; }
+    /// Returns how many there are.
     [[nodiscard]] constexpr std::size_t size() const { return count; }
     [[nodiscard]] constexpr const MigrateType& operator[](std::size_t i) const { return types[i]; }
     [[nodiscard]] constexpr MigrateType& operator[](std::size_t i) { return types[i]; }
@@ -38,7 +41,7 @@ struct Semantics {
 
   /// The version as the kernel writes it.
   int major;
-  int minor;
+  int minor;  ///< The version's second number.
 
   /// The migratetypes in the order of the kernel's numbers, which is also the order of its tables.
   /// v4.4 swaps movable and reclaimable, and has highatomic for reserve.
@@ -62,9 +65,9 @@ struct Semantics {
   /// The largest order that per-CPU lists hold (v5.14: 3), and whether they hold chunks of the huge
   /// page order, a pageblock, too.
   unsigned pcp_order;
-  bool pcp_huge_pages;
+  bool pcp_huge_pages;  ///< Whether per-CPU lists hold huge pages.
 
-  PcpTuning pcp_tuning;
+  PcpTuning pcp_tuning;  ///< How long the per-CPU lists may become.
 
   /// Whether movable requests that may not use CMA blocks pass the per-CPU lists by, where pages of
   /// these may be (v5.8 to v6.6).
@@ -79,10 +82,10 @@ struct Semantics {
   /// (v5.10); else they are lost, since the last holder frees one page.
   bool frees_behind_shared;
 
-  BatchFree batch_free;
+  BatchFree batch_free;  ///< How pages that are freed together are freed.
 
-  DrainOrder drain_order;
-  DrainType drain_type;
+  DrainOrder drain_order;  ///< In what turn per-CPU lists are drained.
+  DrainType drain_type;    ///< To which list a drained page goes.
 
   /// Whether mm_page_alloc_zone_locked names the list that a chunk was on instead of the type that was
   /// asked for (v5.19).
@@ -95,10 +98,10 @@ struct Semantics {
   /// Whether a chunk of more than a pageblock is freed block by block, each to its own type (v6.10).
   bool frees_by_block;
 
-  MergeRule merge_rule;
-  StealRule steal_rule;
-  MoveRule move_rule;
-  HighatomicRule highatomic_rule;
+  MergeRule merge_rule;            ///< Which free chunks may merge.
+  StealRule steal_rule;            ///< How a request takes memory of another type.
+  MoveRule move_rule;              ///< How the free chunks of a block change their list.
+  HighatomicRule highatomic_rule;  ///< How the HighAtomic reserve grows and shrinks.
 
   /// Whether taking a free chunk of half a block or more for nobody in particular moves what else is free
   /// in a block that turns movable (v6.10).
@@ -111,7 +114,7 @@ struct Semantics {
   /// Whether NR_FREE_PAGES counts free pages of isolated blocks (up to and including v3.6), and
   /// whether NR_FREE_CMA_PAGES counts those of CMA blocks by themselves (v3.7).
   bool counts_isolated;
-  bool counts_cma;
+  bool counts_cma;  ///< Whether free pages of CMA blocks are counted by themselves (v3.7).
 
   /// Whether a chunk that leaves its list for a request is counted at once (v6.10), and not when the
   /// request, or all of a refill, has been served.
@@ -132,10 +135,10 @@ struct Semantics {
   /// would have.
   bool movable_min_capped;
 
-  WatermarkRule watermark_rule;
+  WatermarkRule watermark_rule;  ///< What a watermark check wants for a request of several pages.
 
-  IsolateSays isolate_says;
-  UnmovableSearch unmovable_search;
+  IsolateSays isolate_says;          ///< What isolation is told.
+  UnmovableSearch unmovable_search;  ///< How pages in the way are looked for.
 
   /// Whether isolating an isolated pageblock succeeds and counts nothing (to v4.16).
   bool isolates_again;
@@ -143,26 +146,26 @@ struct Semantics {
   /// Whether isolating a pageblock drains all per-CPU lists (to v5.10); later the caller does.
   bool isolate_drains;
 
-  SplitRule isolate_splits;
+  SplitRule isolate_splits;  ///< What isolation does with a chunk across the range's border.
 
-  IsolateRange isolate_range;
+  IsolateRange isolate_range;  ///< In what order the pageblocks of a range are isolated.
 
   /// Whether a free chunk of a pageblock or more may merge when its block is given back (v3.18).
   bool undo_merges;
 
-  TestPasses test_passes;
+  TestPasses test_passes;  ///< What the test of isolated pages lets pass.
 
   /// Whether the test of a range names a block that is not isolated by its first pfn, and not by its
   /// first page.
   bool test_names_block;
 
-  TakeMark take_mark;
+  TakeMark take_mark;  ///< Which watermark a chunk must leave that is taken off the lists.
 
   /// Whether an allocation of several pages can be one page to its users, a compound page. They are
   /// older than v3.6, where the model has none.
   bool compound_pages;
 
-  ContigGranule contig_granule;
+  ContigGranule contig_granule;  ///< How far a contiguous range is rounded for its isolation.
 
   /// Whether a page on an LRU list that cannot move refuses a contiguous range at once; later the
   /// test of the range finds it.
@@ -171,12 +174,12 @@ struct Semantics {
   /// Whether the free chunk that a contiguous range is said to begin in must reach its start.
   bool contig_start_covers;
 
-  ReleaseOrder contig_release;
+  ReleaseOrder contig_release;  ///< In what order what was taken beside the range is given back.
 
   /// Whether a contiguous range can be taken as one compound page, and given back so (v6.12).
   bool contig_compound;
 
-  OfflineLeaves offline_leaves;
+  OfflineLeaves offline_leaves;  ///< What pages are once they are offline.
 
   /// How pages in use leave a range.
   MigrationRules migration;

@@ -47,24 +47,25 @@ enum class AttemptStage : std::uint8_t {
 
 /// A page in the way.
 struct Blocker {
-  Pfn pfn;
-  Reason reason;
+  Pfn pfn;        ///< The page, the first one of its chunk.
+  Reason reason;  ///< What it is.
   /// How often it was tried to move it.
   std::uint32_t tries = 0;
 
+  /// Returns whether waiting may help.
   [[nodiscard]] bool is_transient() const { return pageblock::is_transient(reason); }
   friend bool operator==(const Blocker&, const Blocker&) = default;
 };
 
 /// A range that was tried.
 struct Candidate {
-  PfnRange range{};
-  Status status{};
-  AttemptStage stage = AttemptStage::done;
-  std::vector<Blocker> blockers{};
-  std::uint64_t nr_migrated = 0;   ///< pages that moved
-  std::uint64_t nr_reclaimed = 0;  ///< pages that were dropped
-  std::uint64_t nr_copies = 0;     ///< allocations of memory for copies, those in vain too
+  PfnRange range{};                         ///< Where it was tried.
+  Status status{};                          ///< What came of it.
+  AttemptStage stage = AttemptStage::done;  ///< How far it came.
+  std::vector<Blocker> blockers{};          ///< The pages in the way.
+  std::uint64_t nr_migrated = 0;            ///< pages that moved
+  std::uint64_t nr_reclaimed = 0;           ///< pages that were dropped
+  std::uint64_t nr_copies = 0;              ///< allocations of memory for copies, those in vain too
   /// How often migration was called.
   std::uint64_t nr_rounds = 0;
   friend bool operator==(const Candidate&, const Candidate&) = default;
@@ -76,8 +77,8 @@ struct Attempt {
   std::string what{};
   /// What was asked for; where any place would do, where it was looked for.
   PfnRange range{};
-  Status status{};
-  AttemptStage stage = AttemptStage::done;
+  Status status{};                          ///< What came of all of it.
+  AttemptStage stage = AttemptStage::done;  ///< How far the last candidate came.
   /// The kernel's word for why not, where it has one: "unmovable page".
   std::string_view reason{};
   /// The places that were tried, in turn; the last one served if the status is ok.
@@ -85,9 +86,13 @@ struct Attempt {
   /// Of a pageblock.
   Order pageblock_order{};
 
+  /// Returns how many pages were moved, in all candidates.
   [[nodiscard]] std::uint64_t nr_migrated() const { return sum(&Candidate::nr_migrated); }
+  /// Returns how many pages were given up, in all candidates.
   [[nodiscard]] std::uint64_t nr_reclaimed() const { return sum(&Candidate::nr_reclaimed); }
+  /// Returns how many copies were made, those in vain too.
   [[nodiscard]] std::uint64_t nr_copies() const { return sum(&Candidate::nr_copies); }
+  /// Returns how many rounds of moving it took.
   [[nodiscard]] std::uint64_t nr_rounds() const { return sum(&Candidate::nr_rounds); }
   friend bool operator==(const Attempt&, const Attempt&) = default;
 

@@ -32,18 +32,18 @@ namespace pageblock {
 /// What an area counts, in pages and in requests.
 /// Kernel: /sys/kernel/mm/cma/, cma_alloc_success and cma_alloc_fail in /proc/vmstat.
 struct CmaStatistics {
-  std::uint64_t pages_succeeded = 0;
-  std::uint64_t pages_failed = 0;
-  std::uint64_t pages_released = 0;
-  std::uint64_t alloc_success = 0;
-  std::uint64_t alloc_fail = 0;
+  std::uint64_t pages_succeeded = 0;  ///< Pages that were handed out.
+  std::uint64_t pages_failed = 0;     ///< Pages that were asked for in vain.
+  std::uint64_t pages_released = 0;   ///< Pages that came back.
+  std::uint64_t alloc_success = 0;    ///< Requests that were served.
+  std::uint64_t alloc_fail = 0;       ///< Requests that failed.
   friend bool operator==(const CmaStatistics&, const CmaStatistics&) = default;
 };
 
 /// A range of an area, and which of it somebody has: a bit for 2^order_per_bit pages.
 struct CmaRange {
-  PfnRange pages;
-  CmaBitmap bitmap;
+  PfnRange pages;    ///< Its pages.
+  CmaBitmap bitmap;  ///< Which of them are handed out.
   friend bool operator==(const CmaRange&, const CmaRange&) = default;
 };
 
@@ -70,10 +70,15 @@ class CmaArea {
     }
   }
 
+  /// Returns the area's name.
   [[nodiscard]] const std::string& name() const { return name_; }
+  /// Returns the pages that a bit stands for, as an order.
   [[nodiscard]] Order order_per_bit() const { return order_per_bit_; }
+  /// Returns the rules of its kernel.
   [[nodiscard]] const CmaRules& rules() const { return rules_; }
+  /// Returns its ranges, in order.
   [[nodiscard]] const std::vector<CmaRange>& ranges() const { return ranges_; }
+  /// Returns what was counted.
   [[nodiscard]] const CmaStatistics& statistics() const { return statistics_; }
 
   /// Returns from the first to the last page, with what is between ranges.
@@ -82,6 +87,7 @@ class CmaArea {
     return {ranges_.front().pages.start, ranges_.back().pages.end};
   }
 
+  /// Returns the pages of all ranges.
   [[nodiscard]] std::uint64_t nr_pages() const {
     std::uint64_t sum = 0;
     for (const CmaRange& range : ranges_) sum += range.pages.nr_pages();

@@ -20,9 +20,12 @@ namespace pageblock {
 class CmaBitmap {
  public:
   CmaBitmap() = default;
+  /// @p nr_bits bits, all clear.
   explicit CmaBitmap(std::uint64_t nr_bits) : nr_bits_{nr_bits}, words_((nr_bits + 63) / 64) {}
 
+  /// Returns the number of bits.
   [[nodiscard]] std::uint64_t size() const { return nr_bits_; }
+  /// Returns whether @p bit is set.
   [[nodiscard]] bool test(std::uint64_t bit) const {
     return (words_[bit / 64] >> bit % 64 & 1) != 0;
   }

@@ -16,8 +16,8 @@ namespace pageblock {
 
 /// Pages in a row that no user of a CMA area has, counted from the area's start.
 struct CmaRun {
-  std::uint64_t start = 0;
-  std::uint64_t count = 0;
+  std::uint64_t start = 0;  ///< The first page, counted from the area's start.
+  std::uint64_t count = 0;  ///< How many pages.
   friend bool operator==(const CmaRun&, const CmaRun&) = default;
 };
 

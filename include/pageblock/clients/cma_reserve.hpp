@@ -31,16 +31,16 @@ namespace pageblock {
 
 /// What is asked for at boot: cma= on the command line, or a node of the device tree.
 struct CmaRequest {
-  std::string name = "reserved";
-  std::uint64_t nr_pages = 0;
+  std::string name = "reserved";  ///< The area's name.
+  std::uint64_t nr_pages = 0;     ///< How large it shall be.
   /// Where, if it is fixed; else nothing below it.
   Pfn base{};
-  bool fixed = false;
+  bool fixed = false;  ///< Whether it must lie exactly there.
   /// Nothing from there on; 0: anywhere.
   Pfn limit{};
   /// More than pageblocks demand.
   Order alignment{};
-  Order order_per_bit{};
+  Order order_per_bit{};  ///< The pages that a bit of its map stands for, as an order.
 };
 
 namespace detail {

@@ -26,11 +26,11 @@ namespace pageblock {
 
 /// What a pass of kswapd came to.
 struct KswapdPass {
-  unsigned priority = def_priority;
-  Shrunk shrunk{};
+  unsigned priority = def_priority;  ///< Of the pass: at 0 all pages are looked at.
+  Shrunk shrunk{};                   ///< What it came to.
   /// It gave up on a zone that others now need not try.
   bool gave_up = false;
-  bool fell_asleep = false;
+  bool fell_asleep = false;  ///< Whether kswapd sleeps afterwards.
 };
 
 namespace detail {

@@ -40,7 +40,9 @@ class HotplugBlock {
   explicit HotplugBlock(const PfnRange& range, bool is_online = true)
       : range_{range}, online_{is_online} {}
 
+  /// Returns its pages.
   [[nodiscard]] const PfnRange& range() const { return range_; }
+  /// Returns whether its memory is in use.
   [[nodiscard]] bool is_online() const { return online_; }
   /// The pages in front that hold descriptors.
   [[nodiscard]] std::uint64_t nr_vmemmap_pages() const { return nr_vmemmap_; }

@@ -27,9 +27,9 @@ enum class MemoryEvent : std::uint8_t {
 
 /// The argument of the chain.
 struct MemoryNotify {
-  MemoryEvent event;
-  Pfn start_pfn;
-  std::uint64_t nr_pages = 0;
+  MemoryEvent event;           ///< What happens.
+  Pfn start_pfn;               ///< The first page.
+  std::uint64_t nr_pages = 0;  ///< How many pages.
 };
 
 /// The callbacks.

@@ -53,8 +53,11 @@ concept PageMovability = requires(std::remove_reference_t<P>& pages, Pfn pfn, Op
 
 /// All pages on LRU lists move, and nobody wants to know. Inherit from it and override what differs.
 struct AllMove {
+  /// Returns that all pages are anonymous memory.
   [[nodiscard]] static InUseKind kind(Pfn) { return InUseKind::anon; }
+  /// Returns that nothing is in the way.
   [[nodiscard]] static Hindrance hindrance(Pfn, MoveStep) { return Hindrance::none; }
+  /// Does nothing.
   static void moved(Pfn, OptionalPfn, Order) {}
 };
 
@@ -64,26 +67,31 @@ struct NothingMoves : AllMove {};
 /// Pages that do not simply move, by their first pfn; all others do.
 class StubbornPages : public AllMove {
  public:
+  /// As a number of tries: it never moves.
   static constexpr std::uint32_t for_ever = ~std::uint32_t{0};
 
   /// What is known of a page.
   struct Stubborn {
-    Hindrance hindrance = Hindrance::none;
+    Hindrance hindrance = Hindrance::none;  ///< What is in the way.
     /// How many tries it lasts; of off_lru, how many looks.
     std::uint32_t times = for_ever;
-    InUseKind kind = InUseKind::anon;
+    InUseKind kind = InUseKind::anon;  ///< What the page holds.
   };
 
   /// Is told where pages went.
   std::function<void(Pfn, OptionalPfn, Order)> on_moved{};
 
+  /// Makes the page at @p pfn stubborn.
   void set(Pfn pfn, const Stubborn& stubborn) { pages_[pfn] = stubborn; }
+  /// Lets the page at @p pfn move again.
   void release(Pfn pfn) { pages_.erase(pfn); }
 
+  /// Returns what the page holds.
   [[nodiscard]] InUseKind kind(Pfn pfn) const {
     const auto found = find(pfn);
     return found == pages_.end() ? InUseKind::anon : found->second.kind;
   }
+  /// Returns what is in the way, and counts the try.
   [[nodiscard]] Hindrance hindrance(Pfn pfn, MoveStep step) {
     const auto found = find(pfn);
     if (found == pages_.end() || found->second.times == 0) return Hindrance::none;
@@ -94,6 +102,7 @@ class StubbornPages : public AllMove {
     if (page.times != for_ever) --page.times;
     return page.hindrance;
   }
+  /// Notes where the page went.
   void moved(Pfn from, OptionalPfn to, Order order) {
     if (const auto found = find(from); found != pages_.end()) {
       if (to) pages_[*to] = {Hindrance::none, 0, found->second.kind};

@@ -30,7 +30,7 @@ namespace pageblock {
 
 /// The answer to an attempt.
 struct OfflineForecast {
-  Status status;
+  Status status;  ///< What offline_pages() would return.
   /// Why not, unless the status is ok.
   std::optional<Refusal> refusal{};
   /// Pages that have to be migrated first. Whether somebody has pinned them is not in a zone.

@@ -45,8 +45,8 @@ struct MemoryGroup {
   bool is_dynamic = false;
   /// Of a unit, or of the whole device.
   std::uint64_t unit_pages = 0;
-  std::uint64_t present_kernel_pages = 0;
-  std::uint64_t present_movable_pages = 0;
+  std::uint64_t present_kernel_pages = 0;   ///< Pages in zones for the kernel.
+  std::uint64_t present_movable_pages = 0;  ///< Pages in ZONE_MOVABLE.
 };
 
 /// What decides for the policy auto-movable.

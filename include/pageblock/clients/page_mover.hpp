@@ -33,9 +33,9 @@ namespace pageblock {
 
 /// A page, or a compound page by its first, that is to move.
 struct MigrationUnit {
-  Pfn pfn;
-  Order order{};
-  std::uint32_t tries = 0;
+  Pfn pfn;                                ///< The first page.
+  Order order{};                          ///< Its size.
+  std::uint32_t tries = 0;                ///< How often it was tried.
   Hindrance hindrance = Hindrance::none;  ///< of the last try
 
   friend bool operator==(const MigrationUnit&, const MigrationUnit&) = default;

@@ -33,7 +33,7 @@ namespace pageblock {
 
 /// Pages on one LRU list. The last is scanned first; one that stays goes to the front.
 struct LruList {
-  std::deque<Pfn> pages{};
+  std::deque<Pfn> pages{};  ///< From the head, where pages are added.
   /// Whether its pages can be freed; else they are scanned in vain, as anonymous ones without swap.
   bool reclaims = true;
   friend bool operator==(const LruList&, const LruList&) = default;
@@ -41,7 +41,7 @@ struct LruList {
 
 /// What reclaim knows of a zone.
 struct ZoneReclaim {
-  std::vector<LruList> lists{};
+  std::vector<LruList> lists{};  ///< The lists of the zone.
   /// Since a page was last freed to the zone's free lists.
   std::uint64_t pages_scanned = 0;
   /// kswapd has given up on the zone.
@@ -58,8 +58,8 @@ struct ZoneReclaim {
 
 /// What a pass over LRU lists came to, in pages.
 struct Shrunk {
-  std::uint64_t scanned = 0;
-  std::uint64_t reclaimed = 0;
+  std::uint64_t scanned = 0;    ///< Pages that were looked at.
+  std::uint64_t reclaimed = 0;  ///< Pages that were freed.
 };
 
 /// The first priority of reclaim: a pass looks at a list's size >> priority pages.
@@ -69,7 +69,7 @@ inline constexpr std::uint64_t swap_cluster_max = 32;
 
 /// Where kswapd is.
 struct KswapdState {
-  bool is_asleep = true;
+  bool is_asleep = true;  ///< Whether kswapd waits to be woken.
   /// Of its next pass.
   unsigned priority = def_priority;
   /// Runs down to the last priority that freed nothing (v4.12); with 16 it stays asleep until
@@ -80,13 +80,13 @@ struct KswapdState {
 
 /// Events since the beginning, named as in /proc/vmstat where it has them.
 struct ReclaimCounts {
-  std::uint64_t allocstall = 0;
-  std::uint64_t drain_all_pages = 0;
-  std::uint64_t kswapd_wakeups = 0;
-  std::uint64_t kswapd_passes = 0;
-  std::uint64_t oom_kill = 0;
-  Shrunk direct{};
-  Shrunk kswapd{};
+  std::uint64_t allocstall = 0;       ///< Requests that reclaimed by themselves.
+  std::uint64_t drain_all_pages = 0;  ///< Drains of all per-CPU lists.
+  std::uint64_t kswapd_wakeups = 0;   ///< How often kswapd was woken.
+  std::uint64_t kswapd_passes = 0;    ///< Passes that kswapd made.
+  std::uint64_t oom_kill = 0;         ///< Processes that were killed.
+  Shrunk direct{};                    ///< What requests reclaimed by themselves.
+  Shrunk kswapd{};                    ///< What kswapd reclaimed.
 };
 
 /// A node with its LRU lists and its kswapd: a value, as the node is. There are no slab caches, and
@@ -107,13 +107,18 @@ class ReclaimNode {
            a.zones_ == b.zones_ && a.node_ == b.node_;
   }
 
+  /// Returns the rules of its kernel.
   [[nodiscard]] const ReclaimRules& rules() const { return rules_; }
+  /// Returns the CPU that all of it runs on.
   [[nodiscard]] Cpu cpu() const { return cpu_; }
+  /// Returns the node.
   [[nodiscard]] Node<Config>& node() { return node_; }
+  /// Returns the node.
   [[nodiscard]] const Node<Config>& node() const { return node_; }
 
   /// Returns what reclaim knows of one of the node's zones.
   [[nodiscard]] ZoneReclaim& of(const Zone<Config>& zone) { return zones_[index_of_zone(zone)]; }
+  /// Returns what reclaim knows of @p zone.
   [[nodiscard]] const ZoneReclaim& of(const Zone<Config>& zone) const {
     return zones_[index_of_zone(zone)];
   }
@@ -204,8 +209,8 @@ class ReclaimNode {
                                    : zone_watermark_ok(zone, Order{0}, mark, 0, 0);
   }
 
-  KswapdState kswapd{};
-  ReclaimCounts counts{};
+  KswapdState kswapd{};    ///< What kswapd is about.
+  ReclaimCounts counts{};  ///< What was done so far.
 
  private:
   [[nodiscard]] std::size_t index_of_zone(const Zone<Config>& zone) const {

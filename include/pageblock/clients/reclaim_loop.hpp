@@ -37,15 +37,15 @@ enum class LoopEnding : std::uint8_t {
 
 /// When a loop is ended from outside.
 struct LoopLimits {
-  std::uint64_t steps = 10000;
+  std::uint64_t steps = 10000;  ///< Steps of all actors together.
   /// Whether to end when everything is as it was.
   bool ends_at_repeat = true;
 };
 
 /// What came of a loop. What happened meanwhile is in the node's counts.
 struct LoopResult {
-  LoopEnding ending = LoopEnding::cut;
-  std::uint64_t steps = 0;
+  LoopEnding ending = LoopEnding::cut;  ///< How it ended.
+  std::uint64_t steps = 0;              ///< Steps that were made.
   /// Where it repeats: after how many steps.
   std::uint64_t period = 0;
 };

@@ -51,7 +51,7 @@ enum class TaskPlace : std::uint8_t {
 
 /// A request for one page that may wait.
 struct WaitingRequest {
-  Gfp gfp{};
+  Gfp gfp{};  ///< The request's flags.
   /// __GFP_NORETRY: one round, and no OOM killer.
   bool no_retry = false;
   /// __GFP_FS: the OOM killer may be asked; else it retries for ever.
@@ -61,14 +61,15 @@ struct WaitingRequest {
 
 /// A task on its way to a page.
 struct SlowPathTask {
-  WaitingRequest request{};
-  TaskPlace place = TaskPlace::fast;
+  WaitingRequest request{};           ///< What it waits for.
+  TaskPlace place = TaskPlace::fast;  ///< Where in the slow path it is.
   /// Rounds without a page reclaimed (v4.7).
   unsigned no_progress_loops = 0;
   /// Its page, when it has one.
   OptionalPfn page{};
   friend bool operator==(const SlowPathTask&, const SlowPathTask&) = default;
 
+  /// Returns whether it has got its page, or given up.
   [[nodiscard]] bool is_done() const {
     return place == TaskPlace::served || place == TaskPlace::failed;
   }
@@ -80,10 +81,10 @@ struct TaskStep {
   TaskPlace place = TaskPlace::fast;
   /// Where it goes next.
   TaskPlace next = TaskPlace::fast;
-  bool woke_kswapd = false;
-  bool drained = false;
-  bool killed = false;
-  Shrunk shrunk{};
+  bool woke_kswapd = false;  ///< Whether it woke kswapd.
+  bool drained = false;      ///< Whether it drained the per-CPU lists.
+  bool killed = false;       ///< Whether it called the OOM killer.
+  Shrunk shrunk{};           ///< What it reclaimed.
   /// What reclaim reports to the allocator; 1 although nothing was reclaimed means "try again".
   std::uint64_t progress = 0;
 };

@@ -52,11 +52,11 @@ enum class Reason : std::uint8_t {
 
 /// A refusal of one block or range.
 struct Refusal {
-  Stage stage;
+  Stage stage;  ///< Which step refused.
   /// The page in the way. Of v3.6's unmovable check: the one that exceeds what the notifiers account
   /// for; where no page is meant: the first valid page of the block, or the start of the range.
   Pfn pfn;
-  Reason reason;
+  Reason reason;  ///< Why.
 
   friend bool operator==(const Refusal&, const Refusal&) = default;
 };

@@ -48,14 +48,17 @@ concept PageAllocator = requires(A& allocator, std::uint64_t page, unsigned orde
 template <ZoneConfig Config>
 class ZoneAllocator {
  public:
+  /// A zone of @p pages; with per-CPU lists unless told otherwise.
   explicit ZoneAllocator(std::uint64_t pages, bool uses_lists = true)
       : zone_{ZoneLayout{.spanned_pages = pages}} {
     if (!uses_lists) zone_.set_pageset(1, 0);
   }
+  /// Returns the first page of a chunk of @p order.
   std::uint64_t allocate(unsigned order) {
     const auto page = alloc_pages(zone_, Cpu{0}, Order{order}, MigrateType::movable);
     return page ? page->pfn().value() : no_page;
   }
+  /// Gives back what allocate() returned.
   void free(std::uint64_t page, unsigned order) {
     free_pages(zone_, Cpu{0}, Pfn{page}, Order{order});
   }
@@ -70,14 +73,14 @@ struct WorkloadPlan {
   unsigned large_order = 9;                      ///< of the workload with large chunks
   std::uint64_t pairs = 100'000;                 ///< of allocating and freeing, in a round
   std::uint64_t operations = 1'000'000;          ///< of chunks that come and go, in a round
-  unsigned rounds = 5;
+  unsigned rounds = 5;                           ///< How often each workload runs.
 };
 
 /// What one workload took.
 struct WorkloadTime {
-  std::string name;
+  std::string name;                                          ///< Of the workload.
   double best_ns = std::numeric_limits<double>::infinity();  ///< an operation, in the best round
-  double median_ns = 0;
+  double median_ns = 0;          ///< Nanoseconds for an operation, the median of all rounds.
   std::uint64_t nr_refused = 0;  ///< requests without an answer, in a round
 };
 

@@ -16,8 +16,8 @@ namespace pageblock {
 
 /// What the free chunks of a zone come to for requests of one order.
 struct ContigPageInfo {
-  std::uint64_t free_pages = 0;
-  std::uint64_t free_blocks_total = 0;
+  std::uint64_t free_pages = 0;         ///< Free pages.
+  std::uint64_t free_blocks_total = 0;  ///< Free chunks of any order.
   /// Chunks of the order that the larger ones could be split into.
   std::uint64_t free_blocks_suitable = 0;
 };

@@ -24,6 +24,7 @@ struct FreeList {
     using difference_type = std::ptrdiff_t;
 
     Iterator() = default;
+    /// Stands at @p pfn, with @p left chunks to come.
     Iterator(const Memmap<Config>& map, Pfn pfn, std::uint64_t left)
         : map_{&map}, pfn_{pfn}, left_{left} {}
 
@@ -45,9 +46,11 @@ struct FreeList {
     std::uint64_t left_ = 0;
   };
 
-  Iterator first;
-  std::uint64_t size;
+  Iterator first;      ///< At the list's head.
+  std::uint64_t size;  ///< How many chunks are on it.
+  /// Returns the head.
   [[nodiscard]] Iterator begin() const { return first; }
+  /// Returns what is behind the tail.
   [[nodiscard]] Iterator end() const { return {}; }
 };
 

@@ -45,7 +45,7 @@ enum class Freed {
 
 /// The outcome of free_pages().
 struct FreeResult {
-  Freed freed = Freed::freed;
+  Freed freed = Freed::freed;  ///< What became of the page.
   /// Pages that failed the check: on an LRU list, reserved, referenced or on a free list.
   std::uint64_t nr_bad = 0;
   friend bool operator==(const FreeResult&, const FreeResult&) = default;

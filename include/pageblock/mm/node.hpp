@@ -66,6 +66,7 @@ class Node {
 
   /// Returns all zones, the highest type first.
   [[nodiscard]] std::span<Zone<Config>> zones() { return zones_; }
+  /// Returns its zones, from the lowest.
   [[nodiscard]] std::span<const Zone<Config>> zones() const { return zones_; }
 
   /// Returns the zones that may serve a request for @p highest, in the order in which they are
@@ -74,6 +75,7 @@ class Node {
   [[nodiscard]] std::span<Zone<Config>> zonelist(ZoneType highest) {
     return std::span{zones_}.subspan(nr_above(highest));
   }
+  /// Returns the zones up to @p highest, from the lowest.
   [[nodiscard]] std::span<const Zone<Config>> zonelist(ZoneType highest) const {
     return std::span{zones_}.subspan(nr_above(highest));
   }
@@ -83,18 +85,21 @@ class Node {
   [[nodiscard]] Zone<Config>* preferred_zone(ZoneType highest) {
     return first_in(zonelist(highest), has_pages);
   }
+  /// Returns the zone that a request up to @p highest asks first; none if there is none.
   [[nodiscard]] const Zone<Config>* preferred_zone(ZoneType highest) const {
     return first_in(zonelist(highest), has_pages);
   }
 
   /// Returns the zone of a type, or null if the node has none.
   [[nodiscard]] Zone<Config>* find(ZoneType type) { return first_in(zones(), is_of(type)); }
+  /// Returns the zone of @p type; none if there is none.
   [[nodiscard]] const Zone<Config>* find(ZoneType type) const {
     return first_in(zones(), is_of(type));
   }
 
   /// Returns the zone that has memory at @p pfn, or null. Kernel: page_zone().
   [[nodiscard]] Zone<Config>* zone_of(Pfn pfn) { return first_in(zones(), has_page(pfn)); }
+  /// Returns the zone that @p pfn is in; none if there is none.
   [[nodiscard]] const Zone<Config>* zone_of(Pfn pfn) const {
     return first_in(zones(), has_page(pfn));
   }

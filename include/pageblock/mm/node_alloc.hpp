@@ -57,6 +57,7 @@ struct NodeAllocation {
   /// What each zone said when it was asked last.
   std::array<ZoneAnswer, max_nr_zones> answers{};
 
+  /// Returns what @p zone answered.
   [[nodiscard]] ZoneAnswer answer_of(ZoneType zone) const {
     return answers[static_cast<std::size_t>(zone)];
   }

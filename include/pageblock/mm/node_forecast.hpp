@@ -24,12 +24,12 @@ namespace pageblock {
 
 /// A zone of one of several nodes.
 struct NodeZone {
-  unsigned node = 0;
+  unsigned node = 0;  ///< The node's number.
   /// The kernel's number of the zone's type. It differs between kernels: only some have DMA32,
   /// HighMem or Device.
   std::size_t number = 0;
-  std::string name;
-  ZoneCounts counts;
+  std::string name;   ///< The zone's name.
+  ZoneCounts counts;  ///< What is counted of it.
 };
 
 /// Returns the zones that may serve a request whose highest zone is number @p classzone_idx, in the
@@ -54,7 +54,7 @@ struct NodeZone {
 
 /// What a zone would answer, and why.
 struct ZoneForecast {
-  ZoneAnswer answer = ZoneAnswer::no_memory;
+  ZoneAnswer answer = ZoneAnswer::no_memory;  ///< What it would answer.
   /// What had to stay free.
   WatermarkDemand demand{};
   /// Enough is free in all, but too little of it in chunks that are large enough (before v4.4).

@@ -27,13 +27,16 @@ class Zone;
 template <ZoneConfig Config>
 class Page {
  public:
+  /// The page @p pfn of @p zone, which must outlive it.
   Page(const Zone<Config>& zone, Pfn pfn) : zone_{&zone}, pfn_{pfn} {}
 
+  /// Returns its number.
   [[nodiscard]] Pfn pfn() const { return pfn_; }
 
   /// A page can be given as an argument where a pfn is asked for.
   operator Pfn() const { return pfn_; }  // NOLINT(google-explicit-constructor)
 
+  /// Returns its zone.
   [[nodiscard]] const Zone<Config>& zone() const { return *zone_; }
 
   /// Returns the references to the page. 0: free, on a per-CPU list, a tail of an allocation of
@@ -43,10 +46,14 @@ class Page {
   /// Returns whether the page is the head of a chunk on a free list; then order() is its order and
   /// list_type() the list, which can differ from the type of the page's block.
   [[nodiscard]] bool is_buddy() const { return bits().has(PageBits::buddy); }
+  /// Returns the order of the chunk that it heads.
   [[nodiscard]] Order order() const { return bits().order(); }
+  /// Returns the type of the free list that it is on.
   [[nodiscard]] MigrateType list_type() const { return bits().list_type(); }
 
+  /// Returns whether it is on an LRU list.
   [[nodiscard]] bool is_lru() const { return bits().has(PageBits::lru); }
+  /// Returns whether it is reserved.
   [[nodiscard]] bool is_reserved() const { return bits().has(PageBits::reserved); }
 
   /// Returns the word that the kernel keeps in the page: a chunk head's order; on a per-CPU list

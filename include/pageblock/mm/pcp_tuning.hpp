@@ -29,9 +29,9 @@ namespace pageblock {
 /// Limits of the per-CPU lists: pages to move at once, and the number at which frees drain. From v6.7
 /// that number moves between high and high_max; before, high_max is 0.
 struct Pageset {
-  std::uint32_t batch = 1;
-  std::uint32_t high = 0;
-  std::uint32_t high_max = 0;
+  std::uint32_t batch = 1;  ///< Pages that a refill or a drain moves.
+  std::uint32_t high = 0;  ///< The number of pages at which frees drain; from v6.7 its lower limit.
+  std::uint32_t high_max = 0;  ///< Its upper limit, from v6.7.
   friend bool operator==(const Pageset&, const Pageset&) = default;
 };
 

@@ -16,13 +16,16 @@ namespace pageblock {
 class ZoneCounter {
  public:
   ZoneCounter() = default;
+  /// Copies the value.
   ZoneCounter(const ZoneCounter& other) : value_{other.get()} {}
   ZoneCounter& operator=(const ZoneCounter& other) {
     set(other.get());
     return *this;
   }
 
+  /// Returns the value; needs no lock.
   [[nodiscard]] std::int64_t get() const { return detail::read_once(value_); }
+  /// Adds @p change; the zone's lock is held.
   [[gnu::always_inline]] void add(std::int64_t change) { set(get() + change); }
 
   friend bool operator==(const ZoneCounter& a, const ZoneCounter& b) { return a.get() == b.get(); }

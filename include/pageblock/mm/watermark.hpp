@@ -22,10 +22,10 @@ namespace pageblock {
 /// How deep a request may dig, and how it may be met: the kernel's ALLOC_ flags and numbers.
 namespace alloc_flags {
 // The two lowest bits say which watermark counts.
-inline constexpr unsigned wmark_min = 0x00;
-inline constexpr unsigned wmark_low = 0x01;
-inline constexpr unsigned wmark_high = 0x02;
-inline constexpr unsigned wmark_mask = 0x03;
+inline constexpr unsigned wmark_min = 0x00;   ///< ALLOC_WMARK_MIN.
+inline constexpr unsigned wmark_low = 0x01;   ///< ALLOC_WMARK_LOW.
+inline constexpr unsigned wmark_high = 0x02;  ///< ALLOC_WMARK_HIGH.
+inline constexpr unsigned wmark_mask = 0x03;  ///< Which bits name the mark.
 // v3.6
 inline constexpr unsigned harder = 0x10;  ///< The mark counts three quarters.
 inline constexpr unsigned high = 0x20;    ///< The mark counts half.

@@ -27,12 +27,16 @@ namespace pageblock {
 class TypeSet {
  public:
   constexpr TypeSet() = default;
+  /// Returns the set of all types.
   [[nodiscard]] static constexpr TypeSet all() { return TypeSet{(1U << nr_migratetypes) - 1}; }
 
+  /// Adds a type.
   constexpr void add(MigrateType type) { bits_ |= 1U << index_of(type); }
+  /// Returns whether @p type is in it.
   [[nodiscard]] constexpr bool has(MigrateType type) const {
     return (bits_ >> index_of(type) & 1U) != 0;
   }
+  /// Returns whether nothing is in it.
   [[nodiscard]] constexpr bool empty() const { return bits_ == 0; }
   friend constexpr bool operator==(TypeSet, TypeSet) = default;
 
@@ -43,21 +47,21 @@ class TypeSet {
 
 /// The free chunks of one order: how many, and which types have at least one.
 struct FreeChunks {
-  std::uint64_t count = 0;
-  TypeSet types = TypeSet::all();
+  std::uint64_t count = 0;         ///< How many chunks.
+  TypeSet types = TypeSet::all();  ///< On lists of which types there are any.
   friend bool operator==(const FreeChunks&, const FreeChunks&) = default;
 };
 
 /// The counters of a zone, in pages.
 struct ZoneCounts {
-  std::uint64_t managed = 0;
-  std::uint64_t free = 0;
-  std::uint64_t free_cma = 0;
+  std::uint64_t managed = 0;   ///< Pages that the allocator has.
+  std::uint64_t free = 0;      ///< NR_FREE_PAGES.
+  std::uint64_t free_cma = 0;  ///< NR_FREE_CMA_PAGES.
   /// Of the blocks for urgent requests, if it is known: else all of their pages are taken to be free.
   std::optional<std::uint64_t> free_highatomic{};
   /// Without the boost, which is part of pressure.
   Watermarks watermarks{};
-  ZonePressure pressure{};
+  ZonePressure pressure{};  ///< What reclaim says of the zone.
   /// By the kernel's own numbers of zones; it counts zones that this machine does not have, too.
   std::vector<std::uint64_t> lowmem_reserve{};
   /// By order; empty if they are not known.
@@ -99,21 +103,29 @@ class ZoneCounters : public Geometry<Config_> {
  public:
   using Config = Config_;
 
+  /// Counters that @p counts holds, which must outlive it.
   explicit ZoneCounters(const ZoneCounts& counts) : counts_{&counts} {}
 
+  /// Returns the counts.
   [[nodiscard]] const ZoneCounts& counts() const { return *counts_; }
+  /// Returns the pages that the allocator has.
   [[nodiscard]] std::uint64_t managed_pages() const { return counts_->managed; }
   /// Reports do not all say more: where nothing is managed, there is nothing.
   [[nodiscard]] std::uint64_t present_pages() const { return counts_->managed; }
+  /// Returns NR_FREE_PAGES.
   [[nodiscard]] std::int64_t nr_free_pages() const { return detail::marked_pages(counts_->free); }
+  /// Returns NR_FREE_CMA_PAGES.
   [[nodiscard]] std::int64_t nr_free_cma_pages() const {
     return detail::marked_pages(counts_->free_cma);
   }
+  /// Returns the free pages of the HighAtomic reserve.
   [[nodiscard]] std::int64_t nr_free_highatomic() const {
     return detail::marked_pages(
         counts_->free_highatomic.value_or(counts_->pressure.nr_reserved_highatomic));
   }
+  /// Returns the watermarks.
   [[nodiscard]] const Watermarks& watermarks() const { return counts_->watermarks; }
+  /// Returns what reclaim says of the zone.
   [[nodiscard]] const ZonePressure& pressure() const { return counts_->pressure; }
 
   /// Returns the free chunks of @p order; 0 above the largest that the counters know.

@@ -27,13 +27,13 @@ inline constexpr std::size_t max_nr_zones = 4;
 /// Pageblocks that are not movable from the start: every block that is reached by stepping from the
 /// range's start by the block size. A type of isolate is written, not counted as isolated.
 struct BlockTypeRange {
-  PfnRange range;
-  MigrateType type = MigrateType::movable;
+  PfnRange range;                           ///< Whole pageblocks.
+  MigrateType type = MigrateType::movable;  ///< Their type.
 };
 
 /// Pages that are in use when the zone is first seen, as in a snapshot of a running machine.
 struct InUseRange {
-  PfnRange range;
+  PfnRange range;  ///< The pages.
   /// References to each page, at least 1.
   std::uint32_t count = 1;
   /// Whether the pages are on LRU lists, that is, movable.
@@ -46,17 +46,17 @@ struct InUseRange {
 /// over reserved memory, reserved memory over pages in use, and a later range of these over an
 /// earlier one.
 struct ZoneLayout {
-  std::string name = "Normal";
-  ZoneType type = ZoneType::normal;
-  Pfn start_pfn{};
-  std::uint64_t spanned_pages = 0;
+  std::string name = "Normal";       ///< As the kernel names it.
+  ZoneType type = ZoneType::normal;  ///< Which zone of its node.
+  Pfn start_pfn{};                   ///< The first page.
+  std::uint64_t spanned_pages = 0;   ///< Pages from the first to the last, holes too.
   /// No memory there.
   std::vector<PfnRange> holes{};
   /// Memory in use from boot, which never enters the buddy lists.
   std::vector<PfnRange> reserved{};
   /// Memory in use that can be freed.
   std::vector<InUseRange> in_use{};
-  std::vector<BlockTypeRange> block_types{};
+  std::vector<BlockTypeRange> block_types{};  ///< Blocks that are not movable.
   /// False on tiny machines (page_group_by_mobility_disabled): each type written is unmovable, in
   /// v6.1 each that requests have.
   bool mobility_grouping = true;
@@ -68,9 +68,9 @@ struct ZoneLayout {
 
 /// Watermarks of a zone, in pages.
 struct Watermarks {
-  std::uint64_t min = 0;
-  std::uint64_t low = 0;
-  std::uint64_t high = 0;
+  std::uint64_t min = 0;   ///< Below it only urgent requests are served.
+  std::uint64_t low = 0;   ///< Below it kswapd is woken.
+  std::uint64_t high = 0;  ///< Up to it kswapd reclaims.
   friend bool operator==(const Watermarks&, const Watermarks&) = default;
 };
 
