@@ -13,6 +13,7 @@
 #include "pageblock/base/cma_rules.hpp"
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/migration_rules.hpp"
+#include "pageblock/base/race_rules.hpp"
 #include "pageblock/base/reclaim_rules.hpp"
 #include "pageblock/base/rules.hpp"
 
@@ -139,6 +140,11 @@ struct Semantics {
 
   IsolateSays isolate_says;          ///< What isolation is told.
   UnmovableSearch unmovable_search;  ///< How pages in the way are looked for.
+  /// What differs only where CPUs come between each other.
+  RaceRules races{};
+
+  IsolateSays isolate_says;
+  UnmovableSearch unmovable_search;
 
   /// Whether isolating an isolated pageblock succeeds and counts nothing (to v4.16).
   bool isolates_again;

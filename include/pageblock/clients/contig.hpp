@@ -18,6 +18,7 @@
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/base/status.hpp"
+#include "pageblock/base/yield.hpp"
 #include "pageblock/clients/attempt.hpp"
 #include "pageblock/clients/collect_pages.hpp"
 #include "pageblock/clients/migrate.hpp"
@@ -40,6 +41,7 @@ namespace detail {
 // isolate_migratepages_range() finds for __alloc_contig_migrate_range().
 template <ZoneConfig Config>
 [[nodiscard]] bool has_lru_pages(const Zone<Config>& zone, Pfn start, Pfn end) {
+  may_switch<Config>(Yield::page_read);
   const Pfn from = std::max(start, zone.start_pfn());
   const Pfn to = std::min(end, zone.end_pfn());
   if (from >= to) return false;
@@ -52,6 +54,7 @@ template <ZoneConfig Config>
 // finds below, which need not reach start; then the test refuses (a defect). v6.1 takes start then.
 template <ZoneConfig Config>
 std::optional<Pfn> outer_start_of(const Zone<Config>& zone, Pfn start) {
+  may_switch<Config>(Yield::page_read);
   if constexpr (Config::semantics.contig_start_covers) {
     return zone.memmap().free_chunk_of(start).value_or(start);
   }
@@ -175,6 +178,7 @@ class ContigRange {
     Status ret = ok;
     try {
       ret = isolate(blocks);
+      if (ret != ok && !Config::semantics.races.failed_start_undoes) return ret;
       if (ret == ok) ret = empty_and_take();
     } catch (...) {  // of a notifier, or std::bad_alloc
       static_cast<void>(undo_isolate_page_range(zone_, blocks.start, blocks.end, type_));

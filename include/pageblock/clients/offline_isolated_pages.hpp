@@ -71,10 +71,8 @@ template <ZoneConfig Config>
 void mod_memory(Zone<Config>& zone, const PfnRange& range, int sign) {
   const std::int64_t change = sign * static_cast<std::int64_t>(range.nr_pages());
   const IrqSaveGuard guard{zone.lock()};
-  for (Pfn block = range.start; block < range.end; block += Zone<Config>::pageblock_nr_pages) {
-    const bool is_isolated = zone.pageblock_flags().get(block) == MigrateType::isolate;
-    if (is_isolated) zone.mod_nr_pageblock_isolate(sign);
-  }
+  // Without a look at the blocks: if somebody has given one back meanwhile, it is counted twice.
+  zone.mod_nr_pageblock_isolate(change >> Config::pageblock_order);
   zone.mod_present_pages(change);
   zone.mod_managed_pages(change);
 }

@@ -19,6 +19,7 @@
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/base/status.hpp"
+#include "pageblock/base/yield.hpp"
 #include "pageblock/clients/attempt.hpp"
 #include "pageblock/clients/collect_pages.hpp"
 #include "pageblock/clients/memory_notifier.hpp"
@@ -124,6 +125,7 @@ class Offlining {
       for (;; ++round) {
         if (round == options_.rounds) return interrupted();
         unseen_.clear();
+        may_switch<Config>(Yield::page_read);
         const OfflineScan scan = scan_movable_pages(mover_, pfn, range().end, unseen_);
         if (scan.found == OfflineScan::Found::nothing) break;
         if (scan.found == OfflineScan::Found::unmovable) {

@@ -64,10 +64,11 @@ std::optional<Pfn> isolate_freepages_range(Zone<Config>& zone, Cpu cpu, Pfn star
   constexpr bool by_order = Config::semantics.contig_release == ReleaseOrder::chunks_by_order;
   std::vector<TakenChunk> chunks;
   Pfn pfn = start;
-  while (pfn < end && zone.is_valid(pfn) && zone.memmap().bits(pfn).has(PageBits::buddy)) {
+  while (pfn < end) {
+    const IrqSaveGuard guard{zone.lock()};
+    if (!zone.is_valid(pfn) || !zone.memmap().bits(pfn).has(PageBits::buddy)) break;
     const Order order = zone.memmap().bits(pfn).order();
     if constexpr (by_order) chunks.push_back({order, pfn});  // may throw, so before any change
-    const IrqSaveGuard guard{zone.lock()};
     const std::uint64_t pages = isolate_free_page(zone, pfn);
     if (pages == 0) {
       if constexpr (by_order) chunks.pop_back();

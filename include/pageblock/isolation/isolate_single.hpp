@@ -15,6 +15,7 @@
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/base/status.hpp"
+#include "pageblock/base/yield.hpp"
 #include "pageblock/isolation/isolate_block.hpp"
 #include "pageblock/mm/compound.hpp"
 #include "pageblock/mm/drain.hpp"
@@ -103,14 +104,26 @@ Status isolate_single_pageblock(Zone<Config>& zone, Pfn border, Side side, bool 
   OptionalPfn compound;
   {
     // Under one lock: the chunk may begin in a block that is not isolated, where anybody can take it.
-    // The kernel lets go in between, and looks again if it has gone.
-    const IrqSaveGuard guard{zone.lock()};
-    if (const auto crossing = zone.memmap().free_chunk_of(border, least)) {
-      // Later kernels have cut it, but where two ranges lie side by side: there it stays.
-      if (splits_at_border) split_chunk_at(zone, *crossing, border);
-      return ok;
+    // The kernel lets go in between, and looks again if it has gone (BorderWalk::looks_again).
+    constexpr BorderWalk walk = Config::semantics.races.border;
+    for (;;) {
+      bool is_seen = false;
+      if constexpr (walk != BorderWalk::locked) {
+        may_switch<Config>(Yield::page_read);
+        is_seen = zone.memmap().free_chunk_of(border, least).has_value();
+      }
+      const IrqSaveGuard guard{zone.lock()};
+      const auto crossing = zone.memmap().free_chunk_of(border, least);
+      if (walk != BorderWalk::locked && crossing.has_value() != is_seen) continue;
+      if (crossing) {
+        // Later kernels have cut it, but where two ranges lie side by side: there it stays.
+        if (splits_at_border) split_chunk_at(zone, *crossing, border);
+        return ok;
+      }
+      compound = compound_head(zone, border);
+      if (walk != BorderWalk::waits || !compound || *compound == border) break;
+      may_switch<Config>(Yield::wait);
     }
-    compound = compound_head(zone, border);
   }
   if (!compound || *compound == border) return ok;
   if (splits_at_border && zone.memmap().bits(*compound).has(PageBits::lru)) {

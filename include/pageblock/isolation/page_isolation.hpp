@@ -16,6 +16,7 @@
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/base/status.hpp"
 #include "pageblock/base/tracepoint.hpp"
+#include "pageblock/base/yield.hpp"
 #include "pageblock/isolation/isolate_block.hpp"
 #include "pageblock/isolation/isolate_single.hpp"
 #include "pageblock/isolation/unmovable.hpp"
@@ -138,6 +139,7 @@ Status undo_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, M
   const PfnRange blocks = detail::windows_of(zone, start_pfn, end_pfn);
   const auto for_each_isolated = [&](auto visit) {
     for (Pfn pfn = blocks.start; pfn < blocks.end; pfn += Zone<Config>::pageblock_nr_pages) {
+      detail::may_switch<Config>(Yield::type_read);
       const auto page = detail::first_valid_page(zone, pfn);
       if (page && detail::label_of(zone, *page) == MigrateType::isolate) visit(*page);
     }
@@ -182,6 +184,7 @@ TestResult test_blocks(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
   constexpr MigrateType isolate = MigrateType::isolate;
   const PfnRange windows = windows_of(zone, start_pfn, end_pfn);
   for (Pfn pfn = windows.start; pfn < windows.end; pfn += Zone<Config>::pageblock_nr_pages) {
+    may_switch<Config>(Yield::type_read);
     // A look at the types alone tells how many windows are of isolated blocks only.
     if (const Pfn from = std::max(pfn, zone.start_pfn()); zone.spans(from)) {
       const Pfn other = std::min(zone.pageblock_flags().find_other(from, isolate), zone.end_pfn());
@@ -241,6 +244,38 @@ TestResult test_pages(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, unsi
   return {std::max(fin, end_pfn), true};  // beyond the end if the last chunk is
 }
 
+// The same without the lock, where others may change a page between two looks at it: then an order may
+// be that of before or after, or no order at all but a type that is there while the page waits on a
+// per-CPU list. Kernel: until v2.6.26.
+template <ZoneConfig Config>
+TestResult test_pages_unlocked(const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
+  constexpr bool order_first = Config::semantics.races.scan == ScanRule::order_then_mark;
+  const Pfn end = std::min(end_pfn, pages_of(zone).end);
+  const auto look_at = [&](Pfn pfn) {
+    may_switch<Config>(Yield::page_read);
+    return zone.memmap().bits(pfn);
+  };
+  Pfn pfn = std::max(start_pfn, pages_of(zone).start);
+  while (pfn < end) {
+    const PageBits first = look_at(pfn);
+    if (!first.is_valid()) {
+      ++pfn;
+      continue;
+    }
+    const PageBits second = order_first || first.has(PageBits::buddy) ? look_at(pfn) : first;
+    const PageBits with_order = order_first ? first : second;
+    if ((order_first ? second : first).has(PageBits::buddy)) {
+      pfn += std::uint64_t{1} << with_order.page_private();
+    } else if (look_at(pfn).has(PageBits::in_use) ||
+               look_at(pfn).page_private() != number_of<Config>(MigrateType::isolate)) {
+      return {pfn, false};
+    } else {
+      ++pfn;
+    }
+  }
+  return {std::max(pfn, end_pfn), true};
+}
+
 }  // namespace detail
 
 /// Tests whether every block of [start_pfn, end_pfn) is isolated and every page in it free. A free
@@ -254,7 +289,9 @@ Status test_pages_isolated(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, unsig
   bug_on(Config::semantics.isolate_says == IsolateSays::nothing && flags != 0,
          "v3.6 knows no flags");
   auto result = detail::test_blocks(zone, start_pfn, end_pfn);
-  if (result.all_isolated) {
+  if constexpr (Config::semantics.races.scan != ScanRule::locked) {
+    if (result.all_isolated) result = detail::test_pages_unlocked(zone, start_pfn, end_pfn);
+  } else if (result.all_isolated) {
     const IrqSaveGuard guard{zone.lock()};
     result = detail::test_pages(zone, start_pfn, end_pfn, flags);
   }

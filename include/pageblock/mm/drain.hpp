@@ -15,6 +15,7 @@
 #include "pageblock/base/cpu.hpp"
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/base/tracepoint.hpp"
+#include "pageblock/base/yield.hpp"
 #include "pageblock/mm/free_chunk.hpp"
 #include "pageblock/mm/pcp.hpp"
 #include "pageblock/mm/zone.hpp"
@@ -33,7 +34,8 @@ template <ZoneConfig Config>
   const MigrateType type =
       asks_block ? zone.pageblock_flags().get(pfn) : Config::semantics.migratetypes[number];
   zone.free_area().free_one_page(zone.memmap(), zone.pageblock_flags(), pfn, order, type);
-  zone.count_free(nr_pages_of(order), type);
+  constexpr bool by_block = Config::semantics.races.drain_counts_by_block;
+  zone.count_free(nr_pages_of(order), by_block ? zone.pageblock_flags().get(pfn) : type);
   zone.trace(trace::MmPagePcpuDrain{pfn, order, type, zone.cpu_of(pcp)});
 }
 
@@ -126,6 +128,13 @@ template <ZoneConfig Config>
   pcp.count -= freed;
 }
 
+// Returns whether a CPU's lists have no pages, by a look without its lock.
+template <ZoneConfig Config>
+[[nodiscard]] bool looks_empty(const Zone<Config>& zone, Cpu cpu) {
+  may_switch<Config>(Yield::count_read);
+  return zone.pcp(cpu).count == 0;
+}
+
 }  // namespace detail
 
 /// Gives all pages on the lists of @p cpu back to the buddy lists.
@@ -163,8 +172,16 @@ bool decay_pcp_high(Zone<Config>& zone,
 /// Kernel:   zone_pcp_disable() (v5.11).
 template <ZoneConfig Config>
 void zone_pcp_disable(Zone<Config>& zone) {
+  constexpr RaceRules rules = Config::semantics.races;
+  const auto drain_all = [&zone] {
+    for (unsigned id = 0; id < zone.nr_cpus(); ++id) {
+      if (!rules.disable_drains_all && detail::looks_empty(zone, Cpu{id})) continue;
+      drain_pages(zone, Cpu{id});
+    }
+  };
+  if constexpr (!rules.disable_then_drain) drain_all();
   zone.disable_pcp();
-  for (unsigned id = 0; id < zone.nr_cpus(); ++id) drain_pages(zone, Cpu{id});
+  if constexpr (rules.disable_then_drain) drain_all();
 }
 
 /// Gives every CPU's lists the zone's batch and high again.
@@ -178,14 +195,17 @@ void zone_pcp_enable(Zone<Config>& zone) {
 
 /// Drains the CPUs that have pages: 0, 1, 2, ... in turn. Which CPU asks makes no difference.
 /// A page whose free began before is not left behind: where threads share the zone, a CPU that is
-/// just putting one on an empty list is waited for. (v3.6 looks at the count without a lock and may
-/// miss that page.)
+/// just putting one on an empty list is waited for. (The kernel looks at the count without a lock
+/// and may miss that page; so does a zone in an explorer of interleavings.)
 /// Locking:  as drain_pages(); no lock is held in between.
 template <ZoneConfig Config>
 inline void drain_all_pages(Zone<Config>& zone) {
   for (unsigned id = 0; id < zone.nr_cpus(); ++id) {
     const Cpu cpu{id};
     zone.check_caller();  // must not drain, even if there is nothing to drain
+    if constexpr (detail::is_interleaved<Config> && Config::semantics.races.drain_skips_empty) {
+      if (detail::looks_empty(zone, cpu)) continue;
+    }
     if (is_shared<Config> || zone.pcp(cpu).count != 0) drain_pages(zone, cpu);
   }
 }

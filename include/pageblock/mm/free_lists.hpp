@@ -15,16 +15,14 @@
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/mm/free_list.hpp"
-#include "pageblock/mm/memmap.hpp"
 #include "pageblock/mm/page_bits.hpp"
-#include "pageblock/mm/page_records.hpp"
+#include "pageblock/mm/page_order.hpp"
 #include "pageblock/mm/zeroed_array.hpp"
 
 namespace pageblock {
 
 /// One doubly linked list of chunks for each order and type. The links are in the memory map; here
-/// are the ends. All calls are made under zone->lock, except nr_free(). What is taken off or moved
-/// is a chunk head.
+/// are the ends. All calls but nr_free() are made under zone->lock; what leaves a list is a chunk head.
 template <ZoneConfig Config>
 class FreeLists {
  public:
@@ -137,6 +135,7 @@ class FreeLists {
   template <Tier t>
   [[gnu::always_inline]] inline void add(InTier<t> tier, Map& map, Index page, Order order,
                                          MigrateType type, ListEnd end = ListEnd::head) {
+    detail::write_order<Config>(tier, map, page, order);
     map.set_bits(tier, page, PageBits::chunk(order, type));
     mark(order, type);
     link(tier, map, list_of(order, type), page, end);
@@ -168,6 +167,7 @@ class FreeLists {
   template <Tier t>
   [[gnu::always_inline]] inline void remove(InTier<t> tier, Map& map, Index page, Order order,
                                             MigrateType type) {
+    detail::write_order<Config>(tier, map, page, order);
     map.set_bits(tier, page, PageBits{});
     List& from = list_of(order, type);
     take_from_size(from, 1);

@@ -25,6 +25,7 @@
 #include "pageblock/mm/page_records.hpp"
 #include "pageblock/mm/pcp.hpp"
 #include "pageblock/mm/refill.hpp"
+#include "pageblock/mm/type_to_free.hpp"
 #include "pageblock/mm/watermark.hpp"
 #include "pageblock/mm/zone.hpp"
 
@@ -133,8 +134,8 @@ template <ZoneConfig Config>
 // Kernel: put_page_testzero() and free_hot_cold_page() of v3.6, free_unref_page() of v6.1.
 template <ZoneConfig Config>
 [[gnu::noinline]] Dropped put_on_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order given_order,
-                                     Temperature temperature, unsigned flags_to_clear,
-                                     Place caller) {
+                                     Temperature temperature, unsigned flags_to_clear, Place caller,
+                                     TypeToFree<Config> known) {
   const Order order = order_on_pcp<Config>(given_order);
   Memmap<Config>& map = zone.memmap();
   PerCpuPages<Config>& pcp = zone.pcp(cpu);
@@ -155,7 +156,7 @@ template <ZoneConfig Config>
   };
   if (!is_as_given) [[unlikely]]
     check_free(zone, pfn, order, bits, has_odd_page, call());
-  const MigrateType type = zone.pageblock_flags().get(pfn);
+  const MigrateType type = known.get(zone, pfn);
   PcpList& list = pcp.list_to_free_to(type, order);
   list.reserve(1);  // may throw, so before any change
 
@@ -174,7 +175,7 @@ template <ZoneConfig Config>
     return {{Freed::bad, count_bad_pages(zone, pfn, order, call())}};
   }
   set_bits(unused.with_private(pcp_mark<Config>(type)));
-  if (type == MigrateType::isolate) [[unlikely]] {
+  if (Config::semantics.races.isolated_pass_pcp && type == MigrateType::isolate) [[unlikely]] {
     free_isolated_page(zone, pfn, order);
     return {};
   }
@@ -195,8 +196,9 @@ template <ZoneConfig Config>
     bug_on(!zone.memmap().contains(pfn), "the chunk is not in the zone", call);
   }
   bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
+  const TypeToFree<Config> known{zone, pfn};
   const IrqSaveGuard guard{zone.pcp_lock(cpu)};
-  return put_on_pcp(zone, cpu, pfn, order, temperature, flags_to_clear, caller);
+  return put_on_pcp(zone, cpu, pfn, order, temperature, flags_to_clear, caller, known);
 }
 
 // Kernel: put_page_testzero() and __free_pages_ok(); in v6.1 also what an order of the per-CPU lists
@@ -206,6 +208,7 @@ Dropped free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order, Place c
   const auto call = [&] { return ReportedCall{"free_pages", caller, pfn, order}; };
   check_chunk(zone, pfn, order, call, largest_order<Config>);
   bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
+  const TypeToFree<Config> known{zone, pfn};
   const IrqSaveGuard guard{zone.lock()};
   Memmap<Config>& map = zone.memmap();
   const auto index = map.index(pfn);
@@ -226,7 +229,7 @@ Dropped free_to_buddy(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order, Place c
   if (!is_as_given && (has_odd_page || unused.has(bad_page))) [[unlikely]] {
     return {{Freed::bad, count_bad_pages(zone, pfn, order, call())}};
   }
-  const MigrateType type = free_chunk(zone, pfn, order, to);
+  const MigrateType type = known.free(zone, pfn, order, to);
   zone.trace(trace::MmPageFreeZoneLocked{pfn, order, type});
   return {};
 }
@@ -260,7 +263,7 @@ template <ZoneConfig Config>
 // the start, or what is done under the CPU's lock, with that held. Who watches the events is told of
 // each step, by those; so the tests, which watch or do not, have both.
 template <ZoneConfig Config>
-inline constexpr bool has_fast_path = !is_watched<Config>;
+inline constexpr bool has_fast_path = !is_watched<Config> && !is_interleaved<Config>;
 
 // Puts a page that is as alloc_pages() gave it on the CPU's list of @p type, if there is room.
 template <ZoneConfig Config>
@@ -297,7 +300,8 @@ template <ZoneConfig Config>
       if (put_hot_page(map, pcp, pfn, type)) return {};
     }
   }
-  return put_on_pcp(zone, cpu, pfn, Order{0}, Temperature::hot, 0, caller);
+  return put_on_pcp(zone, cpu, pfn, Order{0}, Temperature::hot, 0, caller,
+                    TypeToFree<Config>{zone, pfn});
 }
 
 }  // namespace detail

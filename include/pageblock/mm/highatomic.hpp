@@ -76,7 +76,8 @@ bool reserve_chunk(Zone<Config>& zone, Pfn pfn, Order order) {
 template <ZoneConfig Config>
 bool unreserve_block(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   // A page that was freed while its block was given back is still on the list.
-  if (get_pageblock_migratetype(zone, pfn) == MigrateType::highatomic) {
+  const bool is_reserved = get_pageblock_migratetype(zone, pfn) == MigrateType::highatomic;
+  if (is_reserved || !Config::semantics.races.unreserve_asks_type) {
     mod_nr_reserved(zone, -static_cast<std::int64_t>(Zone<Config>::pageblock_nr_pages));
   }
   set_pageblock_migratetype(zone, pfn, type);

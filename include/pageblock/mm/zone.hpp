@@ -23,6 +23,7 @@
 #include "pageblock/base/cpu.hpp"
 #include "pageblock/base/format.hpp"
 #include "pageblock/base/notifier.hpp"
+#include "pageblock/base/yield.hpp"
 #include "pageblock/mm/free_area.hpp"
 #include "pageblock/mm/memmap.hpp"
 #include "pageblock/mm/page.hpp"
@@ -325,6 +326,10 @@ class Zone : public Geometry<Config_> {
   class Locked {
    public:
     explicit Locked(const Zone& zone, Until until = Until::now) {
+      if constexpr (detail::is_interleaved<Config>) {
+        wait_in_turn(zone, until);
+        return;
+      }
       lock(zone);
       // Kernel: pcp_batch_high_lock, which who disables the lists keeps.
       while (is_shared<Config> && until == Until::pcp_is_enabled && zone.state_.pcp_is_disabled) {
@@ -336,6 +341,13 @@ class Zone : public Geometry<Config_> {
     }
 
    private:
+    // Nobody comes between here. The kernel takes the mutex, and writes the limits without the locks.
+    static void wait_in_turn(const Zone& zone, Until until) {
+      if (until == Until::now) return;
+      detail::may_switch<Config>(Yield::limits);
+      while (zone.state_.pcp_is_disabled) detail::may_switch<Config>(Yield::wait);
+    }
+
     void lock(const Zone& zone) {
       for (unsigned id = 0; id < Config::nr_cpus; ++id) {
         pcps_[id] = std::unique_lock{zone.pcp_lock(Cpu{id})};
