@@ -76,6 +76,7 @@ using S = Semantics;
 using M = MigrationRules;
 using C = CmaRules;
 using R = ReclaimRules;
+using Races = RaceRules;
 
 const std::array rows{
     row<&S::migratetypes>("v4.4", "the types in the order of their numbers"),
@@ -153,6 +154,19 @@ const std::array rows{
     row<&S::cma, &C::frees_what_fails>("by v6.1", "CMA: an area that is given up is freed"),
     row<&S::reclaim, &R::charges_isolated>("v3.6", "kswapd does not count isolated blocks as free"),
     row<&S::reclaim, &R::futile>("v3.13, v4.7", "who says that reclaim is futile"),
+    row<&S::races, &Races::scan>("v2.6.27", "how the test of isolated pages looks at them"),
+    row<&S::races, &Races::isolated_pass_pcp>("v2.6.32",
+                                              "pages of isolated blocks pass per-CPU lists by"),
+    row<&S::races, &Races::drain_counts_by_block>(
+        "model", "a drained page is counted by its block (v3.7 to v3.17)"),
+    row<&S::races, &Races::drain_skips_empty>("model", "a drain looks at counts without a lock"),
+    row<&S::races, &Races::disable_then_drain>("model", "limits are written before the drain"),
+    row<&S::races, &Races::disable_drains_all>("model", "and every CPU is drained then"),
+    row<&S::races, &Races::failed_start_undoes>(
+        "model", "contiguous: what was refused is given back (not v4.17 to v5.18)"),
+    row<&S::races, &Races::unreserve_asks_type>("model",
+                                                "only a reserved block is subtracted (v4.10)"),
+    row<&S::races, &Races::border>("model", "how a chunk across a border is looked for"),
 };
 
 }  // namespace

@@ -33,7 +33,8 @@ const std::vector<Race>& all_races() {
 const Race* find_race(std::string_view id) {
   for (const Race& race : all_races()) {
     const bool is_same = std::ranges::equal(race.id, id, [](char a, char b) {
-      return std::toupper(static_cast<unsigned char>(a)) == std::toupper(static_cast<unsigned char>(b));
+      return std::toupper(static_cast<unsigned char>(a)) ==
+             std::toupper(static_cast<unsigned char>(b));
     });
     if (is_same) return &race;
   }

@@ -15,10 +15,11 @@ namespace races {
 
 /// A race under the rules of one kernel.
 struct Case {
-  std::string kernel;   ///< Whose rules: "v6.1", or what else tells them apart.
-  std::string finds;    ///< The rule that breaks, or nothing: then all schedules are silent.
-  unsigned bound = 2;   ///< The preemptions that the shortest run needs; of a silent one, those to search.
-  std::string note;     ///< What is different.
+  std::string kernel;  ///< Whose rules: "v6.1", or what else tells them apart.
+  std::string finds;   ///< The rule that breaks, or nothing: then all schedules are silent.
+  unsigned bound =
+      2;  ///< The preemptions that the shortest run needs; of a silent one, those to search.
+  std::string note;  ///< What is different.
   /// Makes it. The program lives as long as what is returned.
   std::function<std::shared_ptr<const pageblock::interleave::Program>()> make;
   /// At which places others may come between.
@@ -29,7 +30,7 @@ struct Case {
 struct Race {
   std::string id;
   std::string title;
-  std::string story;   ///< What happens, in a few sentences.
+  std::string story;  ///< What happens, in a few sentences.
   std::vector<Case> cases;
 };
 
@@ -53,10 +54,11 @@ std::function<std::shared_ptr<const pageblock::interleave::Program>()> scenario(
 [[nodiscard]] const Race* find_race(std::string_view id);
 
 // The parts of the table, each in a file of its own.
-[[nodiscard]] std::vector<Race> test_races();       // R1, R2: a test of pages that are being freed
-[[nodiscard]] std::vector<Race> free_races();       // R3, R4, R10, R11: a type that is read early
-[[nodiscard]] std::vector<Race> drain_races();      // R5, R13 to R15, R18: pages that are nowhere
-[[nodiscard]] std::vector<Race> range_races();      // R6 to R9, R12, R16: ranges that overlap
-[[nodiscard]] std::vector<Race> control_races();    // R17: what is right, and what it would be without
+[[nodiscard]] std::vector<Race> test_races();   // R1, R2: a test of pages that are being freed
+[[nodiscard]] std::vector<Race> free_races();   // R3, R4, R10, R11: a type that is read early
+[[nodiscard]] std::vector<Race> drain_races();  // R5, R13 to R15, R18: pages that are nowhere
+[[nodiscard]] std::vector<Race> range_races();  // R6 to R9, R12, R16: ranges that overlap
+[[nodiscard]] std::vector<Race>
+control_races();  // R17: what is right, and what it would be without
 
 }  // namespace races

@@ -8,6 +8,7 @@
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/watermark.hpp"
+
 #include "races/catalog.hpp"
 #include "races/kernels.hpp"
 
@@ -31,8 +32,7 @@ auto two_undos() {
   using Kernel = Tiny<kernel, 1, 1>;
   return scenario<Kernel>({.spanned_pages = 8, .nr_cpus = 2}, [](Scenario<Kernel>& race) {
     race.before([](auto& world) {
-      static_cast<void>(
-          start_isolate_page_range(world.zone, Pfn{0}, Pfn{8}, MigrateType::movable));
+      static_cast<void>(start_isolate_page_range(world.zone, Pfn{0}, Pfn{8}, MigrateType::movable));
     });
     for (const char* name : {"U", "W"}) {
       race.thread(name).then("undo [0, 8)", [](auto& world) {
@@ -50,12 +50,11 @@ auto disjoint_ranges(std::uint64_t pages) {
   using Kernel = Tiny<kernel, 1, top_order>;
   return scenario<Kernel>({.spanned_pages = pages, .nr_cpus = 2}, [pages](Scenario<Kernel>& race) {
     race.thread("X").then("contig [0, 2)", [](auto& world) {
-      world.returns(
-          alloc_contig_range(world.zone, Cpu{0}, Pfn{0}, Pfn{2}, MigrateType::movable));
+      world.returns(alloc_contig_range(world.zone, Cpu{0}, Pfn{0}, Pfn{2}, MigrateType::movable));
     });
     race.thread("Y").then(fmt::format("contig [{}, {})", pages - 2, pages), [pages](auto& world) {
-      world.returns(alloc_contig_range(world.zone, Cpu{1}, Pfn{pages - 2}, Pfn{pages},
-                                       MigrateType::movable));
+      world.returns(
+          alloc_contig_range(world.zone, Cpu{1}, Pfn{pages - 2}, Pfn{pages}, MigrateType::movable));
     });
     race.expect({"X: ok, Y: ok"});
   });
@@ -105,8 +104,7 @@ auto cma_release(bool bits_first) {
             if (world["bit 0"] != 0) return world.returns(-Err::nomem);
             world["bit 0"] = 1;
           }
-          world.returns(
-              alloc_contig_range(world.zone, Cpu{1}, Pfn{0}, Pfn{2}, MigrateType::cma));
+          world.returns(alloc_contig_range(world.zone, Cpu{1}, Pfn{0}, Pfn{2}, MigrateType::cma));
         });
         race.expect({"Y: ok", "Y: -ENOMEM"});
       });
@@ -189,21 +187,26 @@ std::vector<Race> control_races() {
       {"R17",
        "Controls: what is right, and what it would be otherwise",
        "Each of these is silent, or is a mutant that must be found.",
-       {{"check outside the lock", "V6", 1, "a mutant: the block is looked at in one critical section, marked in another",
+       {{"check outside the lock", "V6", 1,
+         "a mutant: the block is looked at in one critical section, marked in another",
          check_and_mark<kernel::v6_1>(false)},
         {"check under the lock", "", 3, "", check_and_mark<kernel::v6_1>(true)},
         {"two undos", "", 3, "of one range: the second finds nothing", two_undos<kernel::v6_1>()},
-        {"disjoint ranges, v3.6", "V9", 0, "ranges are widened to the largest chunk, and so overlap",
+        {"disjoint ranges, v3.6", "V9", 0,
+         "ranges are widened to the largest chunk, and so overlap",
          disjoint_ranges<kernel::v3_6, 2>(4)},
         {"disjoint ranges, v6.1", "", 3, "with a largest chunk between them",
          disjoint_ranges<kernel::v6_1, 1>(8)},
-        {"fix-up", "", 3, "of counters when memory went, in a section of its own, against isolation of other memory",
+        {"fix-up", "", 3,
+         "of counters when memory went, in a section of its own, against isolation of other memory",
          fix_up_against_isolation<kernel::v6_1>()},
         {"cma_release", "", 3, "pages first, then bits", cma_release<kernel::v6_1>(false)},
         {"cma_release, bits first", "V9", 1, "a mutant", cma_release<kernel::v6_1>(true)},
         {"kswapd's look", "", 3, "at the counter, without a lock", look_at_the_counter()},
-        {"notifier", "", 3, "virtio-mem gives back its mutex only if it took it", cancelled_notifier<true>()},
-        {"notifier, forgetful", "V7", 0, "a mutant: it gives it back whenever memory stays", cancelled_notifier<false>()}}},
+        {"notifier", "", 3, "virtio-mem gives back its mutex only if it took it",
+         cancelled_notifier<true>()},
+        {"notifier, forgetful", "V7", 0, "a mutant: it gives it back whenever memory stays",
+         cancelled_notifier<false>()}}},
   };
 }
 

@@ -10,6 +10,7 @@
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/page_ref.hpp"
 #include "pageblock/mm/split_page.hpp"
+
 #include "races/catalog.hpp"
 #include "races/kernels.hpp"
 
@@ -130,13 +131,13 @@ auto reporting() {
   using Kernel = Tiny<kernel, 1, 1>;
   return scenario<Kernel>({.spanned_pages = 4, .nr_cpus = 2}, [](Scenario<Kernel>& race) {
     race.thread("X")
-        .then("isolate [0, 2)", [](auto& world) {
-          static_cast<void>(
-              start_isolate_page_range(world.zone, Pfn{0}, Pfn{2}, MigrateType::movable));
-        })
-        .then("test [0, 2)", [](auto& world) {
-          world.returns(test_pages_isolated(world.zone, Pfn{0}, Pfn{2}));
-        });
+        .then("isolate [0, 2)",
+              [](auto& world) {
+                static_cast<void>(
+                    start_isolate_page_range(world.zone, Pfn{0}, Pfn{2}, MigrateType::movable));
+              })
+        .then("test [0, 2)",
+              [](auto& world) { world.returns(test_pages_isolated(world.zone, Pfn{0}, Pfn{2})); });
     race.thread("R").then("report chunk 0", [](auto& world) {
       {
         const std::lock_guard guard{world.zone.lock()};
@@ -175,11 +176,12 @@ auto never_freed(Waiting how, bool somebody_frees) {
                                            world.zone.pageblock_flags().get(Pfn{0}));
         };
         race.thread("O")
-            .then("isolate [0, 2)", [](auto& world) {
-              zone_pcp_disable(world.zone);
-              static_cast<void>(
-                  start_isolate_page_range(world.zone, Pfn{0}, Pfn{2}, MigrateType::movable));
-            })
+            .then("isolate [0, 2)",
+                  [](auto& world) {
+                    zone_pcp_disable(world.zone);
+                    static_cast<void>(
+                        start_isolate_page_range(world.zone, Pfn{0}, Pfn{2}, MigrateType::movable));
+                  })
             .then("test until it is empty", [=](auto& world) {
               if (how == Waiting::for_the_test) free_deferred(world);
               return test_pages_isolated(world.zone, Pfn{0}, Pfn{2}) == ok;
@@ -198,25 +200,31 @@ std::vector<Race> drain_races() {
   return {
       {"R5",
        "A page comes to a per-CPU list after the drain",
-       "C, which frees page 0, has read that its block is movable. X isolates the block and drains; the "
-       "count of C's CPU is 0, so it is not even asked. Then C puts the page on its list, and X's test "
+       "C, which frees page 0, has read that its block is movable. X isolates the block and "
+       "drains; the "
+       "count of C's CPU is 0, so it is not even asked. Then C puts the page on its list, and X's "
+       "test "
        "refuses, though nobody holds a page.",
        {{"v6.1, contig", "V9", 2, "", stale_type<kernel::v6_1>(Emptying::drains, true)},
-        {"v5.8, offline", "V10", 1, "memory that goes offline is tried for ever, and never drained again",
+        {"v5.8, offline", "V10", 1,
+         "memory that goes offline is tried for ever, and never drained again",
          stale_type<kernel::v6_1>(Emptying::drains_once, false)},
         {"v5.9, offline", "", 3, "drained after each refusal",
          stale_type<kernel::v6_1>(Emptying::drains_again, false)},
-        {"v5.11, offline", "", 3, "lists are disabled before: limits first, then every CPU is drained",
+        {"v5.11, offline", "", 3,
+         "lists are disabled before: limits first, then every CPU is drained",
          stale_type<kernel::v6_1>(Emptying::disables, false)},
         {"v5.11, drains first", "V10", 1, "a mutant: drained before the limits are written",
          stale_type<v6_1_drains_first>(Emptying::disables, false)},
         {"v5.11, skips empty", "", 3,
-         "CPUs whose count looks 0 are not drained: wrong only where a CPU's loads and stores may be "
+         "CPUs whose count looks 0 are not drained: wrong only where a CPU's loads and stores may "
+         "be "
          "reordered, which the explorer does not do",
          stale_type<v6_1_skips_empty>(Emptying::disables, false)}}},
       {"R13",
        "A broken page is on a per-CPU list when it is to be taken away",
-       "P drains all lists and then takes page 1 off the buddy lists. In between C asks for a page, and its CPU "
+       "P drains all lists and then takes page 1 off the buddy lists. In between C asks for a "
+       "page, and its CPU "
        "gets page 1 as well, which is neither free nor in use then.",
        {{"v6.1, drain", "V9", 1, "", poison<kernel::v6_1>(Emptying::drains, false)},
         {"v5.11, disable", "", 3, "the lists are disabled meanwhile",
@@ -225,12 +233,14 @@ std::vector<Race> drain_races() {
          poison<kernel::v6_1>(Emptying::disables, true)}}},
       {"R14",
        "A chunk is off its list while it is reported",
-       "R takes a free chunk off its list, tells the hypervisor, and puts it back. X's test sees pages that nobody "
+       "R takes a free chunk off its list, tells the hypervisor, and puts it back. X's test sees "
+       "pages that nobody "
        "holds and that are not free.",
        {{"v6.1", "V9", 1, "", reporting<kernel::v6_1>()}}},
       {"R15",
        "A page waits to be freed",
-       "A page that was freed where zone->lock could not be had waits for the next ordinary free in its zone. "
+       "A page that was freed where zone->lock could not be had waits for the next ordinary free "
+       "in its zone. "
        "O takes its block offline, and tries until it is empty. Nobody frees anything.",
        {{"v6.15", "V10", 0, "", never_freed<kernel::v6_1>(Waiting::for_a_free, false)},
         {"v6.15, a free", "", 3, "somebody frees another page",
@@ -239,7 +249,8 @@ std::vector<Race> drain_races() {
          never_freed<kernel::v6_1>(Waiting::for_the_test, true)}}},
       {"R18",
        "A page in use has no references",
-       "One thread: a slab page with count 0 is no obstacle to isolation, is never moved, and is not free. "
+       "One thread: a slab page with count 0 is no obstacle to isolation, is never moved, and is "
+       "not free. "
        "Memory with it never goes offline.",
        {{"v6.14", "V10", 0, "", never_freed<kernel::v6_1>(Waiting::for_nothing, false)}}},
   };

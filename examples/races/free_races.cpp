@@ -8,6 +8,7 @@
 #include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/highatomic.hpp"
 #include "pageblock/mm/page_alloc.hpp"
+
 #include "races/catalog.hpp"
 #include "races/kernels.hpp"
 
@@ -34,9 +35,8 @@ auto escape(Order order) {
       world.returns(start_isolate_page_range(world.zone, Pfn{0}, Pfn{2}, MigrateType::movable));
     });
     race.thread("C")
-        .then("free 0", [order](auto& world) {
-          free_pages(world.zone, other, *world.page("chunk"), order);
-        })
+        .then("free 0",
+              [order](auto& world) { free_pages(world.zone, other, *world.page("chunk"), order); })
         .then("alloc", [order](auto& world) {
           world.keep("chunk", alloc_pages(world.zone, other, order, MigrateType::movable));
         });
@@ -54,13 +54,16 @@ auto free_against_isolate(Order order, interleave::Rule<Tiny<kernel, 1, 1>> rule
       world.keep("chunk", alloc_pages(world.zone, other, order, MigrateType::movable));
     });
     race.thread("A")
-        .then("isolate block", [](auto& world) {
-          const Pfn block = (*world.page("chunk")).align_down(Order{1});
-          static_cast<void>(start_isolate_page_range(world.zone, block, block + 2, MigrateType::movable));
-        })
+        .then("isolate block",
+              [](auto& world) {
+                const Pfn block = (*world.page("chunk")).align_down(Order{1});
+                static_cast<void>(
+                    start_isolate_page_range(world.zone, block, block + 2, MigrateType::movable));
+              })
         .then("undo block", [](auto& world) {
           const Pfn block = (*world.page("chunk")).align_down(Order{1});
-          static_cast<void>(undo_isolate_page_range(world.zone, block, block + 2, MigrateType::movable));
+          static_cast<void>(
+              undo_isolate_page_range(world.zone, block, block + 2, MigrateType::movable));
         });
     race.thread("C").then("free", [order](auto& world) {
       free_pages(world.zone, other, *world.page("chunk"), order);
@@ -86,9 +89,8 @@ auto unreserve_twice() {
       }
     });
     race.thread("C")
-        .then("free 0", [](auto& world) {
-          free_pages(world.zone, other, *world.page("page"), Order{0});
-        })
+        .then("free 0",
+              [](auto& world) { free_pages(world.zone, other, *world.page("page"), Order{0}); })
         .then("drain", [](auto& world) { drain_pages(world.zone, other); });
     auto gives = race.thread("U");
     for (const char* name : {"give back one", "give back another"}) {
@@ -142,25 +144,32 @@ std::vector<Race> free_races() {
   return {
       {"R3",
        "Freed pages escape from an isolated block",
-       "C reads the type of block 0, movable. A isolates it, moves what is free there, and drains. Then C "
+       "C reads the type of block 0, movable. A isolates it, moves what is free there, and drains. "
+       "Then C "
        "puts its page where movable pages go, and the next request gets it.",
-       {{"v3.6", "V2", 1, "",
-         escape<kernel::v3_6>(Order{0})},
-        {"v3.6, drained right", "V2", 1, "the same, if a page that is drained went to the list of its block",
+       {{"v3.6", "V2", 1, "", escape<kernel::v3_6>(Order{0})},
+        {"v3.6, drained right", "V2", 1,
+         "the same, if a page that is drained went to the list of its block",
          escape<v3_6_drained>(Order{0})},
         {"v3.6, two pages", "V2", 1, "a chunk that goes straight to the buddy lists",
          escape<kernel::v3_6>(Order{1})},
-        {"v3.18, two pages", "", 3, "the type is read again under zone->lock while a block is isolated",
+        {"v3.18, two pages", "", 3,
+         "the type is read again under zone->lock while a block is isolated",
          escape<v3_18>(Order{1})}}},
       {"R4",
        "Free pages are counted wrongly for good",
-       "From v3.7 on isolated pages are not counted as free. Where a freed chunk is counted follows from one "
+       "From v3.7 on isolated pages are not counted as free. Where a freed chunk is counted "
+       "follows from one "
        "look at its block's type, its list from another.",
-       {{"v3.7", "V1", 0, "a page waits on a list, its block is isolated: it is drained to the list of movable pages, and not counted",
+       {{"v3.7", "V1", 0,
+         "a page waits on a list, its block is isolated: it is drained to the list of movable "
+         "pages, and not counted",
          free_against_isolate<v3_7>(Order{0}, counted<v3_7>())},
-        {"v3.7, two pages", "V1", 2, "a chunk that goes straight to the buddy lists is counted, and again by the undo",
+        {"v3.7, two pages", "V1", 2,
+         "a chunk that goes straight to the buddy lists is counted, and again by the undo",
          free_against_isolate<v3_7>(Order{1}, counted<v3_7>())},
-        {"v3.7, lost", "V5", 2, "or is on the list of isolated pages, and its block is not: nobody gets it",
+        {"v3.7, lost", "V5", 2,
+         "or is on the list of isolated pages, and its block is not: nobody gets it",
          free_against_isolate<v3_7>(Order{1}, on_their_lists<v3_7>())},
         {"v3.18", "", 3, "both follow from a look under zone->lock",
          free_against_isolate<v3_18>(Order{0}, counted<v3_18>())},
@@ -168,14 +177,17 @@ std::vector<Race> free_races() {
          free_against_isolate<v3_18>(Order{1}, counted<v3_18>())}}},
       {"R10",
        "A reserve is given back twice",
-       "C reads that its page's block is reserved for urgent requests. U gives the block back. C's page goes "
-       "to the list of reserved pages, where U finds it, gives its block back, and subtracts it again.",
+       "C reads that its page's block is reserved for urgent requests. U gives the block back. C's "
+       "page goes "
+       "to the list of reserved pages, where U finds it, gives its block back, and subtracts it "
+       "again.",
        {{"v4.9", "V11", 2, "", unreserve_twice<v4_9>()},
         {"v6.1", "", 3, "only a block that is reserved is subtracted (v4.10)",
          unreserve_twice<kernel::v6_1>()}}},
       {"R11",
        "A block is claimed while a chunk of it is freed",
-       "C reads the type of its block, movable. A takes unmovable memory there and claims the block. C's chunk "
+       "C reads the type of its block, movable. A takes unmovable memory there and claims the "
+       "block. C's chunk "
        "goes to the movable list.",
        {{"v6.1", "V5", 1, "", claim_against_free<kernel::v6_1>(false)},
         {"v6.1, a block isolated", "", 3, "while any block is isolated, the type is read again",

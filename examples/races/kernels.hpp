@@ -55,25 +55,24 @@ inline constexpr Semantics v3_18 = with(pageblock::kernel::v3_6, [](Semantics& s
   s.drain_type = DrainType::mark_of_list;
 });
 /// v4.4 to v4.9: giving back a reserved block is counted whatever it is.
-inline constexpr Semantics v4_9 = with(pageblock::kernel::v6_1, [](Semantics& s) {
-  s.races.unreserve_asks_type = false;
-});
+inline constexpr Semantics v4_9 =
+    with(pageblock::kernel::v6_1, [](Semantics& s) { s.races.unreserve_asks_type = false; });
 
 /// v6.1 with the proposed fix: isolating a range that fails gives back what it did, and nobody else does.
-inline constexpr Semantics v6_1_fixed = with(
-    pageblock::kernel::v6_1, [](Semantics& s) { s.races.failed_start_undoes = false; });
+inline constexpr Semantics v6_1_fixed =
+    with(pageblock::kernel::v6_1, [](Semantics& s) { s.races.failed_start_undoes = false; });
 /// v5.19, which looks for what reaches across a border without the lock; and its release candidates, which
 /// could wait there for ever.
-inline constexpr Semantics v5_19 = with(
-    pageblock::kernel::v6_1, [](Semantics& s) { s.races.border = BorderWalk::looks_again; });
+inline constexpr Semantics v5_19 =
+    with(pageblock::kernel::v6_1, [](Semantics& s) { s.races.border = BorderWalk::looks_again; });
 inline constexpr Semantics v5_19_rc =
     with(pageblock::kernel::v6_1, [](Semantics& s) { s.races.border = BorderWalk::waits; });
 
 /// v6.1, if zone_pcp_disable() drained before it wrote the limits.
-inline constexpr Semantics v6_1_drains_first = with(
-    pageblock::kernel::v6_1, [](Semantics& s) { s.races.disable_then_drain = false; });
+inline constexpr Semantics v6_1_drains_first =
+    with(pageblock::kernel::v6_1, [](Semantics& s) { s.races.disable_then_drain = false; });
 /// v6.1, if zone_pcp_disable() left CPUs alone whose count looks 0.
-inline constexpr Semantics v6_1_skips_empty = with(
-    pageblock::kernel::v6_1, [](Semantics& s) { s.races.disable_drains_all = false; });
+inline constexpr Semantics v6_1_skips_empty =
+    with(pageblock::kernel::v6_1, [](Semantics& s) { s.races.disable_drains_all = false; });
 
 }  // namespace races

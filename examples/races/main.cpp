@@ -12,10 +12,11 @@
 
 #include <fmt/format.h>
 
+#include "pageblock/lab/interleave.hpp"
+
 #include "common/json.hpp"
 #include "common/program.hpp"
 #include "common/progress.hpp"
-#include "pageblock/lab/interleave.hpp"
 #include "races/catalog.hpp"
 #include "races/report.hpp"
 
@@ -42,7 +43,8 @@ struct Options {
 
 std::string kernels_of(const Race& race) {
   std::string names;
-  for (const Case& one : race.cases) names += fmt::format("{}\"{}\"", names.empty() ? "" : ", ", one.kernel);
+  for (const Case& one : race.cases)
+    names += fmt::format("{}\"{}\"", names.empty() ? "" : ", ", one.kernel);
   return names;
 }
 
@@ -55,7 +57,8 @@ std::vector<const Case*> cases_of(const Race& race, const std::string& kernel) {
     }
   }
   if (cases.empty()) {
-    throw UsageError{fmt::format("{} has no rules of \"{}\": it has {}", race.id, kernel, kernels_of(race))};
+    throw UsageError{
+        fmt::format("{} has no rules of \"{}\": it has {}", race.id, kernel, kernels_of(race))};
   }
   return cases;
 }
@@ -70,8 +73,7 @@ SearchOptions search_options(const Options& options, const Case& one) {
   search.seed = options.seed.value_or(1);
   search.joins = !options.no_joins;
   search.skips_local = !options.every_place;
-  const bool is_by_chance =
-      search.strategy == Strategy::random || search.strategy == Strategy::pct;
+  const bool is_by_chance = search.strategy == Strategy::random || search.strategy == Strategy::pct;
   search.most_runs = options.runs.value_or(is_by_chance ? 100'000 : 10'000'000);
   return search;
 }
@@ -82,7 +84,8 @@ Answer answer_to(const Race& race, const Case& one, const Options& options) {
   SearchOptions search_for = search_options(options, one);
   example::Progress progress{fmt::format("{} {}", race.id, one.kernel)};
   search_for.progress = [&](const Result& result) {
-    progress.update(result.runs, search_for.strategy == Strategy::bounded ? 0 : search_for.most_runs);
+    progress.update(result.runs,
+                    search_for.strategy == Strategy::bounded ? 0 : search_for.most_runs);
     return !is_interrupted.load();
   };
   const auto start = std::chrono::steady_clock::now();
@@ -99,7 +102,8 @@ Answer answer_to(const Race& race, const Case& one, const Options& options) {
 Answer follow(const Race& race, const Case& one, const Options& options) {
   Answer answer{race, one, one.make(), {}, {}, 0};
   std::string_view text = options.schedule;
-  if (const auto colon = text.rfind(':'); colon != std::string_view::npos) text.remove_prefix(colon + 1);
+  if (const auto colon = text.rfind(':'); colon != std::string_view::npos)
+    text.remove_prefix(colon + 1);
   const ParsedSchedule parsed = parse_schedule(text, *answer.program);
   if (!parsed.error.empty()) throw UsageError{parsed.error};
   Runner runner{*answer.program};
@@ -112,7 +116,8 @@ Answer follow(const Race& race, const Case& one, const Options& options) {
   if (options.twice) {
     const Replay again = replay(runner, parsed.schedule, run_options);
     if (again.run.images != replayed.run.images) {
-      throw std::runtime_error("the same schedule led to another state: the scenario depends on something else");
+      throw std::runtime_error(
+          "the same schedule led to another state: the scenario depends on something else");
     }
   }
   answer.replayed = std::move(replayed.run);
@@ -132,7 +137,9 @@ int run(const std::vector<std::string>& names, const Options& options) {
       continue;
     }
     const Race* const race = find_race(name);
-    if (race == nullptr) throw UsageError{fmt::format("there is no race \"{}\": races without arguments lists them", name)};
+    if (race == nullptr)
+      throw UsageError{
+          fmt::format("there is no race \"{}\": races without arguments lists them", name)};
     asked.push_back(race);
   }
   std::signal(SIGINT, [](int) { is_interrupted = true; });
@@ -145,8 +152,10 @@ int run(const std::vector<std::string>& names, const Options& options) {
       answers.push_back(options.schedule.empty() ? answer_to(*race, *one, options)
                                                  : follow(*race, *one, options));
       const Answer& answer = answers.back();
-      found = found || !answer.result.found.empty() || (answer.replayed && answer.replayed->finding);
-      complete = complete && (answer.result.is_complete || answer.replayed || !answer.result.found.empty());
+      found =
+          found || !answer.result.found.empty() || (answer.replayed && answer.replayed->finding);
+      complete = complete &&
+                 (answer.result.is_complete || answer.replayed || !answer.result.found.empty());
     }
   }
   if (options.json) {
@@ -169,17 +178,23 @@ int main(int argc, char** argv) {
   example::Program program{
       {.name = "races",
        .usage = {"[RACE]... [OPTION]...", "all [OPTION]..."},
-       .about = "Runs the threads of a race in every order that matters, and prints the shortest one that "
-                "goes wrong: a column for each CPU, the zone before, when it went wrong and at the end, and "
-                "which steps it hangs on. Without a RACE it lists them.\n\nA race is run by the rules of the kernel that it lives in, or of another that --kernel names.",
-       .more = "Exit status: 0 nothing went wrong, 1 something did, 2 the arguments are wrong, 3 nothing did, "
+       .about = "Runs the threads of a race in every order that matters, and prints the shortest "
+                "one that "
+                "goes wrong: a column for each CPU, the zone before, when it went wrong and at the "
+                "end, and "
+                "which steps it hangs on. Without a RACE it lists them.\n\nA race is run by the "
+                "rules of the kernel that it lives in, or of another that --kernel names.",
+       .more = "Exit status: 0 nothing went wrong, 1 something did, 2 the arguments are wrong, 3 "
+               "nothing did, "
                "but not all was tried.\n"}};
-  program.option("--kernel", "NAME", options.kernel, "by whose rules, as the list names them; \"all\" for each");
+  program.option("--kernel", "NAME", options.kernel,
+                 "by whose rules, as the list names them; \"all\" for each");
   program.number("--bound", "N", options.bound, 0, 8,
                  "the most switches away from a CPU that could go on (default 3)");
   program.choice("--strategy", {"bounded", "breadth", "random", "pct"}, options.strategy,
                  "in what order to try: few switches first, few steps first, or by chance");
-  program.number("--seed", "N", options.seed, 0, ~std::uint64_t{0}, "what chance begins with (default 1)");
+  program.number("--seed", "N", options.seed, 0, ~std::uint64_t{0},
+                 "what chance begins with (default 1)");
   program.number("--runs", "N", options.runs, 1, ~std::uint64_t{0}, "the most runs");
   program.option("--schedule", "TEXT", options.schedule, "run this one, as it was printed");
   program.flag("--twice", options.twice, "with --schedule: run it again, and compare each state");

@@ -44,7 +44,8 @@ std::string how_it_was(const Answer& answer) {
 }
 
 std::string schedule_text(const Answer& answer, const Schedule& schedule) {
-  return fmt::format("{}/{}:{}", answer.race.id, answer.one.kernel, to_string(schedule, *answer.program));
+  return fmt::format("{}/{}:{}", answer.race.id, answer.one.kernel,
+                     to_string(schedule, *answer.program));
 }
 
 Json lines_of(const std::vector<std::string>& lines) { return Json(lines); }
@@ -93,8 +94,9 @@ std::string list_as_text() {
     text += fmt::format("{:<4} {}\n", race.id, race.title);
     for (const Case& one : race.cases) {
       text += fmt::format("       {:<34} {}\n", one.kernel,
-                          one.finds.empty() ? "silent"
-                                            : fmt::format("{} with {} preemptions", one.finds, one.bound));
+                          one.finds.empty()
+                              ? "silent"
+                              : fmt::format("{} with {} preemptions", one.finds, one.bound));
     }
   }
   return text;
@@ -111,7 +113,10 @@ std::string list_as_json() {
                        {"preemptions", one.bound},
                        {"note", one.note}});
     }
-    races.push_back({{"id", race.id}, {"title", race.title}, {"story", race.story}, {"cases", std::move(cases)}});
+    races.push_back({{"id", race.id},
+                     {"title", race.title},
+                     {"story", race.story},
+                     {"cases", std::move(cases)}});
   }
   document["races"] = std::move(races);
   return example::to_text(document);
@@ -145,16 +150,18 @@ std::string answer_as_text(const Answer& answer) {
   text += answer.shrunk ? to_text(*answer.shrunk)
                         : fmt::format("{}: {}\n", answer.result.found.front().finding.rule,
                                       answer.result.found.front().finding.text);
-  return text + fmt::format("to see it again: races {} --kernel \"{}\" --schedule \"{}\"\n", answer.race.id,
-                            answer.one.kernel,
+  return text + fmt::format("to see it again: races {} --kernel \"{}\" --schedule \"{}\"\n",
+                            answer.race.id, answer.one.kernel,
                             to_string(answer.result.found.front().schedule, *answer.program));
 }
 
 std::string answers_as_table(const std::vector<Answer>& answers) {
-  std::string text = fmt::format("{:<4} {:<36} {:<26} {:>9} {:>9} {:>8}\n", "", "rules of", "", "runs", "states", "longest");
+  std::string text = fmt::format("{:<4} {:<36} {:<26} {:>9} {:>9} {:>8}\n", "", "rules of", "",
+                                 "runs", "states", "longest");
   for (const Answer& answer : answers) {
-    text += fmt::format("{:<4} {:<36} {:<26} {:>9} {:>9} {:>8}\n", answer.race.id, answer.one.kernel,
-                        how_it_was(answer), answer.result.runs, answer.result.states, answer.result.longest);
+    text += fmt::format("{:<4} {:<36} {:<26} {:>9} {:>9} {:>8}\n", answer.race.id,
+                        answer.one.kernel, how_it_was(answer), answer.result.runs,
+                        answer.result.states, answer.result.longest);
   }
   return text;
 }
@@ -166,7 +173,9 @@ std::string answers_as_json(const std::vector<Answer>& answers) {
     const Result& result = answer.result;
     Json outcomes = Json::array();
     for (const auto& [outcome, times] : result.outcomes) {
-      outcomes.push_back({{"outcome", outcome}, {"runs", times.runs}, {"schedule", schedule_text(answer, times.schedule)}});
+      outcomes.push_back({{"outcome", outcome},
+                          {"runs", times.runs},
+                          {"schedule", schedule_text(answer, times.schedule)}});
     }
     Json json{{"race", answer.race.id},
               {"title", answer.race.title},
@@ -186,10 +195,12 @@ std::string answers_as_json(const std::vector<Answer>& answers) {
               {"replayed", nullptr}};
     if (answer.replayed) {
       const Run& run = *answer.replayed;
-      json["replayed"] = {{"finding", run.finding ? Json{{"rule", run.finding->rule}, {"text", run.finding->text}} : Json(nullptr)},
-                          {"outcome", run.outcome},
-                          {"stretches", columns_as_json(run, *answer.program)},
-                          {"at_end", lines_of(run.pictures.back())}};
+      json["replayed"] = {
+          {"finding", run.finding ? Json{{"rule", run.finding->rule}, {"text", run.finding->text}}
+                                  : Json(nullptr)},
+          {"outcome", run.outcome},
+          {"stretches", columns_as_json(run, *answer.program)},
+          {"at_end", lines_of(run.pictures.back())}};
     }
     list.push_back(std::move(json));
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "pageblock/lab/interleave.hpp"
+
 #include "races/catalog.hpp"
 
 namespace races {

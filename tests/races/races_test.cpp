@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "pageblock/lab/interleave.hpp"
+
 #include "races/catalog.hpp"
 #include "support/catch.hpp"
 
@@ -47,14 +48,14 @@ TEST_CASE("each race is found where it lives, and silent where it is mended", "[
     CHECK(result.too_long == 0);
     if (one.finds.empty()) {
       CHECK(result.is_complete);
-      for (const Found& found : result.found) FAIL(found.finding.rule << ": " << found.finding.text);
+      CHECK(result.found.empty());
       return;
     }
     REQUIRE(result.found.size() == 1);
     const Found& found = result.found.front();
     CHECK(found.finding.rule == one.finds);
     CHECK(found.preemptions == one.bound);
-    CHECK(found.after_runs <= 10'000);
+    CHECK(found.after_runs <= 1'000);
   });
 }
 
@@ -128,7 +129,8 @@ TEST_CASE("every strategy finds the races of two threads", "[races]") {
       INFO(to_string(strategy) << ", " << id);
       const Case& one = case_of(id, kernel);
       const auto program = one.make();
-      const Result result = search(*program, {.strategy = strategy, .bound = 3, .most_runs = 100'000});
+      const Result result =
+          search(*program, {.strategy = strategy, .bound = 3, .most_runs = 100'000});
       REQUIRE(result.found.size() == 1);
       CHECK(result.found.front().finding.rule == one.finds);
     }
@@ -147,7 +149,8 @@ TEST_CASE("a search by chance is the same for the same seed", "[races]") {
   }
 }
 
-TEST_CASE("the locks of R13 are taken in a circle, even where no run ends in a deadlock", "[races]") {
+TEST_CASE("the locks of R13 are taken in a circle, even where no run ends in a deadlock",
+          "[races]") {
   const auto program = case_of("R13", "v5.11, hotplug").make();
   const Result result = search(*program, {.bound = 0});
   CHECK(result.is_complete);
@@ -157,7 +160,8 @@ TEST_CASE("the locks of R13 are taken in a circle, even where no run ends in a d
   const Result deeper = search(*program, {.bound = 1});
   REQUIRE(deeper.found.size() == 1);
   CHECK(deeper.found.front().finding.text ==
-        "deadlock: P waits for cpu_hotplug_lock, held by H, H waits for pcp_batch_high_lock, held by P");
+        "deadlock: P waits for cpu_hotplug_lock, held by H, H waits for pcp_batch_high_lock, held "
+        "by P");
 }
 
 TEST_CASE("a schedule of another program says where it differs", "[races]") {

@@ -21,9 +21,9 @@ enum class ScanRule : std::uint8_t {
 
 /// How isolating the block at the end of a range deals with a free chunk that reaches across.
 enum class BorderWalk : std::uint8_t {
-  locked,       ///< Looks and splits under one lock.
+  locked,  ///< Looks and splits under one lock.
   looks_again,  ///< Looks without a lock, splits under it, and looks again if the chunk has gone (v5.19).
-  waits         ///< The same, and looks at a page in use that reaches across until it has gone (v5.19-rc).
+  waits  ///< The same, and looks at a page in use that reaches across until it has gone (v5.19-rc).
 };
 
 /// The rules. The defaults are those of v3.6 and v6.1 where these agree.

@@ -140,11 +140,6 @@ struct Semantics {
 
   IsolateSays isolate_says;          ///< What isolation is told.
   UnmovableSearch unmovable_search;  ///< How pages in the way are looked for.
-  /// What differs only where CPUs come between each other.
-  RaceRules races{};
-
-  IsolateSays isolate_says;
-  UnmovableSearch unmovable_search;
 
   /// Whether isolating an isolated pageblock succeeds and counts nothing (to v4.16).
   bool isolates_again;
@@ -195,6 +190,9 @@ struct Semantics {
 
   /// When kswapd wakes, and who gives up.
   ReclaimRules reclaim;
+
+  /// What differs only where CPUs come between each other.
+  RaceRules races{};
 
   /// Returns the kernel's number for @p type; nr_migratetypes if it has no such type.
   [[nodiscard]] constexpr unsigned number_of(MigrateType type) const {

@@ -39,9 +39,9 @@ inline constexpr std::size_t nr_yields = 15;
 /// Returns the name of a place.
 [[nodiscard]] constexpr std::string_view to_string(Yield where) {
   constexpr std::array<std::string_view, nr_yields> names{
-      "begin",        "zone_lock", "zone_unlock", "pcp_lock",   "pcp_unlock",
-      "mutex_lock",   "mutex_unlock", "type_read", "type_used", "count_read",
-      "page_read",    "page_write",   "limits",    "wait",      "step"};
+      "begin",      "zone_lock",    "zone_unlock", "pcp_lock",  "pcp_unlock",
+      "mutex_lock", "mutex_unlock", "type_read",   "type_used", "count_read",
+      "page_read",  "page_write",   "limits",      "wait",      "step"};
   return names[static_cast<std::size_t>(where)];
 }
 
@@ -49,7 +49,9 @@ namespace detail {
 
 /// Whether an explorer decides what runs next in zones of @p Config.
 template <ZoneConfig Config>
-inline constexpr bool is_interleaved = requires { Config::Lock::may_switch(Yield::step); };
+inline constexpr bool is_interleaved = requires {
+  Config::Lock::may_switch(Yield::step);
+};
 
 /// Lets the explorer, if there is one, run another CPU.
 template <ZoneConfig Config>

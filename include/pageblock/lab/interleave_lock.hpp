@@ -73,7 +73,9 @@ class LockOrder {
     pairs_.emplace_back(held, taken);
   }
   /// Returns "held before taken" pairs.
-  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& pairs() const { return pairs_; }
+  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& pairs() const {
+    return pairs_;
+  }
   /// Returns a circle, "A -> B -> A", or nothing.
   [[nodiscard]] std::optional<std::string> circle() const {
     for (const auto& [held, taken] : pairs_) {

@@ -23,7 +23,9 @@ inline constexpr std::size_t max_threads = 8;
 /// Kinds of places, as a mask.
 using Yields = std::uint32_t;
 /// Returns the mask of one kind.
-[[nodiscard]] constexpr Yields mask_of(Yield kind) { return Yields{1} << static_cast<unsigned>(kind); }
+[[nodiscard]] constexpr Yields mask_of(Yield kind) {
+  return Yields{1} << static_cast<unsigned>(kind);
+}
 /// All kinds.
 inline constexpr Yields all_yields = (Yields{1} << nr_yields) - 1;
 
@@ -58,11 +60,11 @@ enum class When : std::uint8_t { step, end };
 struct Program {
   std::string name;
   std::vector<Thread> threads;
-  std::function<void()> reset;                               ///< Makes the state that of the start.
-  std::function<void(std::string&)> image;                   ///< Appends the state: equal if and only if it is.
+  std::function<void()> reset;              ///< Makes the state that of the start.
+  std::function<void(std::string&)> image;  ///< Appends the state: equal if and only if it is.
   std::function<std::optional<Finding>(When, unsigned thread)> check;  ///< Asks the rules.
-  std::function<std::string()> outcome;                      ///< What the threads got.
-  std::function<std::vector<std::string>()> picture;         ///< The state in lines.
+  std::function<std::string()> outcome;                                ///< What the threads got.
+  std::function<std::vector<std::string>()> picture;                   ///< The state in lines.
   /// Makes what is shared smaller by one unit, or larger again; returns whether it could.
   std::function<bool(bool smaller)> resize;
 };
@@ -88,23 +90,24 @@ enum class End : std::uint8_t {
 struct Run {
   End end = End::complete;
   std::optional<Finding> finding;
-  std::string outcome;           ///< Of a complete run.
+  std::string outcome;  ///< Of a complete run.
   std::vector<Step> steps;
-  unsigned preemptions = 0;      ///< Switches away from a thread that could go on.
+  unsigned preemptions = 0;  ///< Switches away from a thread that could go on.
   unsigned switches = 0;
 
   // Only of a recorded run.
-  std::vector<std::vector<std::string>> events;    ///< What happened in each step.
-  std::vector<std::string> images;                 ///< The state after each.
-  std::vector<std::vector<std::string>> pictures;  ///< The same, in lines; at first that of the start.
+  std::vector<std::vector<std::string>> events;  ///< What happened in each step.
+  std::vector<std::string> images;               ///< The state after each.
+  std::vector<std::vector<std::string>>
+      pictures;  ///< The same, in lines; at first that of the start.
 };
 
 /// What a chooser is asked.
 struct Choice {
-  unsigned current;        ///< Who ran last.
-  std::uint32_t enabled;   ///< Who can run, a bit each.
-  bool is_free;            ///< Whether a switch is no preemption: @p current cannot go on, or has ended.
-  Yield at;                ///< Where @p current is.
+  unsigned current;       ///< Who ran last.
+  std::uint32_t enabled;  ///< Who can run, a bit each.
+  bool is_free;  ///< Whether a switch is no preemption: @p current cannot go on, or has ended.
+  Yield at;      ///< Where @p current is.
 };
 
 /// Returns who runs next, one of those enabled, or nothing to stop.

@@ -30,21 +30,36 @@ struct StretchText {
 /// Returns what a thread is about to do where it is.
 [[nodiscard]] inline std::string_view about_to(Yield at) {
   switch (at) {
-    case Yield::begin: return "about to begin the next";
-    case Yield::zone_lock: return "about to take zone->lock";
-    case Yield::zone_unlock: return "has given back zone->lock";
-    case Yield::pcp_lock: return "about to take a pcp lock";
-    case Yield::pcp_unlock: return "has given back a pcp lock";
-    case Yield::mutex_lock: return "about to take a mutex";
-    case Yield::mutex_unlock: return "has given back a mutex";
-    case Yield::type_read: return "about to read a block's type";
-    case Yield::type_used: return "has read a block's type";
-    case Yield::count_read: return "about to read a pcp count";
-    case Yield::page_read: return "about to look at a page";
-    case Yield::page_write: return "has written half of a page's word";
-    case Yield::limits: return "about to write pcp limits";
-    case Yield::wait: return "waits";
-    case Yield::step: return "goes on later";
+    case Yield::begin:
+      return "about to begin the next";
+    case Yield::zone_lock:
+      return "about to take zone->lock";
+    case Yield::zone_unlock:
+      return "has given back zone->lock";
+    case Yield::pcp_lock:
+      return "about to take a pcp lock";
+    case Yield::pcp_unlock:
+      return "has given back a pcp lock";
+    case Yield::mutex_lock:
+      return "about to take a mutex";
+    case Yield::mutex_unlock:
+      return "has given back a mutex";
+    case Yield::type_read:
+      return "about to read a block's type";
+    case Yield::type_used:
+      return "has read a block's type";
+    case Yield::count_read:
+      return "about to read a pcp count";
+    case Yield::page_read:
+      return "about to look at a page";
+    case Yield::page_write:
+      return "has written half of a page's word";
+    case Yield::limits:
+      return "about to write pcp limits";
+    case Yield::wait:
+      return "waits";
+    case Yield::step:
+      return "goes on later";
   }
   return "";
 }
@@ -100,7 +115,8 @@ struct StretchText {
       text += is_first ? fmt::format("  {:>4}", stretch.first_step + 1) : "      ";
       is_first = false;
       for (std::size_t id = 0; id < width.size(); ++id) {
-        if (width[id] != 0) text += fmt::format(" | {:<{}}", id == stretch.thread ? line : "", width[id]);
+        if (width[id] != 0)
+          text += fmt::format(" | {:<{}}", id == stretch.thread ? line : "", width[id]);
       }
       end_line();
     }
@@ -124,13 +140,14 @@ struct StretchText {
   const Run& run = shrunk.run;
   const std::vector<std::string>& start = run.pictures.front();
   const std::vector<std::string>& failure = run.pictures.back();
-  std::string text = fmt::format("{}: {}\n\nthe zone before:\n{}\n{}\nwhen the rule broke:\n{}", run.finding->rule,
-                                 run.finding->text, to_text(start, start), to_columns(run, shrunk.program),
-                                 to_text(failure, start));
+  std::string text = fmt::format("{}: {}\n\nthe zone before:\n{}\n{}\nwhen the rule broke:\n{}",
+                                 run.finding->rule, run.finding->text, to_text(start, start),
+                                 to_columns(run, shrunk.program), to_text(failure, start));
   if (shrunk.rest.steps.size() > run.steps.size()) {
-    text += fmt::format("\nat the end{}:\n{}",
-                        shrunk.rest.outcome.empty() ? "" : fmt::format(" ({})", shrunk.rest.outcome),
-                        to_text(shrunk.rest.pictures.back(), failure));
+    text +=
+        fmt::format("\nat the end{}:\n{}",
+                    shrunk.rest.outcome.empty() ? "" : fmt::format(" ({})", shrunk.rest.outcome),
+                    to_text(shrunk.rest.pictures.back(), failure));
   }
   for (const Swap& swap : shrunk.swaps) {
     text += fmt::format(
@@ -155,8 +172,12 @@ struct StretchText {
     case Strategy::breadth:
       text = result.is_complete ? "all states" : "states with the fewest choices, not all";
       break;
-    case Strategy::random: text = "schedules by chance"; break;
-    case Strategy::pct: text = "schedules by priorities and chance"; break;
+    case Strategy::random:
+      text = "schedules by chance";
+      break;
+    case Strategy::pct:
+      text = "schedules by priorities and chance";
+      break;
   }
   text += fmt::format(": {} runs", result.runs);
   if (result.joined != 0) text += fmt::format(", {} of them joined another", result.joined);

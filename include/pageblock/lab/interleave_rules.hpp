@@ -64,7 +64,8 @@ template <ZoneConfig Config>
               const std::size_t block = world.zone.pageblock_flags().index(pfn);
               if (world.zone.pageblock_flags()[block] != MigrateType::isolate) continue;
               if ((world.owners(block) >> thread & 1U) != 0) continue;
-              return fmt::format("page {} was handed out, and its block {} is isolated", pfn, block);
+              return fmt::format("page {} was handed out, and its block {} is isolated", pfn,
+                                 block);
             }
             return {};
           }};
@@ -78,7 +79,8 @@ template <ZoneConfig Config>
               if (world.owners(block) == 0) continue;
               const MigrateType type = world.zone.pageblock_flags()[block];
               if (type == MigrateType::isolate) continue;
-              return fmt::format("block {} is {}, and who isolated it has not given it back", block, type);
+              return fmt::format("block {} is {}, and who isolated it has not given it back", block,
+                                 type);
             }
             return {};
           }};

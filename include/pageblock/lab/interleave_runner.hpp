@@ -29,11 +29,11 @@ namespace pageblock::interleave {
 
 /// How runs are made.
 struct RunOptions {
-  Yields yields = all_yields;      ///< At which places another thread may come between.
-  std::size_t most_steps = 2000;   ///< A longer run is cut; what repeats itself is noticed before.
-  bool skips_local = true;         ///< Not behind an unlock: what follows is the thread's own.
-  bool records = false;            ///< Whether events, images and pictures are kept.
-  bool asks_rules = true;          ///< Else the run goes on whatever happens, but for a BUG.
+  Yields yields = all_yields;     ///< At which places another thread may come between.
+  std::size_t most_steps = 2000;  ///< A longer run is cut; what repeats itself is noticed before.
+  bool skips_local = true;        ///< Not behind an unlock: what follows is the thread's own.
+  bool records = false;           ///< Whether events, images and pictures are kept.
+  bool asks_rules = true;         ///< Else the run goes on whatever happens, but for a BUG.
 };
 
 /// Runs a program, again and again: each thread is a fiber, and what runs next is chosen wherever
@@ -92,16 +92,18 @@ class Runner {
     Yield at = Yield::begin;
     const Lock* wanted = nullptr;  // that it is about to take
     unsigned nr_irqs_off = 0;
-    bool waits = false;       // until the state is another
-    std::string waits_at;     // than this
+    bool waits = false;    // until the state is another
+    std::string waits_at;  // than this
     std::vector<Lock*> held;
-    std::vector<std::pair<std::string, std::size_t>> repeats;  // states in which it began anew, and when
+    std::vector<std::pair<std::string, std::size_t>>
+        repeats;  // states in which it began anew, and when
   };
 
   // The runner that is asked, and told of violations, until the run is over.
   struct Watching {
     explicit Watching(Runner& runner)
-        : former{set_violation_handler(&Runner::report)}, outer{std::exchange(current(), &runner)} {}
+        : former{set_violation_handler(&Runner::report)},
+          outer{std::exchange(current(), &runner)} {}
     Watching(const Watching&) = delete;
     Watching& operator=(const Watching&) = delete;
     ~Watching() {
@@ -203,8 +205,9 @@ inline const Run& Runner::run(const RunOptions& options, const Chooser& choose) 
   }
   is_ending_ = true;
   for (unsigned id = 0; id < threads_.size(); ++id) {
-    if (threads_[id].place.has_ended || (threads_[id].at == Yield::begin && threads_[id].place.passed == 0 &&
-                                         threads_[id].place.operation == 0)) {
+    if (threads_[id].place.has_ended ||
+        (threads_[id].at == Yield::begin && threads_[id].place.passed == 0 &&
+         threads_[id].place.operation == 0)) {
       continue;  // it has not begun
     }
     current_ = id;

@@ -114,8 +114,9 @@ class Scenario {
   /// The same, by a function that says what is wrong.
   Scenario& holds(std::string name, When when,
                   std::function<std::optional<std::string>(const World&)> broken) {
-    rules_.push_back({std::move(name), when,
-                      [broken = std::move(broken)](const World& world, unsigned) { return broken(world); }});
+    rules_.push_back(
+        {std::move(name), when,
+         [broken = std::move(broken)](const World& world, unsigned) { return broken(world); }});
     return *this;
   }
   /// Says how the threads may end: outcomes as "X: ok, Y: -EBUSY". Any other is a finding of the rule
@@ -134,7 +135,8 @@ class Scenario {
     if (!is_set_up_) {
       start_ = Zone<Config>{layout_};
       world_.reset(start_);
-      Runner* const runner = std::exchange(Runner::current(), nullptr);  // nobody comes between here
+      Runner* const runner =
+          std::exchange(Runner::current(), nullptr);  // nobody comes between here
       const auto again = gsl::finally([runner] { Runner::current() = runner; });
       if (setup_) setup_(world_);
       world_.keep_values();
@@ -156,7 +158,8 @@ class Scenario {
       for (const std::string& one : expected_) {
         if (one == got) return {};
       }
-      return Finding{expected_name_, fmt::format("the outcome \"{}\" is none of those expected", got)};
+      return Finding{expected_name_,
+                     fmt::format("the outcome \"{}\" is none of those expected", got)};
     }
     return {};
   }
@@ -177,7 +180,8 @@ class Scenario {
     const Zone<Config>& zone = world_.zone;
     for (std::size_t block = 0; block < zone.pageblock_flags().size(); ++block) {
       const Pfn first = zone.pageblock_flags().start_of(block);
-      std::string line = fmt::format("block {} {:<10}", block, fmt::format("{}", zone.pageblock_flags()[block]));
+      std::string line =
+          fmt::format("block {} {:<10}", block, fmt::format("{}", zone.pageblock_flags()[block]));
       for (Pfn pfn = first; pfn < first + Zone<Config>::pageblock_nr_pages; ++pfn) {
         line += fmt::format(" {}:{}", pfn, describe(pfn));
       }
@@ -192,7 +196,8 @@ class Scenario {
     const PageBits bits = zone.memmap().bits(pfn);
     if (!bits.is_valid()) return "hole";
     if (bits.has(PageBits::buddy)) {
-      return fmt::format("free{}({})", bits.order().value() == 0 ? "" : fmt::format("^{}", bits.order()),
+      return fmt::format("free{}({})",
+                         bits.order().value() == 0 ? "" : fmt::format("^{}", bits.order()),
                          bits.list_type());
     }
     if (bits.has(PageBits::in_use)) return "used";

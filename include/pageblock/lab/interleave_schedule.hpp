@@ -26,7 +26,7 @@ namespace pageblock::interleave {
 /// Steps of one thread in a row.
 struct Stretch {
   unsigned thread = 0;
-  std::size_t steps = 0;  ///< 0: until it ends.
+  std::size_t steps = 0;    ///< 0: until it ends.
   Yield at = Yield::begin;  ///< Where it is then.
   friend bool operator==(const Stretch&, const Stretch&) = default;
 };
@@ -39,7 +39,8 @@ using Schedule = std::vector<Stretch>;
 [[nodiscard]] inline Schedule schedule_of(const Run& run) {
   Schedule schedule;
   for (const Step& step : run.steps) {
-    if (schedule.empty() || schedule.back().thread != step.thread) schedule.push_back({step.thread});
+    if (schedule.empty() || schedule.back().thread != step.thread)
+      schedule.push_back({step.thread});
     schedule.back().at = step.to;
     ++schedule.back().steps;
     if (step.is_last) schedule.back().steps = 0;
@@ -93,8 +94,11 @@ struct ParsedSchedule {
       if (is_known) stretch = Stretch{id, steps, rest.empty() ? static_cast<Yield>(nr_yields) : at};
     }
     if (!stretch) {
-      return {{}, fmt::format("\"{}\" is no stretch of a schedule: a thread's name, and * or a number of "
-                              "steps, as in \"X5@zone_lock,Y*\"", item)};
+      return {
+          {},
+          fmt::format("\"{}\" is no stretch of a schedule: a thread's name, and * or a number of "
+                      "steps, as in \"X5@zone_lock,Y*\"",
+                      item)};
     }
     parsed.schedule.push_back(*stretch);
   }
@@ -160,7 +164,12 @@ class Follower {
   }
   void diverge(std::string_view what) {
     if (!divergence_.empty()) return;
-    divergence_ = fmt::format("at step {}: {} {}", seen_, runner_.program().threads[schedule_[position_ < schedule_.size() ? position_ : position_ - 1].thread].name, what);
+    divergence_ = fmt::format(
+        "at step {}: {} {}", seen_ + 1,
+        runner_.program()
+            .threads[schedule_[position_ < schedule_.size() ? position_ : position_ - 1].thread]
+            .name,
+        what);
   }
 
   const Runner& runner_;
@@ -180,7 +189,8 @@ struct Replay {
 };
 
 /// Runs a schedule; a switch is possible at every place.
-[[nodiscard]] inline Replay replay(Runner& runner, const Schedule& schedule, RunOptions options = {}) {
+[[nodiscard]] inline Replay replay(Runner& runner, const Schedule& schedule,
+                                   RunOptions options = {}) {
   options.yields = all_yields;
   options.skips_local = false;
   Follower follower{runner, schedule};

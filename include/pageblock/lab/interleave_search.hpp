@@ -20,18 +20,18 @@
 #include <vector>
 
 #include "pageblock/lab/interleave_program.hpp"
-#include "pageblock/lab/interleave_steps.hpp"
 #include "pageblock/lab/interleave_schedule.hpp"
 #include "pageblock/lab/interleave_states.hpp"
+#include "pageblock/lab/interleave_steps.hpp"
 
 namespace pageblock::interleave {
 
 /// In what order schedules are tried.
 enum class Strategy : std::uint8_t {
-  bounded,   ///< All with no preemption, then all with one, and so on up to a bound.
-  breadth,   ///< State by state, those with the fewest choices first: no bound.
-  random,    ///< Each choice by chance.
-  pct        ///< Priorities by chance, which change at a few steps chosen by chance.
+  bounded,  ///< All with no preemption, then all with one, and so on up to a bound.
+  breadth,  ///< State by state, those with the fewest choices first: no bound.
+  random,   ///< Each choice by chance.
+  pct       ///< Priorities by chance, which change at a few steps chosen by chance.
 };
 
 /// Returns the name of a strategy.
@@ -45,14 +45,14 @@ struct Result;
 /// How to search.
 struct SearchOptions {
   Strategy strategy = Strategy::bounded;
-  unsigned bound = 2;               ///< The most preemptions (bounded); the changes of priority plus one (pct).
-  Yields yields = all_yields;       ///< At which places another thread may come between.
-  bool joins = true;                ///< Whether runs that meet are joined (bounded).
-  bool skips_local = true;          ///< Whether places at which a switch makes no difference are passed.
-  bool stops_at_first = true;       ///< Else one finding of each rule is kept.
+  unsigned bound = 2;  ///< The most preemptions (bounded); the changes of priority plus one (pct).
+  Yields yields = all_yields;  ///< At which places another thread may come between.
+  bool joins = true;           ///< Whether runs that meet are joined (bounded).
+  bool skips_local = true;     ///< Whether places at which a switch makes no difference are passed.
+  bool stops_at_first = true;  ///< Else one finding of each rule is kept.
   std::uint64_t most_runs = 10'000'000;
-  std::size_t most_steps = 2000;    ///< Of one run.
-  std::uint64_t seed = 1;           ///< For what is left to chance.
+  std::size_t most_steps = 2000;  ///< Of one run.
+  std::uint64_t seed = 1;         ///< For what is left to chance.
   /// Is called now and then; returns whether to go on.
   std::function<bool(const Result&)> progress{};
 };
@@ -75,14 +75,14 @@ struct Outcome {
 /// What a search found, and how far it got.
 struct Result {
   Strategy strategy = Strategy::bounded;
-  unsigned bound = 0;           ///< That was searched last, completely or not (bounded).
+  unsigned bound = 0;  ///< That was searched last, completely or not (bounded).
   std::uint64_t runs = 0;
   std::uint64_t steps = 0;
-  std::uint64_t joined = 0;     ///< Runs that ended where another had been.
-  std::uint64_t too_long = 0;   ///< Runs that were cut at the limit of steps.
+  std::uint64_t joined = 0;    ///< Runs that ended where another had been.
+  std::uint64_t too_long = 0;  ///< Runs that were cut at the limit of steps.
   std::uint64_t states = 0;
-  std::size_t longest = 0;      ///< Steps of the longest run.
-  bool is_complete = false;     ///< Everything within the bound was tried.
+  std::size_t longest = 0;   ///< Steps of the longest run.
+  bool is_complete = false;  ///< Everything within the bound was tried.
   std::vector<Found> found;
   std::map<std::string, Outcome> outcomes;
   std::optional<std::string> lock_circle;  ///< Locks that are taken in a circle.
@@ -103,10 +103,18 @@ class Searcher {
 
   Result run() {
     switch (options_.strategy) {
-      case Strategy::bounded: search_bounded(); break;
-      case Strategy::breadth: search_breadth(); break;
-      case Strategy::random: search_random(); break;
-      case Strategy::pct: search_pct(); break;
+      case Strategy::bounded:
+        search_bounded();
+        break;
+      case Strategy::breadth:
+        search_breadth();
+        break;
+      case Strategy::random:
+        search_random();
+        break;
+      case Strategy::pct:
+        search_pct();
+        break;
     }
     result_.lock_circle = runner_.lock_order().circle();
     return std::move(result_);
@@ -146,12 +154,18 @@ class Searcher {
         if (outcome.runs++ == 0) outcome.schedule = schedule_of(run);
         break;
       }
-      case End::found: goes_on = !add(run); break;
-      case End::stopped: break;
-      case End::too_long: ++result_.too_long; break;
+      case End::found:
+        goes_on = !add(run);
+        break;
+      case End::stopped:
+        break;
+      case End::too_long:
+        ++result_.too_long;
+        break;
     }
     if (result_.runs >= options_.most_runs) goes_on = false;
-    if (options_.progress && result_.runs % 256 == 0 && !options_.progress(result_)) goes_on = false;
+    if (options_.progress && result_.runs % 256 == 0 && !options_.progress(result_))
+      goes_on = false;
     return goes_on;
   }
 
@@ -182,11 +196,13 @@ class Searcher {
     const Chooser choose = [&](const Choice& choice) -> std::optional<unsigned> {
       if (depth < path.size()) return path[depth++].chosen;
       Node node{choice.enabled, 0, first_of(choice), choice.current, choice.is_free, 0, {}};
-      if (!path.empty()) node.preemptions = path.back().preemptions + cost(path.back(), path.back().chosen);
+      if (!path.empty())
+        node.preemptions = path.back().preemptions + cost(path.back(), path.back().chosen);
       if (joins) {
         const Node* const before = path.empty() ? nullptr : &path.back();
-        node.moment = states.moment_of(runner_, choice, before == nullptr ? nullptr : &before->moment,
-                                       before == nullptr ? 0 : before->chosen);
+        node.moment =
+            states.moment_of(runner_, choice, before == nullptr ? nullptr : &before->moment,
+                             before == nullptr ? 0 : before->chosen);
         if (states.was_here(node.moment, bound - node.preemptions)) {
           ++result_.joined;
           return std::nullopt;
@@ -295,7 +311,8 @@ class Searcher {
     };
     do {
       for (unsigned id = 0; id < priority.size(); ++id) priority[id] = options_.bound + id;
-      for (std::size_t i = priority.size(); i > 1; --i) std::swap(priority[i - 1], priority[random() % i]);
+      for (std::size_t i = priority.size(); i > 1; --i)
+        std::swap(priority[i - 1], priority[random() % i]);
       changes.assign(options_.bound > 1 ? options_.bound - 1 : 0, 0);
       for (std::size_t& change : changes) change = random() % usual_steps;
       usual_steps = std::max(usual_steps, at);

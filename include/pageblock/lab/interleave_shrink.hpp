@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "pageblock/lab/interleave_program.hpp"
-#include "pageblock/lab/interleave_steps.hpp"
 #include "pageblock/lab/interleave_schedule.hpp"
+#include "pageblock/lab/interleave_steps.hpp"
 
 namespace pageblock::interleave {
 
@@ -28,10 +28,10 @@ struct Swap {
 
 /// What is left of a finding.
 struct Shrunk {
-  Program program;        ///< Without the operations that it does not need.
+  Program program;  ///< Without the operations that it does not need.
   Schedule schedule;
-  Run run;                ///< Recorded until the rule is broken.
-  Run rest;               ///< The same, on to the end.
+  Run run;   ///< Recorded until the rule is broken.
+  Run rest;  ///< The same, on to the end.
   std::vector<Swap> swaps;
   std::size_t units_cut = 0;  ///< By which what is shared is smaller (Program::resize).
   std::size_t operations_cut = 0;

@@ -21,7 +21,8 @@ namespace pageblock::interleave {
 class Numbering {
  public:
   std::uint32_t number_of(const std::string& text) {
-    return numbers_.try_emplace(text, static_cast<std::uint32_t>(numbers_.size() + 1)).first->second;
+    return numbers_.try_emplace(text, static_cast<std::uint32_t>(numbers_.size() + 1))
+        .first->second;
   }
   [[nodiscard]] std::size_t size() const { return numbers_.size(); }
 
@@ -59,8 +60,9 @@ class States {
       for (unsigned id = 0; id < runner.program().threads.size(); ++id) {
         if ((moved >> id & 1U) == 0) continue;
         // Who was chosen saw the shared state. Who had to go on afterwards saw what came of all.
-        const std::uint64_t saw = id == chosen ? std::uint64_t{before->shared}
-                                               : (std::uint64_t{before->all} << 8 | chosen << 1 | 1U) << 1 | 1U;
+        const std::uint64_t saw =
+            id == chosen ? std::uint64_t{before->shared}
+                         : (std::uint64_t{before->all} << 8 | chosen << 1 | 1U) << 1 | 1U;
         const bool is_at_begin = runner.place(id).passed == 0 || runner.place(id).has_ended;
         now.histories[id] = is_at_begin ? 0 : history(now.histories[id], saw);
       }
@@ -101,7 +103,8 @@ class States {
     return histories_.number_of(pair);
   }
   void add(std::uint32_t number) {
-    for (unsigned shift = 0; shift < 32; shift += 8) text_.push_back(static_cast<char>(number >> shift));
+    for (unsigned shift = 0; shift < 32; shift += 8)
+      text_.push_back(static_cast<char>(number >> shift));
   }
 
   Numbering shared_;

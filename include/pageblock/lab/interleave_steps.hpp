@@ -35,8 +35,10 @@ inline void Runner::pass(Yield where, bool can_throw) {
     if (!can_throw) return leave();
     throw detail::Abandoned{};
   }
-  const bool is_unlock = where == Yield::zone_unlock || where == Yield::pcp_unlock || where == Yield::mutex_unlock;
-  const bool may_switch = (options_.yields & mask_of(where)) != 0 && !(is_unlock && options_.skips_local);
+  const bool is_unlock =
+      where == Yield::zone_unlock || where == Yield::pcp_unlock || where == Yield::mutex_unlock;
+  const bool may_switch =
+      (options_.yields & mask_of(where)) != 0 && !(is_unlock && options_.skips_local);
   if (may_switch || !can_run(current_)) go_on();
   if (is_ending_ && can_throw) throw detail::Abandoned{};
 }
@@ -58,7 +60,8 @@ inline void Runner::end_step(Yield where) {
   if (where == Yield::begin || where == Yield::wait) {
     state.place.passed = 0;
     if (where == Yield::begin) ++state.place.operation;
-    state.place.repeats = where == Yield::begin ? 0 : static_cast<std::uint16_t>(state.repeats.size());
+    state.place.repeats =
+        where == Yield::begin ? 0 : static_cast<std::uint16_t>(state.repeats.size());
   } else {
     ++state.place.passed;
   }
@@ -110,9 +113,11 @@ inline void Runner::report_stuck() {
     for (unsigned id = 0; id < threads_.size(); ++id) {
       const State& state = threads_[id];
       if (!state.waits) continue;
-      return fail({"V10", fmt::format("livelock: {} repeats \"{}\" for ever: nobody else changes what it waits for",
-                                      program_.threads[id].name,
-                                      program_.threads[id].operations[state.place.operation].name)});
+      return fail(
+          {"V10", fmt::format(
+                      "livelock: {} repeats \"{}\" for ever: nobody else changes what it waits for",
+                      program_.threads[id].name,
+                      program_.threads[id].operations[state.place.operation].name)});
     }
     return fail({"V10", fmt::format("deadlock: {}", why_stuck())});
   }

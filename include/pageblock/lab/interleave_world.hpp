@@ -79,9 +79,7 @@ struct Watcher {
   }
 
  private:
-  [[nodiscard]] std::size_t block(Pfn pfn) const {
-    return (pfn - start) >> block_order;
-  }
+  [[nodiscard]] std::size_t block(Pfn pfn) const { return (pfn - start) >> block_order; }
   template <typename... Args>
   static void note(fmt::format_string<Args...> text, Args&&... args) {
     if (Runner* const runner = Runner::current()) runner->note(text, std::forward<Args>(args)...);

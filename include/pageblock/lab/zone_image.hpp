@@ -67,17 +67,17 @@ void append_image(std::string& image, const Zone<Config>& zone) {
     }
   }
   const std::uint64_t base = zone.memmap().base().value();
-  zone.memmap().visit_meaning(
-      [&](Pfn pfn, std::uint64_t nr, PageBits bits, std::uint64_t next, std::uint64_t prev) {
-        add(pfn.value() - base + 1);
-        add(nr);
-        image.push_back(static_cast<char>(bits.raw()));
-        image.push_back(static_cast<char>(bits.raw() >> 8));
-        const bool is_isolated = bits.has(PageBits::buddy) && bits.list_type() == MigrateType::isolate;
-        if (is_isolated) return;
-        add(next);
-        add(prev);
-      });
+  zone.memmap().visit_meaning([&](Pfn pfn, std::uint64_t nr, PageBits bits, std::uint64_t next,
+                                  std::uint64_t prev) {
+    add(pfn.value() - base + 1);
+    add(nr);
+    image.push_back(static_cast<char>(bits.raw()));
+    image.push_back(static_cast<char>(bits.raw() >> 8));
+    const bool is_isolated = bits.has(PageBits::buddy) && bits.list_type() == MigrateType::isolate;
+    if (is_isolated) return;
+    add(next);
+    add(prev);
+  });
   image.push_back('\0');
 }
 

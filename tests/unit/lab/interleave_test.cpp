@@ -8,6 +8,7 @@
 
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/mm/page_alloc.hpp"
+
 #include "support/catch.hpp"
 
 namespace interleave_test {
@@ -171,7 +172,8 @@ TEST_CASE("giving back a lock that another holds is a finding", "[interleave]") 
   CHECK(result.found[0].finding == Finding{"V7", "lock is given back by who does not hold it"});
 }
 
-TEST_CASE("an interrupt begins where its CPU has interrupts on, and runs to its end", "[interleave]") {
+TEST_CASE("an interrupt begins where its CPU has interrupts on, and runs to its end",
+          "[interleave]") {
   Race race{"interrupt", four_pages};
   race.thread("A").then("work", [](auto& world) {
     world["a"] = 1;
@@ -200,7 +202,8 @@ TEST_CASE("an interrupt begins where its CPU has interrupts on, and runs to its 
   }
 }
 
-TEST_CASE("what an operation throws passes through a search, which can be repeated", "[interleave]") {
+TEST_CASE("what an operation throws passes through a search, which can be repeated",
+          "[interleave]") {
   Race race{"throws", four_pages};
   race.thread("A").then("throw", [](auto& world) {
     world.may_switch();
@@ -226,7 +229,8 @@ TEST_CASE("a BUG of the library is a finding, and the next run is as ever", "[in
   }
 }
 
-TEST_CASE("shrink() drops the switches and operations that a finding does not need", "[interleave]") {
+TEST_CASE("shrink() drops the switches and operations that a finding does not need",
+          "[interleave]") {
   Race race{"lost update", {.spanned_pages = 16, .nr_cpus = 2}};
   add_unlocked(race);
   race.thread("C").then("something else", [](auto& world) {

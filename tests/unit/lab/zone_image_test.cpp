@@ -9,6 +9,7 @@
 #include "pageblock/mm/drain.hpp"
 #include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
+
 #include "support/catch.hpp"
 
 namespace zone_image_test {

@@ -1,0 +1,21 @@
+# What races prints: tests/races looks at every race by itself.
+add_output_test(races_help PROGRAM races EXPECTED races/expected/help.txt ARGS --help)
+add_output_test(races_list PROGRAM races EXPECTED races/expected/list.txt)
+add_output_test(races_r1 PROGRAM races EXPECTED races/expected/r1.txt STATUS 1 ARGS R1)
+add_output_test(races_r6 PROGRAM races EXPECTED races/expected/r6.txt STATUS 1 ARGS R6)
+add_output_test(races_r9 PROGRAM races EXPECTED races/expected/r9.txt STATUS 1 ARGS r9)
+add_output_test(races_fixed PROGRAM races EXPECTED races/expected/r9_fixed.txt ARGS R9 --kernel "v6.1, fixed")
+add_output_test(races_schedule PROGRAM races EXPECTED races/expected/schedule.txt STATUS 1
+                ARGS R6 --schedule "R6/v6.1:X4@zone_unlock,Y5@zone_unlock" --twice)
+
+# Wrong arguments: one line, and exit status 2.
+foreach(wrong "R99;there is no race \"R99\"" "R6 --kernel v9;has no rules of" "R6 --schedule Q3;is no stretch of a schedule"
+              "R6 --schedule X4@pcp_lock;at step 4: X is at zone_unlock instead of pcp_lock")
+  list(GET wrong 0 arguments)
+  list(GET wrong 1 message)
+  string(MAKE_C_IDENTIFIER "${arguments}" name)
+  separate_arguments(arguments)
+  add_test(NAME example/races_wrong_${name} COMMAND races ${arguments})
+  set_tests_properties(example/races_wrong_${name} PROPERTIES LABELS example TIMEOUT 60
+                       PASS_REGULAR_EXPRESSION "^races: .*${message}")
+endforeach()
