@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include <malloc.h>
-
 #include <fmt/format.h>
 
 #include "pageblock/isolation/page_isolation.hpp"
@@ -62,7 +60,7 @@ void measure_runs(bool with_rules) {
 }
 
 void measure_switch() {
-  using detail::Fiber;
+  using pageblock::interleave::detail::Fiber;
   Fiber main;
   Fiber* back = nullptr;
   Fiber other{[&] {
@@ -80,20 +78,22 @@ void measure_search(const char* id, const char* kernel, unsigned bound) {
   const auto& cases = races::find_race(id)->cases;
   const auto one = std::ranges::find(cases, kernel, &races::Case::kernel);
   const auto program = one->make();
-  for (const auto& [what, joins, skips_local] :
-       {std::tuple{"every place, nothing joined", false, false},
-        std::tuple{"every place, joined", true, false}, std::tuple{"as usual", true, true}}) {
+  struct Way {
+    const char* what;
+    bool joins;
+    bool skips_local;
+  };
+  for (const Way& way : {Way{"every place, nothing joined", false, false},
+                         Way{"every place, joined", true, false}, Way{"as usual", true, true}}) {
     Result result;
-    const std::size_t before = mallinfo2().uordblks;
     const double time = seconds([&] {
       result = search(*program, {.bound = bound,
-                                 .joins = joins,
-                                 .skips_local = skips_local,
+                                 .joins = way.joins,
+                                 .skips_local = way.skips_local,
                                  .stops_at_first = false,
                                  .most_runs = 3'000'000});
     });
-    static_cast<void>(before);
-    fmt::print("{} {}, bound {}, {}: {} runs, {} states, {:.2f} s{}\n", id, kernel, bound, what,
+    fmt::print("{} {}, bound {}, {}: {} runs, {} states, {:.2f} s{}\n", id, kernel, bound, way.what,
                result.runs, result.states, time, result.is_complete ? "" : ", not complete");
   }
 }
