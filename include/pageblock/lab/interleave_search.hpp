@@ -250,8 +250,9 @@ class Searcher {
     std::size_t depth = 0;
     States::Moment before;
     // Follows the way, and notes where it leads.
-    const Chooser choose = [&](const Choice& choice) -> std::optional<unsigned> {
+    const Chooser choose = [&](Choice choice) -> std::optional<unsigned> {
       const bool is_first = depth == 0;
+      choice.is_free = true;  // who runs on makes no difference
       const States::Moment now = states.moment_of(runner_, choice, is_first ? nullptr : &before,
                                                   is_first ? 0 : chosen[depth - 1]);
       before = now;

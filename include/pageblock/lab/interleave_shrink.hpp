@@ -14,6 +14,7 @@
 
 #include "pageblock/lab/interleave_program.hpp"
 #include "pageblock/lab/interleave_schedule.hpp"
+#include "pageblock/lab/interleave_search.hpp"
 #include "pageblock/lab/interleave_steps.hpp"
 
 namespace pageblock::interleave {
@@ -50,6 +51,7 @@ class Shrinker {
   /// Returns the shortest run, or nothing if the schedule does not show the finding.
   std::optional<Shrunk> run(const Schedule& schedule) {
     if (!accept(best_.program, schedule, false)) return {};
+    cuts_ = is_right_in_turn(best_.program);
     while (cut_unit() || cut_operation() || cut_stretch() || cut_steps()) {
     }
     Runner runner{best_.program};
@@ -96,9 +98,21 @@ class Shrinker {
     return text;
   }
 
+  // Whether nothing is wrong where the threads run one after the other. What cannot do without what was
+  // cut shows here.
+  bool is_right_in_turn(const Program& program) {
+    try {
+      const Result result = search(program, {.bound = 0});
+      best_.tried += result.runs;
+      return result.found.empty();
+    } catch (const Abandoned&) {  // of a zone that is too small
+      return false;
+    }
+  }
+
   bool cut_unit() {
-    if (!best_.program.resize || !best_.program.resize(true)) return false;
-    if (accept(best_.program, best_.schedule, true)) {
+    if (!cuts_ || !best_.program.resize || !best_.program.resize(true)) return false;
+    if (is_right_in_turn(best_.program) && accept(best_.program, best_.schedule, true)) {
       ++best_.units_cut;
       return true;
     }
@@ -106,15 +120,14 @@ class Shrinker {
     return false;
   }
 
-  // The last operation of a thread: those behind it may need the others. Not where somebody waits for
-  // what it would do.
+  // The last operation of a thread: those behind it may need the others.
   bool cut_operation() {
-    if (finding_.rule == "V10") return false;
+    if (!cuts_) return false;
     for (std::size_t thread = 0; thread < best_.program.threads.size(); ++thread) {
       if (best_.program.threads[thread].operations.empty()) continue;
       Program without = best_.program;
       without.threads[thread].operations.pop_back();
-      if (!accept(without, best_.schedule, true)) continue;
+      if (!is_right_in_turn(without) || !accept(without, best_.schedule, true)) continue;
       best_.program = std::move(without);
       ++best_.operations_cut;
       return true;
@@ -191,6 +204,7 @@ class Shrinker {
 
   Finding finding_;
   Shrunk best_;
+  bool cuts_ = false;  // whether parts of the program may go
   bool has_size_ = false;
   std::pair<unsigned, std::size_t> size_;
   std::size_t units_ = 0;
@@ -199,7 +213,8 @@ class Shrinker {
 }  // namespace detail
 
 /// Shrinks the run of @p schedule that breaks the rule of @p finding: a smaller zone, fewer operations,
-/// fewer switches, fewer steps, as long as the same rule breaks; and asks at each switch whether the
+/// fewer switches, fewer steps, as long as the same rule breaks and nothing is wrong where the threads run
+/// one after the other (else nothing but the schedule gets shorter); and asks at each switch whether the
 /// other order would have done. The program is as it was afterwards. Nothing if the schedule does not show
 /// it. Throws std::bad_alloc, and what the program throws.
 [[nodiscard]] inline std::optional<Shrunk> shrink(const Program& program, const Finding& finding,

@@ -5,6 +5,7 @@
 /// Kernel: none.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -117,10 +118,9 @@ class World {
 
   /// Returns a value that threads share or keep from one operation to the next; 0 at first.
   std::int64_t& operator[](std::string_view name) {
-    for (auto& [known, value] : values_) {
-      if (known == name) return value;
-    }
-    return values_.emplace_back(std::string{name}, 0).second;
+    const auto found = std::ranges::lower_bound(values_, name, {}, &Value::first);
+    if (found != values_.end() && found->first == name) return found->second;
+    return values_.emplace(found, name, 0)->second;
   }
   /// Returns one, 0 if there is none.
   [[nodiscard]] std::int64_t value(std::string_view name) const {
@@ -168,19 +168,14 @@ class World {
   /// Makes this the world at the start.
   void reset(const Zone<Config>& start) {
     zone = start;
-    values_.resize(nr_kept_values_);
-    for (std::size_t i = 0; i < nr_kept_values_; ++i) values_[i].second = kept_values_[i];
+    values_ = kept_values_;
     for (std::string& outcome : outcomes_) outcome.clear();
     owners_.fill(0);
     attach();
     remember();
   }
   /// Makes the values as they are now those of the start.
-  void keep_values() {
-    nr_kept_values_ = values_.size();
-    kept_values_.clear();
-    for (const auto& value : values_) kept_values_.push_back(value.second);
-  }
+  void keep_values() { kept_values_ = values_; }
   /// Notes what the zone is like, for rules about what a step did.
   void remember() {
     was_unused_ = was_isolated_ = 0;
@@ -208,6 +203,8 @@ class World {
   }
 
  private:
+  using Value = std::pair<std::string, std::int64_t>;
+
   // Names the locks and points the tracer here.
   void attach() {
     zone.tracer().owners = &owners_;
@@ -222,9 +219,8 @@ class World {
     }
   }
 
-  std::vector<std::pair<std::string, std::int64_t>> values_;
-  std::vector<std::int64_t> kept_values_;
-  std::size_t nr_kept_values_ = 0;
+  std::vector<Value> values_;  // by name
+  std::vector<Value> kept_values_;
   std::array<std::string, max_threads> outcomes_;
   Owners owners_{};
   std::uint64_t was_unused_ = 0;

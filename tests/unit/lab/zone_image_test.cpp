@@ -17,7 +17,7 @@ namespace zone_image_test {
 using namespace pageblock;  // NOLINT
 
 template <const Semantics& version>
-struct Config : DefaultConfig {
+struct SmallConfig : DefaultConfig {
   static constexpr unsigned max_order = 3;
   static constexpr unsigned pageblock_order = 1;
   static constexpr unsigned nr_cpus = 2;
@@ -36,7 +36,7 @@ std::string image_of(const Zone& zone) {
 // leaves the order of those lists out.
 template <const Semantics& version>
 void check_images() {
-  using Zone = pageblock::Zone<Config<version>>;
+  using Zone = pageblock::Zone<SmallConfig<version>>;
   std::mt19937_64 random{5};
   std::vector<Zone> zones;
   for (int walk = 0; walk < 12; ++walk) {
@@ -66,17 +66,13 @@ void check_images() {
   CHECK(nr_equal > zones.size());
 }
 
-}  // namespace zone_image_test
-
-using namespace zone_image_test;  // NOLINT
-
 TEST_CASE("append_image() gives equal bytes for equal zones only", "[zone_image]") {
   check_images<kernel::v3_6>();
   check_images<kernel::v6_1>();
 }
 
 TEST_CASE("append_image() leaves out the order of the isolate lists", "[zone_image]") {
-  using Zone = pageblock::Zone<Config<kernel::v6_1>>;
+  using Zone = pageblock::Zone<SmallConfig<kernel::v6_1>>;
   Zone up{{.spanned_pages = 8, .populate_order = Order{1}, .nr_cpus = 2}};
   Zone down = up;
   for (const Pfn pfn : {Pfn{0}, Pfn{4}}) {
@@ -89,3 +85,5 @@ TEST_CASE("append_image() leaves out the order of the isolate lists", "[zone_ima
   static_cast<void>(set_migratetype_isolate(down, Pfn{2}));
   CHECK(image_of(up) != image_of(down));
 }
+
+}  // namespace zone_image_test
