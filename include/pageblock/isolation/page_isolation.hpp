@@ -161,7 +161,8 @@ Status undo_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, M
     });
     return isolated > zone.nr_pageblock_isolate();
   };
-  if (zone.nr_pageblock_isolate() < static_cast<std::int64_t>(nr_blocks) && exceeds_counter()) {
+  if (detail::reports_miscount<Config> &&
+      zone.nr_pageblock_isolate() < static_cast<std::int64_t>(nr_blocks) && exceeds_counter()) {
     const IrqSaveGuard guard{zone.lock()};
     bug_on(exceeds_counter(), "more blocks are isolated than were counted");
   }

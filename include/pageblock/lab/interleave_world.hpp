@@ -116,7 +116,8 @@ class World {
 
   Zone<Config> zone;
 
-  /// Returns a value that threads share or keep from one operation to the next; 0 at first.
+  /// Returns a value that threads share or keep from one operation to the next; 0 at first. The reference
+  /// holds until another is named for the first time.
   std::int64_t& operator[](std::string_view name) {
     const auto found = std::ranges::lower_bound(values_, name, {}, &Value::first);
     if (found != values_.end() && found->first == name) return found->second;
