@@ -4,14 +4,14 @@
 
 using namespace pageblock;
 
-namespace {
+namespace ordinary {
 
 template <const Semantics& version>
 struct Config : DefaultConfig {
   static constexpr Semantics semantics = version;
 };
 
-}  // namespace
+}  // namespace ordinary
 
 template <typename Config>
 void use(Zone<Config>& zone) {
@@ -28,10 +28,10 @@ void use(Zone<Config>& zone) {
   }
 }
 
-void use_all(Zone<Config<kernel::v3_6>>& v3_6, Zone<Config<kernel::v6_1>>& v6_1,
-             Zone<Config<kernel::v6_12>>& v6_12);
-void use_all(Zone<Config<kernel::v3_6>>& v3_6, Zone<Config<kernel::v6_1>>& v6_1,
-             Zone<Config<kernel::v6_12>>& v6_12) {
+void use_all(Zone<ordinary::Config<kernel::v3_6>>& v3_6, Zone<ordinary::Config<kernel::v6_1>>& v6_1,
+             Zone<ordinary::Config<kernel::v6_12>>& v6_12);
+void use_all(Zone<ordinary::Config<kernel::v3_6>>& v3_6, Zone<ordinary::Config<kernel::v6_1>>& v6_1,
+             Zone<ordinary::Config<kernel::v6_12>>& v6_12) {
   use(v3_6);
   use(v6_1);
   use(v6_12);
