@@ -212,8 +212,7 @@ TEST_CASE("what an operation throws passes through a search, which can be repeat
 }
 
 TEST_CASE("a BUG of the library is a finding, and the next run is as ever", "[interleave]") {
-  using Kernel = Tiny<kernel::v3_6, 1, 2>;
-  Scenario<Kernel> race{"bug", four_pages};
+  Scenario<Tiny<kernel::v3_6, 1, 2>> race{"bug", four_pages};
   race.thread("A").then("undo what is not isolated", [](auto& world) {
     set_pageblock_migratetype(world.zone, Pfn{0}, MigrateType::isolate);
     unset_migratetype_isolate(world.zone, Pfn{0}, MigrateType::movable);
