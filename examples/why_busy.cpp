@@ -40,8 +40,10 @@ int main() {
   }
   fmt::print("{}\n", zone);
 
+  // The kernel would move the pages of programs by itself; NothingMoves leaves that to the steps below.
   const auto try_it = [&](const char* when) {
-    const Status ret = alloc_contig_range(zone, Cpu{0}, start, start + 512, MigrateType::cma);
+    const Status ret =
+        alloc_contig_range(zone, Cpu{0}, start, start + 512, MigrateType::cma, NothingMoves{});
     fmt::print("{}: {}\n", when, ret);
     if (ret != ok) explain(zone, start, start + 512);
   };

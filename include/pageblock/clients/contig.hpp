@@ -81,8 +81,9 @@ void free_contig_range(Zone<Config>& zone, Cpu cpu, Pfn pfn, std::uint64_t nr_pa
          call);
   bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
   if constexpr (Config::semantics.contig_compound) {
-    const PageBits first = zone.memmap().bits(pfn);
-    if (nr_pages != 0 && first.has(PageBits::compound)) {
+    // Of no pages at all there is no first one: they may be those behind the zone's last.
+    const PageBits first = nr_pages == 0 ? PageBits{} : zone.memmap().bits(pfn);
+    if (first.has(PageBits::compound)) {
       bug_on(first.order().nr_pages() != nr_pages, "the range is not the compound page", call);
       free_pages(zone, cpu, pfn, first.order(), Temperature::hot, caller);
       return;
