@@ -115,7 +115,7 @@ class Verifier {
     expect(zone_.spans(pfn + (order.nr_pages() - 1)), "order {} {}: chunk {} leaves the zone",
            order, type, pfn);
     if (!pfn.is_aligned(order)) return;
-    check_types(pfn, order, type);
+    check_type(pfn, order, type);
     // No chunk leaves the map: its ends are multiples of the largest order.
     const Pfn inner = map_.find_if(pfn + 1, pfn + order.nr_pages(),
                                    [](PageBits bits) { return bits.has(PageBits::buddy); });
@@ -131,20 +131,15 @@ class Verifier {
     }
   }
 
-  // Where types move with chunks, a chunk is on the list of its blocks' type. With mobility grouping off other
-  // types are written than meant; and a chunk that is put back once a block of it has been isolated goes to
-  // the list of its first block, as in the kernel.
-  void check_types(Pfn pfn, Order order, MigrateType type) {
+  // Where types move with chunks, a chunk is on the list of its first block's type. A block inside a larger
+  // chunk may get another one: no chunk begins there that would move. With mobility grouping off other types
+  // are written than meant.
+  void check_type(Pfn pfn, Order order, MigrateType type) {
     if (Config::semantics.move_rule != MoveRule::block || !zone_.mobility_grouping()) return;
     if (!zone_.spans(pfn)) return;
-    for (Pfn block = pfn; block < pfn + order.nr_pages() && zone_.spans(block);
-         block += Zone<Config>::pageblock_nr_pages) {
-      const MigrateType of_block = zone_.pageblock_flags().get(block);
-      const bool may_differ =
-          block != pfn && (type == MigrateType::isolate) != (of_block == MigrateType::isolate);
-      expect(of_block == type || may_differ, "order {} {}: chunk {} has a block of type {} at {}",
-             order, type, pfn, of_block, block);
-    }
+    const MigrateType of_block = zone_.pageblock_flags().get(pfn);
+    expect(of_block == type, "order {} {}: chunk {} has a block of type {}", order, type, pfn,
+           of_block);
   }
 
   void check_pcp(Cpu cpu) {
@@ -335,7 +330,7 @@ class Verifier {
 /// per-CPU counts and the present pages agree with a recount; no fewer pageblocks are counted as
 /// isolated than are; of each block it is clear what its pages are.
 ///
-/// In v6.12 also that a chunk is on the list of its blocks' type.
+/// In v6.12 also that a chunk is on the list of its first block's type.
 ///
 /// One mistake may show as several violations: read the first, since a list is followed to its
 /// first broken link only. What v3.6 allows is none: that a chunk's list and its block's type
