@@ -147,7 +147,7 @@ std::string story_as_text(const std::vector<Run>& runs) {
   }
   if (scene.kswapd_awake) text += "kswapd is awake at first.\n";
   text += "A task needs one page.\n";
-  for (const Run& run : runs) text += "\n" + run_as_text(run);
+  for (const Run& run : runs) text += fmt::format("\n{}", run_as_text(run));
   return text;
 }
 

@@ -132,7 +132,7 @@ std::string answer_as_text(const Answer& answer) {
     text += to_columns(run, *answer.program);
     text += run.finding ? fmt::format("\n{}: {}\n", run.finding->rule, run.finding->text)
                         : fmt::format("\nnothing went wrong ({})\n", run.outcome);
-    return text + "\n" + to_text(run.pictures.back(), run.pictures.front());
+    return fmt::format("{}\n{}", text, to_text(run.pictures.back(), run.pictures.front()));
   }
   text += to_text(answer.result);
   if (answer.result.lock_circle) {

@@ -196,7 +196,8 @@ class TextReport {
            *attempt.isolate_ret == 0
                ? ""
                : fmt::format(", then {} refuses",
-                             attempt.page ? "page " + page_text(attempt.page) : "one"),
+                             attempt.page ? fmt::format("page {}", page_text(attempt.page))
+                                          : std::string{"one"}),
            types_text(attempt.types));
     }
   }

@@ -279,7 +279,7 @@ Answer answer_to(const Series<BuddyInfo>& series, const Question& question) {
   const BuddyInfo& rows = *series.tables.back().table;
   Answer answer;
   answer.json = {{"kind", "buddyinfo"}, {"tables", series.tables.size()}, {"zones", Json::array()}};
-  answer.title = "the free chunks of " + count_text(rows.size(), "zone");
+  answer.title = fmt::format("the free chunks of {}", count_text(rows.size(), "zone"));
   std::size_t width = 4;
   for (const BuddyInfoRow& row : rows) width = std::max(width, fmt::format("{}", row.name).size());
   std::string& text = answer.text;
@@ -396,7 +396,7 @@ Answer answer_to(const Series<ZoneTable>& series, const Question& question) {
   const ZoneTable& zones = *series.tables.back().table;
   Answer answer;
   answer.json = {{"kind", "zoneinfo"}, {"tables", series.tables.size()}, {"zones", Json::array()}};
-  answer.title = "the counters of " + count_text(zones.size(), "zone");
+  answer.title = fmt::format("the counters of {}", count_text(zones.size(), "zone"));
   std::string& text = answer.text;
   std::size_t width = 4;
   for (const ZoneInfo& zone : zones) width = std::max(width, fmt::format("{}", zone.name).size());

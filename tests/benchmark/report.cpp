@@ -155,7 +155,7 @@ std::string to_table(const Results& results) {
         row.figure->what, row.figure->unit, to_text(row.best[0]), to_text(row.best[1]),
         to_text(row.best[2]), to_text(row.best[3]), to_text(row.ratio()), to_text(row.ratio(true)),
         to_text(row.best[4]), to_text(row.v6_1_ratio()), target(row), verdict(row));
-    if (row.beats_kernel()) text += "  kernel " + against_kernel(row);
+    if (row.beats_kernel()) text += fmt::format("  kernel {}", against_kernel(row));
     text.erase(text.find_last_not_of(' ') + 1);
     text += '\n';
   }

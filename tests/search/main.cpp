@@ -58,7 +58,7 @@ int run(const std::vector<Entry>& all, const std::vector<std::string>& names,
   const auto nr_threads =
       static_cast<unsigned>(threads.value_or(std::max(1U, std::thread::hardware_concurrency())));
   const bool is_cut_short = bound.has_value();
-  if (names.empty()) throw example::UsageError{"a zone is needed: " + names_of(all)};
+  if (names.empty()) throw example::UsageError{fmt::format("a zone is needed: {}", names_of(all))};
   std::vector<const Entry*> chosen;
   for (const std::string& name : names) {
     const auto entry = std::ranges::find(all, name, [](const Entry& of) { return of.plan.name; });
