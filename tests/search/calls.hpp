@@ -111,6 +111,7 @@ template <ZoneConfig Config>
   detail::add_isolations_of_a_range(zone, calls);
   for (unsigned cpu = 0; cpu < zone.nr_cpus(); ++cpu) {
     calls.push_back({.call = Call::drain_pages, .cpu = Cpu{cpu}});
+    if (test::is_tuned<Config>) calls.push_back({.call = Call::decay_pcp_high, .cpu = Cpu{cpu}});
   }
   calls.push_back({.call = Call::drain_all_pages});
   return calls;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/// What a caller would expect of each function, and which flaw of v3.6 explains it when it is not
-/// so.
+/// What a caller would expect of each function, and which flaw of its kernel explains it when it
+/// is not so.
 #pragma once
 
 #include <algorithm>

@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -93,7 +92,9 @@ int run(const std::vector<Entry>& all, const std::vector<std::string>& names,
 int main(int argc, char** argv) {
   using namespace pageblock::search;
   std::vector<Entry> all = zones_of_v3_6();
-  for (Entry& entry : zones_of_v6_1()) all.push_back(std::move(entry));
+  for (const auto& later : {zones_of_v6_1(), zones_of_v6_12()}) {
+    all.insert(all.end(), later.begin(), later.end());
+  }
   std::vector<std::string> names;
   std::optional<std::uint64_t> transitions;
   std::optional<std::uint64_t> threads;

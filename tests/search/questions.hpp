@@ -75,10 +75,11 @@ class Questions {
   }
 
   // v3.6 counts CMA blocks and the reserve for everyone. v6.1 takes out of the count what is for
-  // urgent requests only where it was set aside for them.
+  // urgent requests only where it was set aside for them; v6.12, what is free there.
   [[nodiscard]] static bool can_be_had(MigrateType list) {
     if (!test::is_later<Config>) return list != MigrateType::isolate;
-    return list == MigrateType::highatomic || is_available(list, false);
+    const bool counts = !Config::semantics.counts_free_highatomic;
+    return (counts && list == MigrateType::highatomic) || is_available(list, false);
   }
 
   void check_test(const Result& result, const Zone<Config>& zone, const Picture& picture,

@@ -77,7 +77,7 @@ class Search {
     for (std::size_t i = 0; i < plan_.layouts.size(); ++i) {
       Node node{.state = {.zone = Zone<Config>{plan_.layouts[i]}},
                 .layout = static_cast<std::uint32_t>(i)};
-      node.state.zone.set_pageset(plan_.pageset.batch, plan_.pageset.high);
+      node.state.zone.set_pageset(plan_.pageset);
       node.hash = node.state.hash();
       keep_if_new(std::move(node));
     }

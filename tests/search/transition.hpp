@@ -12,18 +12,10 @@
 
 namespace pageblock::search {
 
-/// The flaws of the kernels by number, as search/README.md lists them: 1 to 18 were known, the others
-/// were found by this search. 0: no flaw explains it, so it is ours.
-using Row = unsigned;
-inline constexpr Row unexplained = 0;
-inline constexpr Row nr_rows = 22;
-
 /// Returns whether the kernel of @p Config has a flaw: what it has not explains nothing.
 template <ZoneConfig Config>
 [[nodiscard]] constexpr bool has_flaw(Row row) {
-  if (!test::is_later<Config>) return row <= 21;
-  constexpr std::array flaws{3U, 4U, 5U, 6U, 11U, 14U, 19U, 20U, 21U, 22U};
-  return std::ranges::find(flaws, row) != flaws.end();
+  return std::ranges::find(Config::flaws, row) != Config::flaws.end();
 }
 
 /// For each page that is_exposed(): the row that explains how it came to be.
@@ -73,7 +65,7 @@ struct Transition {
     return where.kind == Where::chunk && !same_block(where.head, page);
   }
 
-  /// Whether the block of a page may be refused: if something in it is in use; in v6.1 also if it is
+  /// Whether the block of a page may be refused: if something in it is in use; from v6.1 on also if it is
   /// isolated already, has pages beyond the zone's end, which are reserved, or is kept for CMA while the
   /// caller wants it for something else.
   [[nodiscard]] bool may_refuse_block_of(std::size_t page) const {

@@ -22,6 +22,7 @@ struct Entry {
 /// The zones of each kernel, a file each, since a search takes long to compile.
 std::vector<Entry> zones_of_v3_6();
 std::vector<Entry> zones_of_v6_1();
+std::vector<Entry> zones_of_v6_12();
 
 /// Zones of @p nr_pages pages from 0, whose first block is of each of these types.
 template <ZoneConfig Config>
@@ -43,21 +44,26 @@ template <ZoneConfig Config>
 template <unsigned MaxOrder, unsigned PageblockOrder, unsigned NrCpus, typename Kernel>
 [[nodiscard]] Entry entry(std::string name, std::uint64_t nr_pages, std::vector<Row> rows) {
   using Config = SmallConfig<MaxOrder, PageblockOrder, NrCpus, Kernel>;
-  // v6.1 drains all but a batch at the most.
-  const Pageset pageset{.batch = 2, .high = test::is_later<Config> ? 3U : 2U};
-  return {
-      {.name = std::move(name),
-       .code = fmt::format(
-           "Zone<SmallConfig<{}, {}, {}, V{}_{}>> zone{{{{.spanned_pages = {}, .block_types = "
-           "{{{{{{Pfn{{0}}, Pfn{{{}}}}}, TYPE}}}}, .nr_cpus = {}}}}}; zone.set_pageset({}, {});",
-           MaxOrder, PageblockOrder, NrCpus, Config::semantics.major, Config::semantics.minor,
-           nr_pages, Geometry<Config>::pageblock_nr_pages, NrCpus, pageset.batch, pageset.high),
-       .layouts = layouts<Config>(nr_pages),
-       .pageset = pageset,
-       .rows = std::move(rows)},
-      [](const Plan& plan, std::uint64_t limit, unsigned nr_threads) {
-        return Search<Config>{plan, nr_threads}.run(limit);
-      }};
+  // From v6.1 on a drain leaves a batch at least; in v6.12 the limit moves, too.
+  const Pageset pageset{.batch = 2,
+                        .high = test::is_later<Config> ? 3U : 2U,
+                        .high_max = test::is_tuned<Config> ? 5U : 0U};
+  return {{.name = std::move(name),
+           .code = fmt::format(
+               "Zone<SmallConfig<{}, {}, {}, V{}_{}>> zone{{{{.spanned_pages = {}, .block_types = "
+               "{{{{{{Pfn{{0}}, Pfn{{{}}}}}, TYPE}}}}, .nr_cpus = {}}}}}; {};",
+               MaxOrder, PageblockOrder, NrCpus, Config::semantics.major, Config::semantics.minor,
+               nr_pages, Geometry<Config>::pageblock_nr_pages, NrCpus,
+               test::to_code_for<Config>({.call = Call::set_pageset,
+                                          .number = pageset.batch,
+                                          .high = pageset.high,
+                                          .high_max = pageset.high_max})),
+           .layouts = layouts<Config>(nr_pages),
+           .pageset = pageset,
+           .rows = std::move(rows)},
+          [](const Plan& plan, std::uint64_t limit, unsigned nr_threads) {
+            return Search<Config>{plan, nr_threads}.run(limit);
+          }};
 }
 
 }  // namespace pageblock::search
