@@ -222,8 +222,8 @@ std::vector<Workload> allocation_workloads() {
        .figures = {{"throughput of two threads to one", "times", 1.9, {}, true},
                    {"pair, one thread", "ns"},
                    {"pair, two threads", "ns"}},
-       .run = {nullptr, &TwoThreads::run<LibraryLocked>, nullptr, &TwoThreads::run<ReferenceLocked>,
-               nullptr}},
+       .run = {nullptr, &TwoThreads::run<LibraryLocked>, nullptr,
+               &TwoThreads::run<ReferenceLocked>}},
   };
 }
 

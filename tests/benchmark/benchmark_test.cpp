@@ -73,6 +73,16 @@ TEST_CASE("a Row compares the library with reference, target and kernel", "[benc
   CHECK_FALSE(row(more, 2.0, 0.9).beats_kernel().has_value());
 }
 
+TEST_CASE("a Row compares each kernel's figure with that of the one before", "[benchmark]") {
+  const Workload of = workload(nullptr, nullptr, {"time", "ns"});
+  const Row all{&of, &of.figures[0], {2.0, {}, {}, {}, 3.0, 4.5}};
+  CHECK(all.v6_1_ratio() == 1.5);
+  CHECK(all.v6_12_ratio() == 1.5);
+  CHECK_FALSE(row(of, 4, 12).v6_12_ratio().has_value());
+  const std::string json = to_json({.rows = {all}}, {});
+  CHECK(json.find("\"library_v6_12\": 4.5") != std::string::npos);
+}
+
 TEST_CASE("run fails when library and reference disagree", "[benchmark]") {
   const Figure figure{"time", "ns"};
   const Results results = run({workload(&answer<1>, &answer<1>, figure)}, Sizes::quick(), 3);
@@ -121,11 +131,9 @@ TEST_CASE("to_table and to_markdown say which targets are missed", "[benchmark]"
   CHECK(table.find("5.00 MISSED  kernel 7.00 beaten") != std::string::npos);
   CHECK(table.find("Targets met: 1 of 2. Figures of the kernel beaten: 2 of 2.") !=
         std::string::npos);
-  CHECK(
-      to_markdown({.rows = {row(of, 6, 12)}})
-          .find(
-              "| | time, ns | 6.00 |  | 12.0 |  | 2.00 |  |  |  | 5.00 | MISSED | 7.00 beaten |") !=
-      std::string::npos);
+  CHECK(to_markdown({.rows = {row(of, 6, 12)}})
+            .find("| | time, ns | 6.00 |  | 12.0 |  | 2.00 |  |  |  |  |  | 5.00 | MISSED | 7.00 "
+                  "beaten |") != std::string::npos);
 }
 
 TEST_CASE("to_text gives three digits", "[benchmark]") {

@@ -21,7 +21,7 @@ struct FreeBlock {
   static Measurement run(const Sizes& sizes) {
     Zone zone{{.spanned_pages = sizes.small_zone}};
     const Pfn lower = take(zone, cpu0, Zone::pageblock_order);
-    drain_all_pages(zone);  // v6.1 took two chunks for the CPU's list
+    drain_all_pages(zone);  // from v6.1 on it took two chunks for the CPU's list
     const Pfn block = lower + Zone::pageblock_nr_pages;
     require(zone.nr_free(Zone::pageblock_order) == 1, "the block is not a free chunk of its own");
     const std::uint64_t turns = sizes.pairs / 5;
@@ -68,13 +68,13 @@ struct FragmentedBlock {
     // Half of a chunk is freed there.
     typename Trusting<Zone>::Type walked{{.spanned_pages = end - start}};
     const auto test = [&] {
-      if constexpr (is_v6_1<Zone>) {
+      if constexpr (is_later<Zone>) {
         return test_pages_isolated(walked, start, end, isolate_flags::memory_offline);
       } else {
         return test_pages_isolated(walked, start, end);
       }
     };
-    if constexpr (is_v6_1<Zone>) {
+    if constexpr (is_later<Zone>) {
       free_and_take_offline(walked);
     } else {
       free_and_mark(walked);
@@ -95,7 +95,7 @@ struct FragmentedBlock {
     }
   }
 
-  // For v6.1: the others belong to a driver, which holds them no more.
+  // From v6.1 on: the others belong to a driver, which holds them no more.
   template <typename Zone>
   static void free_and_take_offline(Zone& zone) {
     free_every_second_page(zone);
@@ -205,7 +205,7 @@ struct MovablePages {
 
   template <typename Zone>
   static bool is_unmovable(const Zone& zone, const PfnRange& block) {
-    if constexpr (is_v6_1<Zone>) {
+    if constexpr (is_later<Zone>) {
       return has_unmovable_pages(zone, block, movable).has_value();
     } else {
       return has_unmovable_pages(zone, block.start, 0);

@@ -67,7 +67,7 @@ struct Snapshot {
 
 template <typename W>
 std::array<Run, nr_subjects> without_locks() {
-  return {&W::template run<Library>, nullptr, &W::template run<Reference>, nullptr, nullptr};
+  return {&W::template run<Library>, nullptr, &W::template run<Reference>};
 }
 
 }  // namespace

@@ -71,6 +71,7 @@ Json json_of(const Row& row) {
           {"rounds", by_subject(row.samples)},
           {"ratio", json_or_null(row.ratio())},
           {"v6_1_ratio", json_or_null(row.v6_1_ratio())},
+          {"v6_12_ratio", json_or_null(row.v6_12_ratio())},
           {"target", json_or_null(row.figure->target)},
           {"met", json_or_null(row.meets_target())},
           {"kernel", json_or_null(row.figure->kernel)},
@@ -130,8 +131,9 @@ std::string legend(const Sizes& sizes) {
       "clock).\nTargets are for the library with NullLock, of I1 and W5 with Spinlock; they were "
       "set "
       "for an AMD\nEPYC of 2024 with 1 MiB of L2. The ratios are the reference's times to the "
-      "library's, without and with\na lock. v6.1 is the library with that kernel's rules and "
-      "NullLock, as many times its figure for v3.6.\nThe kernel is its own code in user space with "
+      "library's, without and with\na lock. v6.1 and v6.12 are the library with that kernel's "
+      "rules and NullLock, as many times its figure\nfor v3.6 and for v6.1. The kernel is its own "
+      "code in user space with "
       "real locks.\n";
   if (sizes.largest_reference < sizes.huge_zone) {
     text += fmt::format("The reference's figures for larger zones than {} GiB are scaled.\n",
@@ -146,15 +148,18 @@ std::string to_table(const Results& results) {
   for (const Row& row : results.rows) {
     if (row.workload != last) {
       last = row.workload;
-      text += fmt::format("\n{:<63} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7} {:>7} {:>9} {:>6} {:>8}\n",
-                          fmt::format("{}  {}", last->name, last->what), "", "library", "+Spinlock",
-                          "reference", "+Spinlock", "ratio", "+Spin", "v6.1", "times", "target");
+      text += fmt::format(
+          "\n{:<63} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7} {:>7} {:>9} {:>6} {:>9} {:>6} "
+          "{:>8}\n",
+          fmt::format("{}  {}", last->name, last->what), "", "library", "+Spinlock", "reference",
+          "+Spinlock", "ratio", "+Spin", "v6.1", "times", "v6.12", "times", "target");
     }
     text += fmt::format(
-        "    {:<59} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7} {:>7} {:>9} {:>6} {:>8} {:<6}",
+        "    {:<59} {:>10} {:>9} {:>9} {:>9} {:>9} {:>7} {:>7} {:>9} {:>6} {:>9} {:>6} {:>8} {:<6}",
         row.figure->what, row.figure->unit, to_text(row.best[0]), to_text(row.best[1]),
         to_text(row.best[2]), to_text(row.best[3]), to_text(row.ratio()), to_text(row.ratio(true)),
-        to_text(row.best[4]), to_text(row.v6_1_ratio()), target(row), verdict(row));
+        to_text(row.best[4]), to_text(row.v6_1_ratio()), to_text(row.best[5]),
+        to_text(row.v6_12_ratio()), target(row), verdict(row));
     if (row.beats_kernel()) text += fmt::format("  kernel {}", against_kernel(row));
     text.erase(text.find_last_not_of(' ') + 1);
     text += '\n';
@@ -168,18 +173,21 @@ std::string to_table(const Results& results) {
 std::string to_markdown(const Results& results) {
   std::string text =
       "| | | library | with Spinlock | reference | with Spinlock | ratio | with Spinlock | v6.1 | "
-      "times | target | | kernel |\n|-|-|-:|-:|-:|-:|-:|-:|-:|-:|-:|-|-|\n";
+      "times | v6.12 | times | target | | kernel |\n"
+      "|-|-|-:|-:|-:|-:|-:|-:|-:|-:|-:|-:|-:|-|-|\n";
   const Workload* last = nullptr;
   for (const Row& row : results.rows) {
     if (row.workload != last) {
       last = row.workload;
-      text += fmt::format("| **{}** | **{}** | | | | | | | | | | | |\n", last->name, last->what);
+      text +=
+          fmt::format("| **{}** | **{}** | | | | | | | | | | | | | |\n", last->name, last->what);
     }
     text += fmt::format("| | {}, {} |", row.figure->what, row.figure->unit);
     const auto cell = [](std::optional<double> value) { return value ? to_text(value) : ""; };
     for (std::size_t i = 0; i < 4; ++i) text += fmt::format(" {} |", cell(row.best[i]));
-    text += fmt::format(" {} | {} | {} | {} | {} | {} | {} |\n", cell(row.ratio()),
+    text += fmt::format(" {} | {} | {} | {} | {} | {} | {} | {} | {} |\n", cell(row.ratio()),
                         cell(row.ratio(true)), cell(row.best[4]), cell(row.v6_1_ratio()),
+                        cell(row.best[5]), cell(row.v6_12_ratio()),
                         row.figure->target ? target(row) : "", verdict(row), against_kernel(row));
   }
   for (const std::string& note : results.notes) text += fmt::format("\n{}\n", note);

@@ -15,7 +15,8 @@ namespace pageblock::benchmark {
 
 /// What the subjects are called in JSON.
 inline constexpr std::array<std::string_view, nr_subjects> subject_names{
-    "library", "library_spinlock", "reference", "reference_spinlock", "library_v6_1"};
+    "library",      "library_spinlock", "reference", "reference_spinlock",
+    "library_v6_1", "library_v6_12"};
 
 /// Returns three digits that count, "-" for nothing.
 [[nodiscard]] std::string to_text(std::optional<double> value);

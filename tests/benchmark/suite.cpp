@@ -16,8 +16,8 @@ using Samples = std::vector<std::vector<double>>;
 
 struct State {
   std::array<Samples, nr_subjects> samples{};
-  std::vector<Measurement> firsts{};
-  std::vector<Measurement> firsts_v6_1{};
+  // By whose rules.
+  std::array<std::vector<Measurement>, nr_subjects> firsts{};
 };
 
 // Whoever simulates the same zone must have given the same answers, in every round.
@@ -52,11 +52,11 @@ std::optional<bool> Row::reaches(std::optional<double> limit) const {
 std::optional<bool> Row::meets_target() const { return reaches(figure->target); }
 std::optional<bool> Row::beats_kernel() const { return reaches(figure->kernel); }
 
-std::optional<double> Row::v6_1_ratio() const {
-  const auto& library = best[static_cast<std::size_t>(Subject::library)];
-  const auto& later = best[static_cast<std::size_t>(Subject::library_v6_1)];
-  if (!library || !later || *library <= 0) return std::nullopt;
-  return *later / *library;
+std::optional<double> Row::times(Subject earlier, Subject later) const {
+  const auto& before = best[static_cast<std::size_t>(earlier)];
+  const auto& behind = best[static_cast<std::size_t>(later)];
+  if (!before || !behind || *before <= 0) return std::nullopt;
+  return *behind / *before;
 }
 
 bool is_workload(std::string_view name) {
@@ -96,8 +96,8 @@ Results run(const std::vector<Workload>& workloads, Sizes sizes, unsigned rounds
           std::fflush(stderr);
         }
         const Measurement now = workload.run[subject](sizes);
-        const bool is_later = subject == static_cast<std::size_t>(Subject::library_v6_1);
-        require_agreement(workload, now, is_later ? states[w].firsts_v6_1 : states[w].firsts);
+        const Subject rules = rules_of(static_cast<Subject>(subject));
+        require_agreement(workload, now, states[w].firsts[static_cast<std::size_t>(rules)]);
         if (round == 0) {
           if (subject == 0 && !now.note.empty()) {
             results.notes.push_back(

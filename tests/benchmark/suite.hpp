@@ -26,13 +26,20 @@ struct Row {
   /// Returns how many times better the library is than the reference, both with NullLock or both with
   /// Spinlock.
   [[nodiscard]] std::optional<double> ratio(bool locked = false) const;
-  /// Returns how many times the library's figure its figure for v6.1 is.
-  [[nodiscard]] std::optional<double> v6_1_ratio() const;
+  /// Returns how many times the library's figure for v3.6 its figure for v6.1 is, and how many times
+  /// that its figure for v6.12.
+  [[nodiscard]] std::optional<double> v6_1_ratio() const {
+    return times(Subject::library, Subject::library_v6_1);
+  }
+  [[nodiscard]] std::optional<double> v6_12_ratio() const {
+    return times(Subject::library_v6_1, Subject::library_v6_12);
+  }
   /// Returns whether the target is met, or the kernel's figure beaten; nothing without.
   [[nodiscard]] std::optional<bool> meets_target() const;
   [[nodiscard]] std::optional<bool> beats_kernel() const;
 
  private:
+  [[nodiscard]] std::optional<double> times(Subject earlier, Subject later) const;
   [[nodiscard]] std::optional<bool> reaches(std::optional<double> limit) const;
 };
 

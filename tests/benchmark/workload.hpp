@@ -38,24 +38,42 @@ struct LockConfig : DefaultConfig {
 };
 
 /// Who is measured, in the order of the columns.
-enum class Subject { library, library_locked, reference, reference_locked, library_v6_1 };
-inline constexpr std::size_t nr_subjects = 5;
+enum class Subject {
+  library,
+  library_locked,
+  reference,
+  reference_locked,
+  library_v6_1,
+  library_v6_12
+};
+inline constexpr std::size_t nr_subjects = 6;
+
+/// Returns the first of the subjects that follow the same kernel's rules as @p subject.
+[[nodiscard]] constexpr Subject rules_of(Subject subject) {
+  return subject < Subject::library_v6_1 ? Subject::library : subject;
+}
 
 struct V6_1Config : LockConfig<NullLock> {
   static constexpr Semantics semantics = kernel::without_cma(kernel::v6_1);
+};
+struct V6_12Config : LockConfig<NullLock> {
+  static constexpr Semantics semantics = kernel::without_cma(kernel::v6_12);
 };
 
 using Library = Zone<LockConfig<NullLock>>;
 using LibraryLocked = Zone<LockConfig<Spinlock>>;
 using LibraryV6_1 = Zone<V6_1Config>;
+using LibraryV6_12 = Zone<V6_12Config>;
 using Reference = ReferenceZone<NullLock>;
 using ReferenceLocked = ReferenceZone<Spinlock>;
 
 template <typename Zone>
 inline constexpr bool is_reference = std::is_base_of_v<ReferenceBuddy, Zone>;
 
+/// Whether its functions are those of v6.1 and v6.12.
 template <typename Zone>
-inline constexpr bool is_v6_1 = std::is_same_v<Zone, LibraryV6_1>;
+inline constexpr bool is_later =
+    std::is_same_v<Zone, LibraryV6_1> || std::is_same_v<Zone, LibraryV6_12>;
 
 /// The same kind of zone, but one that takes the caller's word for the order of a free, as kernels do.
 template <typename Config>
@@ -71,18 +89,19 @@ struct Trusting<Zone<Config>> {
   using Type = Zone<TrustingConfig<Config>>;
 };
 
-/// Gives a zone of v6.1 what boot gives it on a machine that has no other: watermarks, which the
-/// limits of its per-CPU lists follow. Those of v3.6 do not depend on watermarks.
-template <typename Zone>
-void boot(Zone& zone) {
-  if constexpr (is_v6_1<Zone>) {
-    Node<V6_1Config> node{std::vector<Zone>{zone}};
+/// Gives a zone of v6.1 or v6.12 what boot gives it on a machine that has no other: watermarks, which
+/// the limits of its per-CPU lists follow. Those of v3.6 do not depend on watermarks.
+template <typename Config>
+void boot(Zone<Config>& zone) {
+  if constexpr (is_later<Zone<Config>>) {
+    Node<Config> node{std::vector<Zone<Config>>{zone}};
     init_per_zone_wmark_min(node);
-    const Zone& booted = *node.preferred_zone(zone.type());
+    const Zone<Config>& booted = *node.preferred_zone(zone.type());
     zone.set_watermarks(booted.watermarks());
-    zone.set_pageset(booted.pageset().batch, booted.pageset().high);
+    zone.set_pageset(booted.pageset());
   }
 }
+inline void boot(ReferenceBuddy&) {}
 
 inline constexpr Cpu cpu0{0};
 inline constexpr std::uint64_t pages_of_gib = std::uint64_t{1} << 18;
@@ -161,8 +180,9 @@ struct Workload {
 /// run(const Sizes&)`.
 template <typename W>
 [[nodiscard]] std::array<Run, nr_subjects> all_subjects() {
-  return {&W::template run<Library>, &W::template run<LibraryLocked>, &W::template run<Reference>,
-          &W::template run<ReferenceLocked>, &W::template run<LibraryV6_1>};
+  return {&W::template run<Library>,     &W::template run<LibraryLocked>,
+          &W::template run<Reference>,   &W::template run<ReferenceLocked>,
+          &W::template run<LibraryV6_1>, &W::template run<LibraryV6_12>};
 }
 
 /// Something is wrong with a zone or the benchmark: no figure can be trusted.
