@@ -197,6 +197,7 @@ Outcome request_on(Board<Config> board, const Request& request, Dice& dice, bool
   if (has_log) outcome.boot_log = cma_reserved_line(board.area, Config::semantics);
   std::vector<Pfn> lent = board.cache.in(board.area.span());
   outcome.lent = lent.size();
+  outcome.area_pages = board.area.span().nr_pages();
   outcome.pinned = std::min<std::uint64_t>(request.pins, lent.size());
   for (std::uint64_t i = 0; i < outcome.pinned; ++i) {
     std::swap(lent[dice(lent.size())], lent.back());
@@ -239,9 +240,10 @@ std::vector<Row> make_rows(std::string_view kernel, const BoardSettings& setting
   return with_kernel(kernel, [&]<typename Config>(Config) {
     const Board<Config> board = make_board<Config>(settings);
     const std::uint64_t lent = board.cache.in(board.area.span()).size();
+    const std::uint64_t area_pages = board.area.span().nr_pages();
     std::vector<Row> rows;
     for (const Request& request : requests) {
-      Row row{.request = request, .tries = tries, .lent = lent};
+      Row row{.request = request, .tries = tries, .area_pages = area_pages, .lent = lent};
       for (std::uint64_t i = 0; i < tries; ++i) {
         Dice dice{settings.seed + 1 + i};  // the same pins for each request
         const Attempt attempt = request_on(board, request, dice, false).attempt;

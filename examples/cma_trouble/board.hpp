@@ -42,6 +42,8 @@ struct Request {
 /// What came of one request.
 struct Outcome {
   pageblock::Attempt attempt;
+  /// Of the area as it was reserved: whole pageblocks, so it may be larger than what was asked for.
+  std::uint64_t area_pages = 0;
   /// Pages of the area that were in use by page cache before, and pinned.
   std::uint64_t lent = 0;
   std::uint64_t pinned = 0;
@@ -54,6 +56,7 @@ struct Outcome {
 struct Row {
   Request request;
   std::uint64_t tries = 0;
+  std::uint64_t area_pages = 0;  ///< As in Outcome.
   /// Pages of the area that page cache had before.
   std::uint64_t lent = 0;
   std::uint64_t served = 0;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "cma_trouble/report.hpp"
 #include "common/json.hpp"
@@ -8,11 +10,11 @@ namespace example {
 
 namespace {
 
-Json document_of(std::string_view kernel, const BoardSettings& settings) {
+Json document_of(std::string_view kernel, const BoardSettings& settings, std::uint64_t area_pages) {
   Json document = json_document("cma_trouble", 1);
   document["kernel"] = kernel;
   document["board"] = {{"memory_pages", settings.memory_pages},
-                       {"area_pages", settings.area_pages},
+                       {"area_pages", area_pages},
                        {"order_per_bit", settings.order_per_bit},
                        {"free_percent", settings.free_percent},
                        {"clean_percent", settings.clean_percent},
@@ -33,7 +35,7 @@ Json json_of(const Request& request) {
 
 std::string rows_as_json(std::string_view kernel, const BoardSettings& settings,
                          const std::vector<Row>& rows) {
-  Json document = document_of(kernel, settings);
+  Json document = document_of(kernel, settings, rows.front().area_pages);
   for (const Row& row : rows) {
     Json json = json_of(row.request);
     json["tries"] = row.tries;
@@ -51,7 +53,7 @@ std::string rows_as_json(std::string_view kernel, const BoardSettings& settings,
 
 std::string outcome_as_json(std::string_view kernel, const BoardSettings& settings,
                             const Request& request, const Outcome& outcome) {
-  Json document = document_of(kernel, settings);
+  Json document = document_of(kernel, settings, outcome.area_pages);
   Json json = json_of(request);
   json["lent"] = outcome.lent;
   json["pinned"] = outcome.pinned;

@@ -60,7 +60,7 @@ int main(int argc, char** argv) {
   program.number("--tries", "N", tries, 1, 1000, "requests for each row (default 10)");
   program.flag("--one", one, "one request, told in full");
   program.size("--memory", memory, "memory of the board, 32 MiB to 16 GiB (default 256 MiB)");
-  program.size("--area", area, "of the CMA area (default 16 MiB)");
+  program.size("--area", area, "of the CMA area, made up to whole pageblocks (default 16 MiB)");
   program.number("--order-per-bit", "N", order_per_bit, 0, 9,
                  "2^N pages are a bit of the area's map (default 0)");
   program.number("--free", "N", free_percent, 1, 90, "N % of memory is free (default 10)");

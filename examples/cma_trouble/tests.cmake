@@ -19,10 +19,15 @@ set_tests_properties(example/cma_trouble_whynot PROPERTIES LABELS example TIMEOU
                      PASS_REGULAR_EXPRESSION "CMA area camera: an allocation got no 512 pages.*the area is split")
 
 # Options that make no sense are told in a line.
-foreach(wrong "--memory 1M" "--area 200M" "--request 0" "--one --tries 3" "--kernel v2.6" "--free 0" "--order-per-bit 10")
+foreach(wrong "--memory 1M" "--area 200M" "--request 0" "--one --tries 3" "--kernel v2.6" "--free 0" "--order-per-bit 10" "--seed 18446744073709551616")
   separate_arguments(args UNIX_COMMAND "${wrong}")
   string(MAKE_C_IDENTIFIER "${wrong}" name)
   add_test(NAME example/cma_trouble_wrong_${name} COMMAND cma_trouble ${args})
   set_tests_properties(example/cma_trouble_wrong_${name} PROPERTIES LABELS example TIMEOUT 60
                        PASS_REGULAR_EXPRESSION "^cma_trouble: --[^\n]*\n$")
 endforeach()
+
+# An area is whole pageblocks, and the text says so: page cache cannot have more of it than there is.
+add_test(NAME example/cma_trouble_whole_blocks COMMAND cma_trouble --area 4K --memory 32M --pins 0 --tries 1)
+set_tests_properties(example/cma_trouble_whole_blocks PROPERTIES LABELS example TIMEOUT 60
+                     PASS_REGULAR_EXPRESSION "a CMA area of 2 MiB.*the area's 512 pages")

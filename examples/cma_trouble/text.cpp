@@ -35,9 +35,10 @@ std::string rows_as_text(std::string_view kernel, const BoardSettings& settings,
       "of\n"
       "the area's {} pages. Each row: averages of {} requests, each with other pages pinned.\n\n"
       "{:>8}  {:<5}  {:>4}  {:>6}  {:>8}  {:>8}  {:>7}  {:>8}  {:>14}\n",
-      kernel, size_text(settings.memory_pages), size_text(settings.area_pages),
-      settings.held_percent, rows.front().lent, settings.area_pages, rows.front().tries, "request",
-      "align", "pins", "served", "no place", "places", "moved", "dropped", "copies in vain");
+      kernel, size_text(settings.memory_pages), size_text(rows.front().area_pages),
+      settings.held_percent, rows.front().lent, rows.front().area_pages, rows.front().tries,
+      "request", "align", "pins", "served", "no place", "places", "moved", "dropped",
+      "copies in vain");
   for (const Row& row : rows) {
     const auto share = [&](std::uint64_t part) {
       return fmt::format("{} %", (100 * part + row.tries / 2) / row.tries);

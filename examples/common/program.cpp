@@ -145,8 +145,11 @@ void Program::flag(const std::string& name, bool& value, const std::string& help
 
 void Program::option(const std::string& name, const std::string& placeholder, std::string& value,
                      const std::string& help) {
-  parser_->add(
-      name, placeholder, [&value](const std::string& text) { value = text; }, help);
+  const auto take = [name, &value](const std::string& text) {
+    if (text.empty()) throw UsageError{name + " needs a value"};  // not as if it were not there
+    value = text;
+  };
+  parser_->add(name, placeholder, take, help);
 }
 
 void Program::choice(const std::string& name, const std::vector<std::string>& choices,
@@ -168,9 +171,10 @@ void Program::number(const std::string& name, const std::string& placeholder,
     const char* const end = text.data() + text.size();
     const auto [behind, error] = std::from_chars(text.data(), end, parsed);
     if (error != std::errc{} || behind != end || parsed < least || parsed > most) {
-      const std::string range = most == std::numeric_limits<std::uint64_t>::max()
-                                    ? fmt::format("{} or more", least)
-                                    : fmt::format("{} to {}", least, most);
+      const bool is_bounded = most != std::numeric_limits<std::uint64_t>::max() ||
+                              error == std::errc::result_out_of_range;
+      const std::string range =
+          is_bounded ? fmt::format("{} to {}", least, most) : fmt::format("{} or more", least);
       throw UsageError{fmt::format("{} is a whole number, {}, not '{}'", name, range, text)};
     }
     value = parsed;
@@ -239,11 +243,15 @@ int Program::run(int argc, const char* const* argv, const std::function<int()>& 
   };
   try {
     parser_->app.parse(argc, argv);
+    bool are_operands = false;
     for (const std::string& extra : parser_->app.remaining()) {
-      if (extra == "--") continue;  // behind it are operands
-      const bool is_option = extra.size() > 1 && extra.starts_with('-');
+      if (std::exchange(are_operands, are_operands || extra == "--") != are_operands) continue;
+      const bool is_option = !are_operands && extra.size() > 1 && extra.starts_with('-');
       throw UsageError{is_option ? parser_->unknown(extra)
                                  : fmt::format("nothing is known of '{}'", extra)};
+    }
+    if (std::ranges::find(parser_->operands, "") != parser_->operands.end()) {
+      throw UsageError{"an argument is empty"};
     }
     if (parser_->wanted != nullptr) *parser_->wanted = parser_->operands;
     return body();

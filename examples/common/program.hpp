@@ -42,7 +42,7 @@ class Program {
 
   /// What is true if the option is given.
   void flag(const std::string& name, bool& value, const std::string& help);
-  /// An option with a value; @p placeholder stands for it in the help.
+  /// An option with a value, which is not empty; @p placeholder stands for it in the help.
   void option(const std::string& name, const std::string& placeholder, std::string& value,
               const std::string& help);
   /// One of several words.

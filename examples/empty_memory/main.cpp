@@ -115,6 +115,9 @@ int main(int argc, char** argv) {
     if (request.notifier_objects && request.want != Want::offline) {
       throw UsageError{"--objection: only offlining asks drivers (--want offline)"};
     }
+    if (rounds && request.want != Want::offline) {
+      throw UsageError{"--rounds: only offlining goes round (--want offline)"};
+    }
     for (const std::string& page : pages) request.pages.push_back(parse_special_page(page));
     const Answer answer = run(request);
     print_text(json ? as_json(request, answer) : as_text(request, answer, times));

@@ -129,6 +129,9 @@ Answer run(const Request& request) {
   }
   if (used_range(request).end > end) throw UsageError{"more memory is in use than there is"};
   for (const SpecialPage& page : request.pages) {
+    if (std::ranges::count(request.pages, page.pfn, &SpecialPage::pfn) != 1) {
+      throw UsageError{fmt::format("page {:#x} is named twice", page.pfn)};
+    }
     if (page.pfn >= end) {
       throw UsageError{
           fmt::format("page {:#x} is behind the memory, which ends at {:#x}", page.pfn, end)};

@@ -18,7 +18,7 @@ add_output_test(empty_memory_help PROGRAM empty_memory EXPECTED empty_memory/exp
 # What makes no sense is told in a line.
 foreach(wrong "5=foo" "=pinned" "5=pinned:x" "5=clean:3" "0x9999=pinned" "--range 5" "--range 5+0" "--range 0x3fff+2" "--memory 0"
               "--memory 5000" "--in-use 64M" "--objection" "--want contig-pages --range 0+100" "--rounds 0"
-              "--movable 4M --range 0x3e00+1024")
+              "--movable 4M --range 0x3e00+1024" "--rounds 3" "5=pinned 5=locked" "--range=")
   separate_arguments(args UNIX_COMMAND "${wrong}")
   string(MAKE_C_IDENTIFIER "${wrong}" name)
   add_test(NAME example/empty_memory_wrong_${name} COMMAND empty_memory ${args})

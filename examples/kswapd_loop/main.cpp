@@ -48,6 +48,10 @@ int main(int argc, char** argv) {
   program.flag("--json", json, "one JSON document instead of text");
   return program.run(argc, argv, [&] {
     if (table && price) throw UsageError{"--table and --price: choose one"};
+    if (price &&
+        (isolated || lru || scene.reclaims || frees_every || scene.kswapd_awake || steps)) {
+      throw UsageError{"--price has a zone of its own, so only --kernel and --json go with it"};
+    }
     if (table && (isolated || lru)) {
       throw UsageError{
           "--table tries its own numbers of pages, so --isolated and --lru say nothing"};

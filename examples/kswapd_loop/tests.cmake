@@ -15,10 +15,14 @@ add_output_test(kswapd_loop_json PROGRAM kswapd_loop EXPECTED kswapd_loop/expect
 add_output_test(kswapd_loop_help PROGRAM kswapd_loop EXPECTED kswapd_loop/expected/help.txt ARGS --help)
 
 # Options that do not go together are told in a line.
-foreach(wrong "--table --price" "--table --lru 5" "--reclaimable" "--isolated 9000" "--kernel v2.6")
+foreach(wrong "--table --price" "--table --lru 5" "--reclaimable" "--isolated 9000" "--kernel v2.6"
+              "--price --lru 5" "--price --awake" "--price --steps 3")
   separate_arguments(args UNIX_COMMAND "${wrong}")
   string(MAKE_C_IDENTIFIER "${wrong}" name)
   add_test(NAME example/kswapd_loop_wrong_${name} COMMAND kswapd_loop ${args})
   set_tests_properties(example/kswapd_loop_wrong_${name} PROPERTIES LABELS example TIMEOUT 60
                        PASS_REGULAR_EXPRESSION "^kswapd_loop: --[^\n]*\n$")
 endforeach()
+add_test(NAME example/kswapd_loop_wrong_behind_dashes COMMAND kswapd_loop -- --table)
+set_tests_properties(example/kswapd_loop_wrong_behind_dashes PROPERTIES LABELS example TIMEOUT 60
+                     PASS_REGULAR_EXPRESSION "^kswapd_loop: nothing is known of '--table'\n$")

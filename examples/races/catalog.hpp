@@ -47,7 +47,7 @@ std::function<std::shared_ptr<const pageblock::interleave::Program>()> scenario(
   };
 }
 
-/// Returns all races, R1 to R18.
+/// Returns all races, R1 to R19.
 [[nodiscard]] const std::vector<Race>& all_races();
 
 /// Returns the race with this name, or null; R and r are the same.

@@ -102,8 +102,14 @@ Answer answer_to(const Race& race, const Case& one, const Options& options) {
 Answer follow(const Race& race, const Case& one, const Options& options) {
   Answer answer{race, one, one.make(), {}, {}, 0};
   std::string_view text = options.schedule;
-  if (const auto colon = text.rfind(':'); colon != std::string_view::npos)
+  if (const auto colon = text.rfind(':'); colon != std::string_view::npos) {
+    const std::string_view origin = text.substr(0, colon);
+    const std::string here = fmt::format("{}/{}", race.id, one.kernel);
+    if (origin != here) {
+      throw UsageError{fmt::format("the schedule is of \"{}\", not of \"{}\"", origin, here)};
+    }
     text.remove_prefix(colon + 1);
+  }
   const ParsedSchedule parsed = parse_schedule(text, *answer.program);
   if (!parsed.error.empty()) throw UsageError{parsed.error};
   Runner runner{*answer.program};
@@ -129,6 +135,7 @@ int run(const std::vector<std::string>& names, const Options& options) {
     example::print_text(options.json ? list_as_json() : list_as_text());
     return 0;
   }
+  if (options.twice && options.schedule.empty()) throw UsageError{"--twice needs a --schedule"};
   if (!options.schedule.empty() && names.size() > 1) throw UsageError{"a schedule is of one race"};
   std::vector<const Race*> asked;
   for (const std::string& name : names) {

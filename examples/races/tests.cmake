@@ -10,7 +10,9 @@ add_output_test(races_schedule PROGRAM races EXPECTED races/expected/schedule.tx
 
 # Wrong arguments: one line, and exit status 2.
 foreach(wrong "R99;there is no race \"R99\"" "R6 --kernel v9;has no rules of" "R6 --schedule Q3;is no stretch of a schedule"
-              "R6 --schedule X4@pcp_lock;at step 4: X is at zone_unlock instead of pcp_lock")
+              "R6 --schedule X4@pcp_lock;at step 4: X is at zone_unlock instead of pcp_lock"
+              "R6 --schedule R9/v6.1:X4@zone_unlock;the schedule is of \"R9/v6.1\", not of \"R6/v6.1\"" "R6 --twice;--twice needs a --schedule"
+              "R6 --schedule=;--schedule needs a value" "R6 --seed 18446744073709551616;0 to 18446744073709551615")
   list(GET wrong 0 arguments)
   list(GET wrong 1 message)
   string(MAKE_C_IDENTIFIER "${arguments}" name)

@@ -108,7 +108,12 @@ int main(int argc, char** argv) {
     for (const std::string& path : paths) {
       std::error_code error;
       if (std::filesystem::is_directory(path, error)) {
-        if (auto found = search_folder(path, findings)) pages.emplace(std::move(*found));
+        auto found = search_folder(path, findings);
+        if (found && pages) {
+          throw UsageError{
+              fmt::format("one folder with kpageflags at a time, not '{}' as well", path)};
+        }
+        if (found) pages.emplace(std::move(*found));
       } else {
         search(read_file(path), findings);
       }

@@ -21,3 +21,9 @@ add_output_test(whynot_snapshot PROGRAM whynot EXPECTED whynot/expected/snapshot
 add_test(NAME example/whynot_nothing COMMAND whynot ${CMAKE_CURRENT_LIST_DIR}/tests.cmake)
 set_tests_properties(example/whynot_nothing PROPERTIES LABELS example TIMEOUT 60
                      PASS_REGULAR_EXPRESSION "I found nothing that I know. I know.*buddyinfo, /proc/pagetypeinfo")
+
+# A page is looked up in one snapshot.
+add_test(NAME example/whynot_two_snapshots
+         COMMAND whynot ${PROJECT_SOURCE_DIR}/examples/data/sample ${PROJECT_SOURCE_DIR}/tests/data/realkernel/d01_idle_1g)
+set_tests_properties(example/whynot_two_snapshots PROPERTIES LABELS example TIMEOUT 60
+                     PASS_REGULAR_EXPRESSION "^whynot: one folder with kpageflags at a time, not '[^\n]*' as well\n$")

@@ -38,6 +38,7 @@ struct Given {
   std::string color = "auto";
   std::optional<std::uint64_t> size;
   std::optional<std::uint64_t> line;
+  std::string name;
   std::vector<std::string> files;
   int status = -1;
 };
@@ -49,6 +50,7 @@ Given given(std::vector<const char*> arguments) {
   program.choice("--color", {"auto", "never"}, result.color, "");
   program.size("--size", result.size, "");
   program.number("--line", "LINE", result.line, 1, 10, "");
+  program.option("--name", "NAME", result.name, "");
   program.operands(result.files);
   arguments.insert(arguments.begin(), "test");
   result.status =
@@ -81,6 +83,10 @@ TEST_CASE("Program ends with 2 where the arguments are wrong", "[program]") {
   CHECK(given({"--line", "0"}).status == 2);
   CHECK(given({"--line", "11"}).status == 2);
   CHECK(given({"-x"}).status == 2);
+  CHECK(given({"--name", ""}).status == 2);
+  CHECK(given({"--name="}).status == 2);
+  CHECK(given({""}).status == 2);
+  CHECK(given({"--name", "a", "b"}).status == 0);
 }
 
 TEST_CASE("Program ends with 1 where its body fails", "[program]") {
