@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "pageblock/io/picture/time_line_html.hpp"
+
 #include "common/json.hpp"
 #include "common/program.hpp"
 #include "empty_memory/request.hpp"
@@ -56,6 +58,7 @@ int main(int argc, char** argv) {
   std::optional<std::uint64_t> in_use;
   std::optional<std::uint64_t> rounds;
   std::vector<std::string> pages;
+  std::string html;
   bool times = false;
   bool json = false;
   Program program{
@@ -87,6 +90,8 @@ int main(int argc, char** argv) {
   program.number("--rounds", "N", rounds, 1, 1000000,
                  "when a signal comes, or the time of v3.6 is over (default 16)");
   program.flag("--objection", request.notifier_objects, "a driver objects to offlining");
+  program.option("--html", "FILE", html,
+                 "write a page for a browser that shows the memory at each event");
   program.flag("--times", times, "also how long it took");
   program.flag("--json", json, "one JSON document instead of text");
   program.operands(pages);
@@ -119,7 +124,9 @@ int main(int argc, char** argv) {
       throw UsageError{"--rounds: only offlining goes round (--want offline)"};
     }
     for (const std::string& page : pages) request.pages.push_back(parse_special_page(page));
-    const Answer answer = run(request);
+    TimeLine line{fmt::format("empty_memory: {}, {} {:#x}", request.kernel, want, request.range)};
+    const Answer answer = run(request, html.empty() ? nullptr : &line);
+    if (!html.empty()) write_html(html, line);
     print_text(json ? as_json(request, answer) : as_text(request, answer, times));
     return 0;
   });

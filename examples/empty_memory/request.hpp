@@ -11,6 +11,7 @@
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/clients/attempt.hpp"
 #include "pageblock/clients/movability.hpp"
+#include "pageblock/io/picture/time_line.hpp"
 
 namespace example {
 
@@ -52,7 +53,8 @@ struct Answer {
 /// Returns "START+PAGES" as a range. Throws UsageError.
 [[nodiscard]] pageblock::PfnRange parse_range(std::string_view text);
 
-/// Throws UsageError if the request names pages that are not there.
-[[nodiscard]] Answer run(const Request& request);
+/// Tries it. Events of the zones become steps of @p line, if there is one. Throws UsageError if the
+/// request names pages that are not there.
+[[nodiscard]] Answer run(const Request& request, pageblock::TimeLine* line = nullptr);
 
 }  // namespace example

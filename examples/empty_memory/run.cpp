@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <chrono>
+#include <concepts>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -14,6 +16,8 @@
 #include "pageblock/clients/contig_pages.hpp"
 #include "pageblock/clients/memory_notifier.hpp"
 #include "pageblock/clients/offline_pages.hpp"
+#include "pageblock/io/picture/time_line.hpp"
+#include "pageblock/io/picture/time_line_tracer.hpp"
 #include "pageblock/mm/node.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/zone.hpp"
@@ -26,10 +30,11 @@ namespace {
 
 using namespace pageblock;
 
-template <const Semantics& rules>
+template <const Semantics& rules, typename Watcher>
 struct MachineConfig : DefaultConfig {
   static constexpr Semantics semantics = rules;
   using Lock = NullLock;
+  using Tracer = Watcher;
 };
 
 // Where the first of the pages in use are.
@@ -75,10 +80,51 @@ Node<Config> make_node(const Request& request) {
   return node;
 }
 
-template <const Semantics& rules>
-Answer run_with(const Request& request) {
-  auto node = make_node<MachineConfig<rules>>(request);
+// Draws the zones of a node, if they are watched. What events have changed is seen when a page has
+// moved, and at the end.
+template <ZoneConfig Config>
+class Drawing {
+ public:
+  Drawing(Node<Config>& node, TimeLine* line, StubbornPages& pages) : node_{node}, line_{line} {
+    if constexpr (is_drawn) {
+      for (const Zone<Config>& zone : node.zones()) line_->watch(zone);
+      pages.on_moved = [this](Pfn, OptionalPfn, Order) { follow_all(); };
+    }
+  }
+  Drawing(const Drawing&) = delete;
+  Drawing& operator=(const Drawing&) = delete;
+  ~Drawing() = default;
+
+  void end(const Attempt& attempt) {
+    if constexpr (is_drawn) {
+      follow_all();
+      line_->step({.what = "the end",
+                   .detail = fmt::format("{}", attempt),
+                   .pages = attempt.range,
+                   .is_refusal = attempt.status != ok});
+      for (const Zone<Config>& zone : node_.zones()) {
+        const PfnRange all{zone.start_pfn(), zone.end_pfn()};
+        line_->look(zone, std::span{&all, 1});
+      }
+    }
+  }
+
+ private:
+  static constexpr bool is_drawn = std::same_as<typename Config::Tracer, TimeLineTracer>;
+
+  void follow_all() {
+    for (Zone<Config>& zone : node_.zones()) follow(*line_, zone);
+  }
+
+  Node<Config>& node_;
+  TimeLine* line_;
+};
+
+template <ZoneConfig Config>
+Answer run_with(const Request& request, TimeLine* line) {
+  auto node = make_node<Config>(request);
   StubbornPages pages;
+  Drawing<Config> drawing{node, line, pages};
   for (const SpecialPage& page : request.pages) {
     if (page.is == SpecialPage::Is::movable) pages.set(page.pfn, page.stubborn);
   }
@@ -108,15 +154,22 @@ Answer run_with(const Request& request) {
       break;
   }
   answer.seconds = std::chrono::duration<double>{std::chrono::steady_clock::now() - begin}.count();
+  drawing.end(answer.attempt);
   for (const auto& zone : node.zones()) {
     answer.nr_free += static_cast<std::uint64_t>(std::max<std::int64_t>(zone.nr_free_pages(), 0));
   }
   return answer;
 }
 
+template <const Semantics& rules>
+Answer run_by(const Request& request, TimeLine* line) {
+  if (line != nullptr) return run_with<MachineConfig<rules, TimeLineTracer>>(request, line);
+  return run_with<MachineConfig<rules, trace::NullTracer>>(request, nullptr);
+}
+
 }  // namespace
 
-Answer run(const Request& request) {
+Answer run(const Request& request, TimeLine* line) {
   const Pfn end{request.memory + request.movable};
   if (request.want != Want::contig_pages && request.range.end > end) {
     throw UsageError{
@@ -137,9 +190,9 @@ Answer run(const Request& request) {
           fmt::format("page {:#x} is behind the memory, which ends at {:#x}", page.pfn, end)};
     }
   }
-  if (request.kernel == "v3.6") return run_with<kernel::v3_6>(request);
-  if (request.kernel == "v6.12") return run_with<kernel::v6_12>(request);
-  return run_with<kernel::v6_1>(request);
+  if (request.kernel == "v3.6") return run_by<kernel::v3_6>(request, line);
+  if (request.kernel == "v6.12") return run_by<kernel::v6_12>(request, line);
+  return run_by<kernel::v6_1>(request, line);
 }
 
 }  // namespace example

@@ -10,8 +10,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "pageblock/io/picture/block_map_svg.hpp"
+
 #include "common/program.hpp"
 #include "kernel_versions/experiment.hpp"
+#include "kernel_versions/picture.hpp"
 #include "kernel_versions/report.hpp"
 
 namespace {
@@ -78,15 +81,30 @@ Columns most_telling(const Experiment& experiment, const Columns& columns) {
 struct Options {
   std::vector<std::string> ids{};
   std::string kernels{};
+  std::string svg{};
   std::string color = "auto";
   bool table = false;
   bool json = false;
 };
 
+// The kernels whose story is told.
+Columns told_columns(const Options& options, const Experiment& experiment, const Columns& columns) {
+  return options.kernels.empty() ? most_telling(experiment, columns) : columns;
+}
+
+void draw(const Options& options, const std::vector<Experiment>& some, const Columns& columns) {
+  if (some.size() != 1) throw UsageError{"--svg draws one experiment"};
+  const Columns two = told_columns(options, some.front(), columns);
+  if (two.size() != 2)
+    throw UsageError{"--svg draws two kernels side by side: --kernels v6.1,v6.12"};
+  example::write_file(options.svg, pageblock::to_svg(picture_of(some.front(), two[0], two[1])));
+}
+
 int run(const Options& options) {
   const Columns columns = columns_of(options.kernels);
   const bool color = !options.json && example::wants_color(options.color);
   const std::vector<Experiment> all = all_experiments();
+  if (!options.svg.empty() && options.ids.empty()) throw UsageError{"--svg draws one experiment"};
   if (options.table) {
     if (!options.ids.empty()) throw UsageError{"--table shows members, not experiments"};
     example::print_text(options.json ? semantics_as_json(columns)
@@ -100,14 +118,15 @@ int run(const Options& options) {
   }
   std::vector<Experiment> some;
   for (const std::string& id : options.ids) some.push_back(find(all, id));
+  if (!options.svg.empty()) draw(options, some, columns);
   if (options.json) {
     example::print_text(outcomes_as_json(some, columns, true));
     return 0;
   }
   for (const Experiment& experiment : some) {
     if (&experiment != &some.front()) example::print_text("\n");
-    example::print_text(story_as_text(
-        experiment, options.kernels.empty() ? most_telling(experiment, columns) : columns, color));
+    example::print_text(
+        story_as_text(experiment, told_columns(options, experiment, columns), color));
   }
   return 0;
 }
@@ -131,6 +150,9 @@ int main(int argc, char** argv) {
                  "these kernels only, such as v3.6,v6.1; a story may have more than two");
   program.flag("--table", options.table,
                "the members of Semantics side by side, with the releases that changed them");
+  program.option("--svg", "FILE", options.svg,
+                 "draw the zones of two kernels after the last step, side by side; what differs is "
+                 "marked");
   program.flag("--json", options.json, "one JSON document instead of text");
   program.choice("--color", {"auto", "always", "never"}, options.color,
                  "colours (default auto: on a terminal)");

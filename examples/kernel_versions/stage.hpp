@@ -279,6 +279,7 @@ class Stage {
   void show(std::string call, std::string returns) {
     if (!story_.is_told) return;
     Scene scene{std::move(call), {}};
+    if (story_.is_drawn) scene.zone = zone;
     const auto row = [&](std::string name, std::string value) {
       if (!value.empty()) scene.rows.emplace_back(std::move(name), std::move(value));
     };

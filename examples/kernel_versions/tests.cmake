@@ -19,3 +19,19 @@ expect_kernel_versions(twice "--kernels: 'v6.1,6.1' has one twice" --kernels v6.
 expect_kernel_versions(table "member +since +v3.6 +v6.1.*\nmove_to +v5.10 +head +tail" --table)
 expect_kernel_versions(table_of_one "--table shows members, not experiments" --table D36)
 expect_kernel_versions(lower_case "D36  one unmovable page" d36)
+
+# What is drawn stands on the page, too.
+set(drawn ${PROJECT_BINARY_DIR}/examples/kernel_versions_D38.svg)
+add_test(NAME "example/kernel_versions_picture"
+         COMMAND sh -c "'$<TARGET_FILE:kernel_versions>' D38 --svg '${drawn}' >/dev/null &&
+                        cmp '${drawn}' examples/kernel_versions/expected/D38.svg"
+         WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+set_tests_properties("example/kernel_versions_picture" PROPERTIES LABELS example TIMEOUT 60)
+expect_kernel_versions(draws_beside_story "D38  isolate four.*\\[9\\]\\[I\\]" D38 --svg ${drawn}.story)
+expect_kernel_versions(draws_none "--svg draws one experiment" --svg ${drawn}.none)
+expect_kernel_versions(draws_two "--svg draws one experiment" D38 D5 --svg ${drawn}.none)
+expect_kernel_versions(draws_table "--svg draws one experiment" --table --svg ${drawn}.none)
+expect_kernel_versions(draws_one_kernel "--svg draws two kernels side by side" D38 --kernels v6.1 --svg ${drawn}.none)
+expect_kernel_versions(draws_no_zone "--svg: there is no zone to draw of D32 in v3.6" D32 --kernels v3.6,v6.1
+                       --svg ${drawn}.none)
+expect_kernel_versions(draws_nowhere "No such file or directory" D38 --svg no/such/folder/x.svg)

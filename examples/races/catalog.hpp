@@ -9,9 +9,16 @@
 #include <utility>
 #include <vector>
 
+#include "pageblock/io/picture/time_line.hpp"
 #include "pageblock/lab/interleave.hpp"
 
 namespace races {
+
+/// What is run, and how its zone comes into a time line.
+struct Playable : pageblock::interleave::Program {
+  std::function<void(pageblock::TimeLine&)> watch;  ///< As it is now, before the first step.
+  std::function<void(pageblock::TimeLine&, pageblock::TimeStep)> step;  ///< As it is after a step.
+};
 
 /// A race under the rules of one kernel.
 struct Case {
@@ -20,8 +27,8 @@ struct Case {
   unsigned bound =
       2;  ///< The preemptions that the shortest run needs; of a silent one, those to search.
   std::string note;  ///< What is different.
-  /// Makes it. The program lives as long as what is returned.
-  std::function<std::shared_ptr<const pageblock::interleave::Program>()> make;
+  /// Makes it. Copies of the program live as long as what is returned.
+  std::function<std::shared_ptr<const Playable>()> make;
   /// At which places others may come between.
   pageblock::interleave::Yields yields = pageblock::interleave::all_yields;
 };
@@ -36,14 +43,19 @@ struct Race {
 
 /// Makes a case of a function that fills in a scenario, which begins with a name and a zone.
 template <pageblock::ZoneConfig Config>
-std::function<std::shared_ptr<const pageblock::interleave::Program>()> scenario(
+std::function<std::shared_ptr<const Playable>()> scenario(
     pageblock::ZoneLayout layout,
     std::function<void(pageblock::interleave::Scenario<Config>&)> fill) {
   return [layout = std::move(layout), fill = std::move(fill)] {
     using Scenario = pageblock::interleave::Scenario<Config>;
     auto made = std::make_shared<Scenario>("", layout);
     fill(*made);
-    return std::shared_ptr<const pageblock::interleave::Program>{made, &made->program()};
+    auto playable = std::make_shared<Playable>(Playable{made->program(), {}, {}});
+    playable->watch = [made](pageblock::TimeLine& line) { line.watch(made->zone()); };
+    playable->step = [made](pageblock::TimeLine& line, pageblock::TimeStep told) {
+      line.step(made->zone(), std::move(told));
+    };
+    return std::shared_ptr<const Playable>{std::move(playable)};
   };
 }
 

@@ -12,12 +12,14 @@
 
 #include <fmt/format.h>
 
+#include "pageblock/io/picture/time_line_html.hpp"
 #include "pageblock/lab/interleave.hpp"
 
 #include "common/json.hpp"
 #include "common/program.hpp"
 #include "common/progress.hpp"
 #include "races/catalog.hpp"
+#include "races/picture.hpp"
 #include "races/report.hpp"
 
 namespace {
@@ -35,6 +37,7 @@ struct Options {
   std::optional<std::uint64_t> seed;
   std::optional<std::uint64_t> runs;
   std::string schedule;
+  std::string html;
   bool no_joins = false;
   bool every_place = false;
   bool twice = false;
@@ -130,6 +133,16 @@ Answer follow(const Race& race, const Case& one, const Options& options) {
   return answer;
 }
 
+// Draws the run of the only answer, if there is one.
+void draw(const std::vector<Answer>& answers, const Options& options) {
+  if (!answers.empty() && can_be_drawn(answers.front())) {
+    pageblock::write_html(options.html, time_line_of(answers.front()));
+  } else {
+    fmt::print(stderr, "races: nothing was found that could be drawn, so there is no {}\n",
+               options.html);
+  }
+}
+
 int run(const std::vector<std::string>& names, const Options& options) {
   if (names.empty()) {
     example::print_text(options.json ? list_as_json() : list_as_text());
@@ -149,6 +162,10 @@ int run(const std::vector<std::string>& names, const Options& options) {
           fmt::format("there is no race \"{}\": races without arguments lists them", name)};
     asked.push_back(race);
   }
+  const bool is_one = asked.size() == 1 && options.kernel != "all";
+  if (!options.html.empty() && !is_one) {
+    throw UsageError{"--html draws one race by the rules of one kernel"};
+  }
   std::signal(SIGINT, [](int) { is_interrupted = true; });
   bool found = false;
   bool complete = true;
@@ -165,6 +182,7 @@ int run(const std::vector<std::string>& names, const Options& options) {
                  (answer.result.is_complete || answer.replayed || !answer.result.found.empty());
     }
   }
+  if (!options.html.empty()) draw(answers, options);
   if (options.json) {
     example::print_text(answers_as_json(answers));
   } else if (answers.size() == 1) {
@@ -207,6 +225,9 @@ int main(int argc, char** argv) {
   program.flag("--twice", options.twice, "with --schedule: run it again, and compare each state");
   program.flag("--no-joins", options.no_joins, "do not stop where another run has been");
   program.flag("--every-place", options.every_place, "switch also where it makes no difference");
+  program.option(
+      "--html", "FILE", options.html,
+      "write a page for a browser that shows the zone after each step of what is printed");
   program.flag("--json", options.json, "one JSON document instead of text");
   program.operands(names);
   return program.run(argc, argv, [&] { return run(names, options); });

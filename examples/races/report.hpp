@@ -17,7 +17,7 @@ namespace races {
 struct Answer {
   const Race& race;
   const Case& one;
-  std::shared_ptr<const pageblock::interleave::Program> program;
+  std::shared_ptr<const Playable> program;
   pageblock::interleave::Result result;
   std::optional<pageblock::interleave::Shrunk> shrunk;
   double seconds = 0;

@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "common/program.hpp"
 #include "kernel_versions/experiment.hpp"
+#include "kernel_versions/picture.hpp"
 #include "support/catch.hpp"
 
 namespace pageblock::test {
@@ -163,6 +165,51 @@ TEST_CASE("a story shows the lists before, the call, and the lists after", "[exp
                                                  {"[10][I]", "2048 3072"},
                                                  {"blocks", "MMMMIIIIMMMMMMMM"},
                                                  {"NR_FREE_PAGES", "6144"}});
+}
+
+TEST_CASE("a picture shows the zones of two kernels after the last step, and marks what differs",
+          "[experiments]") {
+  const auto all = experiments::all_experiments();
+  const auto d38 = std::ranges::find(all, "D38", &experiments::Experiment::id);
+  REQUIRE(d38 != all.end());
+  for (const std::size_t right : {1U, 2U}) {
+    const std::size_t left = right - 1;
+    const BlockMap map = experiments::picture_of(*d38, left, right);
+    CHECK(map.titles() == std::vector{experiments::name_of(experiments::kernels[left]),
+                                      experiments::name_of(experiments::kernels[right])});
+    REQUIRE(map.rows().size() == 1);
+    const BlockMap::Row& row = map.rows().front();
+    REQUIRE(row.nr_blocks() == 16);
+    for (std::size_t block = 0; block < 16; ++block) {
+      CAPTURE(right, block);
+      const bool is_isolated = 4 <= block && block < 8;
+      const BlockLook look = is_isolated ? BlockLook::isolated : BlockLook::free;
+      CHECK(row.panels[0][block] == look);
+      CHECK(row.panels[1][block] == look);
+      // v3.6 and v6.1 keep chunks of two blocks there; in v6.12 one begins in the second, too.
+      CHECK(row.is_marked(block) == (right == 2 && is_isolated && block % 2 == 1));
+    }
+  }
+}
+
+TEST_CASE("every experiment with a zone can be drawn", "[experiments]") {
+  std::size_t drawn = 0;
+  for (const experiments::Experiment& experiment : experiments::all_experiments()) {
+    for (std::size_t i = 1; i < experiments::kernels.size(); ++i) {
+      CAPTURE(experiment.id, i);
+      experiments::Story left{.is_told = true};
+      experiments::Story right{.is_told = true};
+      static_cast<void>(experiment.in[i - 1](left));
+      static_cast<void>(experiment.in[i](right));
+      if (left.scenes.empty() || right.scenes.empty()) {
+        CHECK_THROWS_AS(experiments::picture_of(experiment, i - 1, i), example::UsageError);
+      } else {
+        CHECK_FALSE(experiments::picture_of(experiment, i - 1, i).rows().empty());
+        ++drawn;
+      }
+    }
+  }
+  CHECK(drawn > experiments::all_experiments().size());
 }
 
 }  // namespace pageblock::test

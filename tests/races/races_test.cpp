@@ -8,9 +8,12 @@
 
 #include <fmt/format.h>
 
+#include "pageblock/io/picture/time_line.hpp"
 #include "pageblock/lab/interleave.hpp"
 
 #include "races/catalog.hpp"
+#include "races/picture.hpp"
+#include "races/report.hpp"
 #include "support/catch.hpp"
 
 namespace {
@@ -89,6 +92,69 @@ TEST_CASE("what is found can be seen again, and shrinks to a few switches", "[ra
     // Shrinking leaves the program as it was.
     CHECK(replay(runner, parsed.schedule, options).run.images == first.run.images);
   });
+}
+
+TEST_CASE("what is found is drawn from the zone before to the end", "[races]") {
+  for_each_case([](const Race& race, const Case& one) {
+    if (one.finds.empty()) return;
+    races::Answer answer{race, one, one.make(), {}, {}, 0};
+    CHECK_FALSE(can_be_drawn(answer));
+    answer.result = search(*answer.program, {.bound = 3, .yields = one.yields});
+    REQUIRE(answer.result.found.size() == 1);
+    const Found& found = answer.result.found.front();
+    answer.shrunk = shrink(*answer.program, found.finding, found.schedule);
+    REQUIRE(answer.shrunk.has_value());
+    const Run& run = answer.shrunk->run;
+    const Run& rest = answer.shrunk->rest;
+
+    const pageblock::TimeLine line = time_line_of(answer);
+    REQUIRE(line.steps().size() == rest.steps.size() + 1);
+    const pageblock::TimeStep& broken = line.steps()[run.steps.size()].told;
+    CHECK(broken.is_refusal);
+    CHECK(broken.what == one.finds + " is broken");
+    CHECK(broken.detail == run.finding->text);
+    // What is drawn is as small as what is printed, and has the same numbers.
+    REQUIRE(line.parts().size() == 1);
+    const pageblock::TimeLine::Part& part = line.parts().front();
+    CHECK(part.first.size() + 1 == run.pictures.front().size());
+    pageblock::ZoneNumbers numbers = part.numbers;
+    const auto in_words = [&] {
+      return fmt::format("free pages {}, isolated blocks {}", numbers.free, numbers.isolated);
+    };
+    CHECK(in_words() == run.pictures.front().back());
+    for (std::size_t i = 0; i < line.steps().size(); ++i) {
+      for (const auto& change : line.steps()[i].numbers) numbers = change.now;
+      if (i == run.steps.size()) CHECK(in_words() == run.pictures.back().back());
+    }
+    CHECK(in_words() == rest.pictures.back().back());
+    // Drawing leaves the program as it was.
+    Runner runner{*answer.program};
+    const Replay again = replay(runner, found.schedule);
+    CHECK(again.divergence.empty());
+    CHECK(again.run.finding == found.finding);
+  });
+}
+
+TEST_CASE("a run that was asked for is drawn, too", "[races]") {
+  const Race& race = *races::find_race("R6");
+  races::Answer answer{race, race.cases.front(), race.cases.front().make(), {}, {}, 0};
+  Runner runner{*answer.program};
+  RunOptions options;
+  options.records = true;
+  const auto draw = [&](const char* schedule) {
+    answer.replayed =
+        replay(runner, parse_schedule(schedule, *answer.program).schedule, options).run;
+    return time_line_of(answer).steps();
+  };
+  const auto is_refusal = [](const auto& step) { return step.told.is_refusal; };
+  const auto silent = draw("X*,Y*");
+  CHECK(silent.size() == answer.replayed->steps.size());
+  CHECK(std::ranges::none_of(silent, is_refusal));
+  const auto broken = draw("X4@zone_unlock,Y5@zone_unlock");
+  CHECK(broken.size() > answer.replayed->steps.size() + 1);
+  REQUIRE(std::ranges::count_if(broken, is_refusal) == 1);
+  CHECK(is_refusal(broken[answer.replayed->steps.size()]));
+  CHECK(broken.front().told.what == "X: contig [0, 6)");
 }
 
 TEST_CASE("joining and passing places by changes no outcome and no finding", "[races]") {

@@ -127,6 +127,8 @@ class Scenario {
     return *this;
   }
 
+  /// The zone as the last run has left it; during a run, as it is.
+  [[nodiscard]] const Zone<Config>& zone() const { return world_.zone; }
   /// What the explorer runs.
   [[nodiscard]] const Program& program() const { return program_; }
 

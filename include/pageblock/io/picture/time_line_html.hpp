@@ -107,7 +107,8 @@ class TimeLineHtml {
     }
     text += "],\n\"strings\":[";
     for (std::size_t i = 0; i < strings_.size(); ++i) {
-      text += (i == 0 ? "" : ",") + json_string(*strings_[i]);
+      if (i != 0) text += ',';
+      text += json_string(*strings_[i]);
     }
     text += "],\n\"parts\":[";
     for (const TimeLine::Part& part : line_.parts()) {

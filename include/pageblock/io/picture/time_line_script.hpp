@@ -133,7 +133,7 @@ const told = step => {
     time: "",
     no: false
   };
-  const [what, detail, cpu, page, nr, time, no] = lines[step - 1].split(";", 1)[0].split(",");
+  const [what, detail, cpu = "", page, nr, time, no] = lines[step - 1].split(";", 1)[0].split(",");
   return {
     what: model.strings[number(what)],
     detail: detail ? model.strings[number(detail)] : "",
