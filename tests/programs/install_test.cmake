@@ -41,7 +41,7 @@ complete("--json" offline_check --js)
 complete("--compare --color" offline_check --co)
 complete("auto always never" offline_check --color "")
 complete("always" offline_check --color = al)
-complete("v6.1" offline_check --kernel v6)
+complete("v6.1 v6.12" offline_check --kernel v6)
 complete("--memory" replay trace --m)
 complete("${PREFIX}/share/man" offline_check ${PREFIX}/share/ma)
 

@@ -85,11 +85,13 @@ template <ZoneConfig Config>
 void begin_search(const Node<Config>& node, const char* what, Attempt& attempt) {
   attempt = {.what = what};
   attempt.pageblock_order = Zone<Config>::pageblock_order;
+  PfnRange all{};
   for (const Zone<Config>& zone : node.zones()) {
-    PfnRange& all = attempt.range;
-    if (all.empty()) all = {zone.start_pfn(), zone.end_pfn()};
-    all = {std::min(all.start, zone.start_pfn()), std::max(all.end, zone.end_pfn())};
+    if (zone.spanned_pages() == 0) continue;
+    if (all.empty() || zone.start_pfn() < all.start) all.start = zone.start_pfn();
+    if (all.end < zone.end_pfn()) all.end = zone.end_pfn();
   }
+  attempt.range = all;
 }
 
 }  // namespace detail

@@ -133,8 +133,9 @@ class Verifier {
 
   // Where types move with chunks, a chunk is on the list of its first block's type. A block inside a larger
   // chunk may get another one: no chunk begins there that would move. With mobility grouping off other types
-  // are written than meant.
+  // are written than meant; and where per-CPU lists hold more than a block, a drain looks at the first only.
   void check_type(Pfn pfn, Order order, MigrateType type) {
+    if (Config::semantics.pcp_order > Config::pageblock_order) return;
     if (Config::semantics.move_rule != MoveRule::block || !zone_.mobility_grouping()) return;
     if (!zone_.spans(pfn)) return;
     const MigrateType of_block = zone_.pageblock_flags().get(pfn);
