@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <pageblock/base/sort_stably.hpp>
 
 #include "common/json.hpp"
 #include "kernel_versions/semantics_table.hpp"
@@ -96,7 +97,7 @@ struct Stories {
         }
       }
     }
-    std::ranges::stable_sort(names, {}, place_of);
+    detail::sort_stably(names, place_of);
     return names;
   }
 };
