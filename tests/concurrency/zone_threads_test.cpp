@@ -107,7 +107,7 @@ TEMPLATE_TEST_CASE("threads that isolate and allocate get no page of each other"
 
 TEST_CASE("what a user of a shared page did is seen by the last one to drop it", "[concurrency]") {
   // One user puts the page on the LRU and drops it, another drops it: whoever is last finds the mark.
-  constexpr int nr_rounds = 10'000;
+  constexpr int nr_rounds = 50'000;
   Zone<WithSpinlock> zone{
       ZoneLayout{.spanned_pages = 64, .in_use = {{.range = {Pfn{9}, Pfn{10}}}}, .nr_cpus = 2}};
   std::atomic<int> nr_ready{0};

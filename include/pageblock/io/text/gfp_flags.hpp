@@ -137,7 +137,13 @@ namespace detail {
   }
   if (name == "__GFP_MEMALLOC") return memalloc;
   if (name == "__GFP_THISNODE") return this_node;
-  if (name.starts_with("__GFP_") || name.starts_with("0x")) return 0;
+  if (name.starts_with("__GFP_")) return 0;
+  if (name.starts_with("0x")) {  // bits that the kernel has no name for
+    std::uint64_t unnamed = 0;
+    const char* const end = name.data() + name.size();
+    const auto [stop, error] = std::from_chars(name.data() + 2, end, unnamed, 16);
+    if (error == std::errc{} && stop == end) return 0;
+  }
   constexpr std::array<std::string_view, 12> without_bits{
       "GFP_IO",      "GFP_FS",   "GFP_COLD", "GFP_NOWARN",  "GFP_REPEAT",     "GFP_NOFAIL",
       "GFP_NORETRY", "GFP_COMP", "GFP_ZERO", "GFP_NOTRACK", "GFP_OTHER_NODE", "GFP_HARDWALL"};

@@ -98,6 +98,11 @@ TEST_CASE("parse_gfp_flags knows what kernels before v4.6 call single flags", "[
 TEST_CASE("parse_gfp_flags refuses what it cannot know", "[gfp_flags]") {
   CHECK_THROWS_AS(parse_gfp_flags("GFP_SOMETHING"), ParseError);
   CHECK_THROWS_AS(parse_gfp_flags(""), ParseError);
+  CHECK_THROWS_AS(parse_gfp_flags("0x"), ParseError);
+  CHECK_THROWS_AS(parse_gfp_flags("0x20g"), ParseError);
+  CHECK_THROWS_AS(parse_gfp_flags("0x1ffffffffffffffff"), ParseError);  // more than 64 bits
+  CHECK_THROWS_AS(parse_gfp_flags("GFP_KERNEL|0x20g"), ParseError);
+  CHECK(read_gfp_flags("GFP_KERNEL|0x1000000").names() == read_gfp_flags("GFP_KERNEL").names());
   CHECK_THROWS_AS(parse_gfp_flags("GFP_KERNEL|"), ParseError);
   CHECK_THROWS_AS(parse_gfp_flags("GFP_KERNEL|__GFP_ZERO garbage|x"), ParseError);
 }
