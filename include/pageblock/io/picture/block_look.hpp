@@ -16,6 +16,7 @@
 
 #include "pageblock/io/snapshot/snapshot.hpp"
 #include "pageblock/io/text/kpageflags.hpp"
+#include "pageblock/lab/page_scan.hpp"
 
 namespace pageblock {
 
@@ -64,16 +65,7 @@ struct BlockStyle {
   return styles[static_cast<std::size_t>(look)];
 }
 
-/// What a page is, as far as a picture tells pages apart.
-enum class PageLook : std::uint8_t {
-  free,       ///< In a free chunk.
-  listed,     ///< On a per-CPU list.
-  movable,    ///< In use, and on an LRU list.
-  unmovable,  ///< In use otherwise.
-  unknown,
-  hole,
-};
-/// How many of them there are.
+/// How many looks a page can have.
 inline constexpr std::size_t nr_page_looks = 6;
 
 /// How a page is drawn: the letter that stands for it in files, its words in the legend, and the look
