@@ -16,7 +16,8 @@ using Event =
     std::variant<trace::MmPageAlloc, trace::MmPageFree, trace::MmPageAllocZoneLocked,
                  trace::MmPageFreeZoneLocked, trace::MmPagePcpuDrain, trace::MmPageAllocExtfrag,
                  trace::BadPage, trace::SetMigratetypeIsolate, trace::UnsetMigratetypeIsolate,
-                 trace::TestPagesIsolated, trace::MmPageFreeBatched>;
+                 trace::TestPagesIsolated, trace::MmPageFreeBatched, trace::CmaAllocStart,
+                 trace::CmaAllocBusyRetry, trace::CmaAllocFinish, trace::CmaRelease>;
 using Events = std::vector<Event>;
 
 /// Appends every event to a vector that it does not own; until it has one, it drops them.

@@ -2,12 +2,15 @@
 /// Trace events: what a zone's tracer sees, named after the kernel's tracepoints.
 ///
 /// Layer:  base.
-/// Kernel: include/trace/events/kmem.h; test_pages_isolated is an event since v4.5; the two of
-///         setting and unsetting a block, bad_page and mm_page_free_zone_locked are the model's.
+/// Kernel: include/trace/events/kmem.h; test_pages_isolated is an event since v4.5, those of CMA came
+///         between v4.0 and v5.13; the two of setting and unsetting a block, bad_page and
+///         mm_page_free_zone_locked are the model's.
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "pageblock/base/cpu.hpp"
 #include "pageblock/base/migratetype.hpp"
@@ -100,6 +103,41 @@ struct TestPagesIsolated {
   Status ret;     ///< What the call returned.
 };
 
+/// An area was asked for pages. The name is the area's, which must live as long as the event.
+struct CmaAllocStart {
+  std::string_view name;  ///< The area.
+  std::uint64_t count;    ///< Pages in a row.
+  Order align;            ///< The order to which they are aligned.
+  Cpu cpu;                ///< The CPU that asked.
+};
+
+/// A place in an area was tried and is busy; another one follows, if there is one.
+struct CmaAllocBusyRetry {
+  std::string_view name;  ///< The area.
+  Pfn pfn;                ///< The first page of the place.
+  std::uint64_t count;    ///< Pages in a row.
+  Order align;            ///< The order to which they are aligned.
+  Cpu cpu;                ///< The CPU that asked.
+};
+
+/// A request to an area was answered.
+struct CmaAllocFinish {
+  std::string_view name;   ///< The area.
+  std::optional<Pfn> pfn;  ///< The first page or, if it failed, of the place that was tried last.
+  std::uint64_t count;     ///< Pages in a row.
+  Order align;             ///< The order to which they are aligned.
+  Status ret;              ///< What came of it; the kernel's event says it since v6.3.
+  Cpu cpu;                 ///< The CPU that asked.
+};
+
+/// Pages of an area came back.
+struct CmaRelease {
+  std::string_view name;  ///< The area.
+  Pfn pfn;                ///< The first page.
+  std::uint64_t count;    ///< How many.
+  Cpu cpu;                ///< The CPU that gave them back.
+};
+
 /// Sees nothing and costs nothing.
 struct NullTracer {
   void operator()(const auto&) const {}
@@ -130,6 +168,10 @@ concept Tracer = std::default_initializable<T> && std::invocable<T&, const trace
     std::invocable<T&, const trace::BadPage&> &&
     std::invocable<T&, const trace::SetMigratetypeIsolate&> &&
     std::invocable<T&, const trace::UnsetMigratetypeIsolate&> &&
-    std::invocable<T&, const trace::TestPagesIsolated&>;
+    std::invocable<T&, const trace::TestPagesIsolated&> &&
+    std::invocable<T&, const trace::CmaAllocStart&> &&
+    std::invocable<T&, const trace::CmaAllocBusyRetry&> &&
+    std::invocable<T&, const trace::CmaAllocFinish&> &&
+    std::invocable<T&, const trace::CmaRelease&>;
 
 }  // namespace pageblock

@@ -20,6 +20,7 @@
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/base/status.hpp"
+#include "pageblock/base/tracepoint.hpp"
 #include "pageblock/clients/attempt.hpp"
 #include "pageblock/clients/cma_bitmap.hpp"
 #include "pageblock/clients/cma_places.hpp"
@@ -146,9 +147,9 @@ namespace detail {
 // Tries the places of a range, from the first up: behind a busy one the search goes on at the next
 // multiple of the alignment, so that without one a page in the way is met again and again.
 // Kernel: cma_range_alloc() (v6.15), the loop of cma_alloc() before.
-template <typename AllocRange>
+template <typename AllocRange, typename TellBusy>
 Status alloc_in_range(const CmaArea& area, CmaRange& range, std::uint64_t count, Order align,
-                      AllocRange alloc_range, PfnRange& found) {
+                      AllocRange alloc_range, TellBusy tell_busy, OptionalPfn& last) {
   const unsigned shift = area.order_per_bit().value();
   const std::uint64_t mask = align > area.order_per_bit() ? (align.nr_pages() >> shift) - 1 : 0;
   const std::uint64_t offset = (range.pages.start.value() & (align.nr_pages() - 1)) >> shift;
@@ -161,13 +162,12 @@ Status alloc_in_range(const CmaArea& area, CmaRange& range, std::uint64_t count,
     if (!place) return area.rules().no_place == NoPlace::no_memory ? -Err::nomem : ret;
     const Pfn pfn = range.pages.start + (*place << shift);
     range.bitmap.set(*place, bits, true);
+    last = pfn;
     ret = alloc_range(PfnRange{pfn, pfn + count});
-    if (ret == ok) {
-      found = {pfn, pfn + count};
-      return ok;
-    }
+    if (ret == ok) return ok;
     range.bitmap.set(*place, bits, false);
     if (ret != -Err::busy) return ret;
+    tell_busy(pfn);
     start = *place + mask + 1;
   }
 }
@@ -181,7 +181,8 @@ Status alloc_in_range(const CmaArea& area, CmaRange& range, std::uint64_t count,
 /// Returns:  the first page; or nothing, and then the status of the attempt: -EBUSY, all places are busy;
 ///           -ENOMEM, no place is free, or there is no memory for copies. v3.6 says -ENOMEM for both of the
 ///           former, v7.2 -EBUSY.
-/// Locking, throws: as alloc_contig_range().
+/// Locking, throws: as alloc_contig_range(). The tracer of the zone with the area's first page sees the
+///           request, each place that is busy, and what came of it.
 /// Kernel:   cma_alloc().
 template <Memory M, PageMovability Pages = AllMove>
 [[nodiscard]] OptionalPfn cma_alloc(M& memory, Cpu cpu, CmaArea& area, std::uint64_t count,
@@ -196,23 +197,32 @@ template <Memory M, PageMovability Pages = AllMove>
   record.stage = AttemptStage::arguments;
   if (count == 0 || area.ranges().empty()) return {};
   align = std::min(align, Order{area.rules().most_align});
-  PfnRange found;
+  auto* const traced = detail::zone_with(memory, area.span().start);
+  const auto tell = [&](const auto& event) {
+    if (traced != nullptr) traced->trace(event);
+  };
+  tell(trace::CmaAllocStart{area.name(), count, align, cpu});
+  OptionalPfn last;
   Status ret = -Err::nomem;
   const auto alloc_range = [&](const PfnRange& place) {
     return alloc_contig_range(memory, cpu, place.start, place.end, MigrateType::cma, pages, attempt,
                               caller);
   };
+  const auto tell_busy = [&](Pfn pfn) {
+    tell(trace::CmaAllocBusyRetry{area.name(), pfn, count, align, cpu});
+  };
   for (CmaRange& range : area.ranges()) {
-    ret = detail::alloc_in_range(area, range, count, align, alloc_range, found);
+    ret = detail::alloc_in_range(area, range, count, align, alloc_range, tell_busy, last);
     if (ret != -Err::busy) break;
   }
+  tell(trace::CmaAllocFinish{area.name(), last, count, align, ret, cpu});
   record.status = ret;
   CmaStatistics& statistics = area.statistics();
   if (ret == ok) {
     record.stage = AttemptStage::done;
     ++statistics.alloc_success;
     statistics.pages_succeeded += count;
-    return found.start;
+    return last;
   }
   const bool was_tried = !record.candidates.empty();
   record.stage = was_tried ? record.candidates.back().stage : AttemptStage::place;
@@ -238,6 +248,7 @@ bool cma_release(M& memory, Cpu cpu, CmaArea& area, Pfn pfn, std::uint64_t count
   const unsigned shift = area.order_per_bit().value();
   range->bitmap.set((pfn - range->pages.start) >> shift, area.bits_for(count), false);
   area.statistics().pages_released += count;
+  zone->trace(trace::CmaRelease{area.name(), pfn, count, cpu});
   return true;
 }
 

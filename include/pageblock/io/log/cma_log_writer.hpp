@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include "pageblock/base/pfn.hpp"
 #include "pageblock/base/semantics.hpp"
 #include "pageblock/base/status.hpp"
 #include "pageblock/clients/cma_area.hpp"
@@ -53,6 +54,22 @@ namespace detail {
   const bool names_node = kernel.major == 6 && detail::is_at_least(kernel, 6, 12);
   return fmt::format("cma: Reserved {} MiB at {:#018x}{}\n", mib, base,
                      names_node ? " on node -1" : "");
+}
+
+/// Returns what a kernel says at boot when an area that was reserved cannot be used, with a line end: nothing in
+/// v3.6.
+[[nodiscard]] inline std::string cma_not_activated_line(const CmaArea& area,
+                                                        const Semantics& kernel) {
+  if (!detail::is_at_least(kernel, 3, 16)) return {};
+  return fmt::format("cma: CMA area {} could not be activated\n", area.name());
+}
+
+/// Returns what a kernel says when a contiguous range is not free after all (a tracer sees what was tested, as
+/// trace::TestPagesIsolated), with a line end: nothing since v4.6, but for debugging.
+[[nodiscard]] inline std::string contig_test_line(const PfnRange& tested, const Semantics& kernel) {
+  if (detail::is_at_least(kernel, 4, 6)) return {};
+  return fmt::format("alloc_contig_range test_pages_isolated({:x}, {:x}) failed\n",
+                     tested.start.value(), tested.end.value());
 }
 
 /// Returns what a kernel says when an allocation of @p nr_pages fails, with line ends: nothing in v3.6

@@ -12,6 +12,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -86,6 +87,21 @@ class TimeLineTracer {
          {},
          event.ret != ok});
   }
+  void operator()(const trace::CmaAllocStart& event) {
+    add({"cma_alloc_start", area_text(event), {}, event.cpu});
+  }
+  void operator()(const trace::CmaAllocBusyRetry& event) {
+    add({"cma_alloc_busy_retry", area_text(event), pages(event.pfn, event.count), event.cpu, true});
+  }
+  void operator()(const trace::CmaAllocFinish& event) {
+    const PfnRange where = event.ret == ok ? pages(*event.pfn, event.count) : PfnRange{};
+    add({"cma_alloc_finish", fmt::format("{}: {}", area_text(event), event.ret), where, event.cpu,
+         event.ret != ok});
+  }
+  void operator()(const trace::CmaRelease& event) {
+    add({"cma_release", fmt::format("{}, {} pages", event.name, event.count),
+         pages(event.pfn, event.count), event.cpu});
+  }
 
   /// Returns what happened since it was asked last.
   [[nodiscard]] std::vector<TimeStep> take() { return std::exchange(steps_, {}); }
@@ -93,6 +109,10 @@ class TimeLineTracer {
  private:
   [[nodiscard]] static PfnRange chunk(Pfn pfn, Order order) {
     return {pfn, pfn + order.nr_pages()};
+  }
+  [[nodiscard]] static PfnRange pages(Pfn pfn, std::uint64_t count) { return {pfn, pfn + count}; }
+  [[nodiscard]] static std::string area_text(const auto& event) {
+    return fmt::format("{}, {} pages, aligned to order {}", event.name, event.count, event.align);
   }
   [[nodiscard]] static std::string order_text(Order order) {
     return fmt::format("order {}", order);

@@ -88,6 +88,42 @@ struct TestPagesIsolated {
   bool success = false;
 };
 
+/// cma_alloc_start: an area was asked for pages. (v7.2's line has two numbers more.)
+struct CmaAllocStart {
+  std::string_view name;
+  std::uint64_t count = 0;
+  unsigned align = 0;
+};
+
+/// cma_alloc_busy_retry: a place was busy, and the next one is tried.
+struct CmaAllocBusyRetry {
+  std::string_view name;
+  Pfn pfn;
+  std::string_view page;
+  std::uint64_t count = 0;
+  unsigned align = 0;
+};
+
+/// cma_alloc_finish: a request was answered, with a null pointer if it failed. The pfn is that of the place
+/// that was tried last, or the highest of all numbers.
+struct CmaAllocFinish {
+  std::string_view name;
+  Pfn pfn;
+  std::string_view page;
+  std::uint64_t count = 0;
+  unsigned align = 0;
+  /// Of the error, without its sign; kernels up to v6.1 do not print it.
+  std::optional<unsigned> error{};
+};
+
+/// cma_release: pages of an area came back.
+struct CmaRelease {
+  std::string_view name;
+  Pfn pfn;
+  std::string_view page;
+  std::uint64_t count = 0;
+};
+
 /// What a program wrote to trace_marker.
 struct TracingMarkWrite {
   std::string_view text;
@@ -186,8 +222,8 @@ struct Continuation {
 
 /// Any event that can be read.
 using Event = std::variant<MmPageAlloc, MmPageFree, MmPageFreeBatched, MmPageAllocZoneLocked,
-                           MmPagePcpuDrain, MmPageAllocExtfrag, TestPagesIsolated, TracingMarkWrite,
-                           Probe, UnknownEvent, LostEvents, EntryCounts, Comment, Continuation>;
+                           MmPagePcpuDrain, MmPageAllocExtfrag, TestPagesIsolated, CmaAllocStart,
+                           CmaAllocBusyRetry, CmaAllocFinish, CmaRelease, TracingMarkWrite, Probe, UnknownEvent, LostEvents, EntryCounts, Comment, Continuation>;
 
 /// One line. Only events have a prefix and what is read from it.
 struct Line {

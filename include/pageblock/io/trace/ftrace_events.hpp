@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -78,6 +79,35 @@ class FtraceEvents {
     return true;
   }
   template <Tracer T>
+  bool give(const ftrace::CmaAllocStart& event, const FtraceReader& reader, T& tracer) {
+    tracer(trace::CmaAllocStart{event.name, event.count, align_of(event.align, reader),
+                                reader.line().cpu});
+    return true;
+  }
+  template <Tracer T>
+  bool give(const ftrace::CmaAllocBusyRetry& event, const FtraceReader& reader, T& tracer) {
+    tracer(trace::CmaAllocBusyRetry{event.name, event.pfn, event.count,
+                                    align_of(event.align, reader), reader.line().cpu});
+    return true;
+  }
+  // Where the event does not say why it failed, nobody knows; who asked got no page, as without memory.
+  template <Tracer T>
+  bool give(const ftrace::CmaAllocFinish& event, const FtraceReader& reader, T& tracer) {
+    const bool has_pages = event.page.find_first_of("123456789abcdef") != event.page.npos &&
+                           !event.page.ends_with("(null)");
+    const std::int64_t ret = -std::int64_t{event.error.value_or(has_pages ? 0U : 12U)};
+    std::optional<Pfn> pfn = event.pfn;
+    if (*pfn == Pfn{~std::uint64_t{0}}) pfn.reset();
+    tracer(trace::CmaAllocFinish{event.name, pfn, event.count, align_of(event.align, reader),
+                                 status_of(ret, "cma_alloc_finish", reader), reader.line().cpu});
+    return true;
+  }
+  template <Tracer T>
+  bool give(const ftrace::CmaRelease& event, const FtraceReader& reader, T& tracer) {
+    tracer(trace::CmaRelease{event.name, event.pfn, event.count, reader.line().cpu});
+    return true;
+  }
+  template <Tracer T>
   bool give(const ftrace::Probe& probe, const FtraceReader& reader, T& tracer) {
     if (probe.name == "free_one") {
       const std::uint64_t order = reader.number_of(probe, "order");
@@ -116,11 +146,19 @@ class FtraceEvents {
   }
 
   [[nodiscard]] static Status status_of(const ftrace::Probe& probe, const FtraceReader& reader) {
-    const std::int64_t ret = reader.integer_of(probe, "ret");
-    for (const Status status : {ok, -Err::busy, -Err::inval, -Err::nomem, -Err::noent}) {
+    return status_of(reader.integer_of(probe, "ret"), probe.name, reader);
+  }
+  [[nodiscard]] static Status status_of(std::int64_t ret, std::string_view name,
+                                        const FtraceReader& reader) {
+    for (const Status status : {ok, -Err::busy, -Err::inval, -Err::nomem, -Err::noent, -Err::intr,
+                                -Err::again}) {
       if (status.to_errno() == ret) return status;
     }
-    reader.fail(fmt::format("{}: no function of a zone returns {}", probe.name, ret));
+    reader.fail(fmt::format("{}: no function of a zone returns {}", name, ret));
+  }
+  [[nodiscard]] static Order align_of(unsigned align, const FtraceReader& reader) {
+    if (align > 63) reader.fail(fmt::format("no pages are aligned to order {}", align));
+    return Order{align};
   }
 
   std::optional<Pfn>& isolating(Cpu cpu) {

@@ -3,18 +3,12 @@
 ///
 /// Layer:  io.
 /// Kernel: as ftrace.hpp.
-///
-/// A number has no leading zeros and no capital letters, as the kernel prints it. So a line that is
-/// accepted can be written again byte for byte from its values.
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
-#include <optional>
 #include <string_view>
 #include <system_error>
 
@@ -24,121 +18,9 @@
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/io/text/line_reader.hpp"
 #include "pageblock/io/trace/ftrace.hpp"
+#include "pageblock/io/trace/trace_fields.hpp"
 
 namespace pageblock::detail {
-
-/// Takes fields from the front of a text. What is not as expected is an error of the reader's line.
-class TraceFields {
- public:
-  TraceFields(const LineReader& reader, std::string_view event, std::string_view text)
-      : reader_{reader}, event_{event}, rest_{text} {}
-
-  /// Takes @p literal if it comes next.
-  bool take(std::string_view literal) {
-    if (!rest_.starts_with(literal)) return false;
-    rest_.remove_prefix(literal.size());
-    return true;
-  }
-  void expect(std::string_view literal) {
-    if (!take(literal)) fail(literal);
-  }
-  void expect_end() const {
-    if (!rest_.empty()) fail("the end of the line");
-  }
-
-  /// Takes @p key and a decimal number.
-  std::uint64_t count(std::string_view key, std::uint64_t max = most) {
-    const std::string_view whole = rest_;
-    if (take(key)) {
-      const auto value = digits(10);
-      if (value && *value <= max) return *value;
-    }
-    rest_ = whole;
-    fail(max == most ? fmt::format("{}<number>", key)
-                     : fmt::format("{}<number up to {}>", key, max));
-  }
-  /// Takes @p key and what the kernel has in an int.
-  unsigned number(std::string_view key) {
-    return static_cast<unsigned>(count(key, std::numeric_limits<int>::max()));
-  }
-  Order order(std::string_view key = " order=") {
-    return Order{static_cast<unsigned>(count(key, 63))};
-  }
-  bool flag(std::string_view key) { return count(key, 1) == 1; }
-
-  /// Takes @p key and a pfn: decimal, or with 0x. A line has one or the other.
-  Pfn pfn(std::string_view key = " pfn=") {
-    const std::string_view whole = rest_;
-    if (take(key)) {
-      const unsigned base = take("0x") ? 16 : 10;
-      const auto value = digits(base);
-      if (value && (pfn_base_ == 0 || pfn_base_ == base)) {
-        pfn_base_ = base;
-        return Pfn{*value};
-      }
-    }
-    rest_ = whole;
-    fail(fmt::format("{}<number>", key));
-  }
-  [[nodiscard]] bool has_decimal_pfns() const { return pfn_base_ == 10; }
-
-  /// Takes "page=<text>" up to the pfn. Old kernels pad "(null)" with blanks.
-  std::string_view page() {
-    const std::size_t end = rest_.find(" pfn=");
-    if (!rest_.starts_with("page=") || end == std::string_view::npos) {
-      fail("page=<pointer> pfn=<number>");
-    }
-    const std::string_view text = rest_.substr(5, end - 5);
-    rest_.remove_prefix(end);
-    return text;
-  }
-
-  /// Takes @p key and the word behind it.
-  std::string_view word(std::string_view key) {
-    const std::string_view whole = rest_;
-    if (take(key)) {
-      const std::string_view text = rest_.substr(0, rest_.find(' '));
-      rest_.remove_prefix(text.size());
-      if (!text.empty()) return text;
-    }
-    rest_ = whole;
-    fail(fmt::format("{}<text>", key));
-  }
-
- private:
-  static constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
-
-  [[noreturn]] void fail(std::string_view expected) const {
-    expected.remove_prefix(expected.find_first_not_of(' '));
-    reader_.fail(fmt::format("{}: expected '{}' at '{}'", event_, expected, rest_));
-  }
-
-  std::optional<std::uint64_t> digits(unsigned base) {
-    std::uint64_t value = 0;
-    std::size_t length = 0;
-    for (; length < rest_.size(); ++length) {
-      const char at = rest_[length];
-      unsigned digit = 0;
-      if (at >= '0' && at <= '9') {
-        digit = static_cast<unsigned>(at - '0');
-      } else if (base == 16 && at >= 'a' && at <= 'f') {
-        digit = static_cast<unsigned>(at - 'a') + 10;
-      } else {
-        break;
-      }
-      if (value > (most - digit) / base) return std::nullopt;
-      value = value * base + digit;
-    }
-    if (length == 0 || (length > 1 && rest_.front() == '0')) return std::nullopt;
-    rest_.remove_prefix(length);
-    return value;
-  }
-
-  const LineReader& reader_;
-  std::string_view event_;
-  std::string_view rest_;
-  unsigned pfn_base_ = 0;
-};
 
 /// Takes "comm-pid [cpu] flags timestamp: " apart. A comm may have all of these in it, so each
 /// place where the CPU could stand is tried until the whole of it fits.
@@ -263,6 +145,10 @@ class TraceEvent {
     if (name == "mm_page_alloc_zone_locked") return parse_fields(name, text, &TraceEvent::locked);
     if (name == "mm_page_alloc_extfrag") return parse_fields(name, text, &TraceEvent::extfrag);
     if (name == "test_pages_isolated") return parse_fields(name, text, &TraceEvent::isolated);
+    if (name == "cma_alloc_start") return parse_fields(name, text, &TraceEvent::cma_start);
+    if (name == "cma_alloc_busy_retry") return parse_fields(name, text, &TraceEvent::cma_busy);
+    if (name == "cma_alloc_finish") return parse_fields(name, text, &TraceEvent::cma_finish);
+    if (name == "cma_release") return parse_fields(name, text, &TraceEvent::cma_release);
     return false;
   }
 
@@ -330,6 +216,34 @@ class TraceEvent {
     event.success = fields.take("success");
     if (!event.success) fields.expect("fail");
     return event;
+  }
+
+  static ftrace::Event cma_start(TraceFields& fields) {
+    return ftrace::CmaAllocStart{.name = fields.text("name=", " count="),
+                                 .count = fields.count(" count="),
+                                 .align = fields.number(" align=")};
+  }
+  static ftrace::Event cma_busy(TraceFields& fields) {
+    return ftrace::CmaAllocBusyRetry{.name = fields.text("name=", " pfn="),
+                                     .pfn = fields.pfn(),
+                                     .page = fields.text(" page=", " count="),
+                                     .count = fields.count(" count="),
+                                     .align = fields.number(" align=")};
+  }
+  static ftrace::Event cma_finish(TraceFields& fields) {
+    ftrace::CmaAllocFinish event{.name = fields.text("name=", " pfn="),
+                                 .pfn = fields.pfn(),
+                                 .page = fields.text(" page=", " count="),
+                                 .count = fields.count(" count="),
+                                 .align = fields.number(" align=")};
+    if (fields.take(" errorno=")) event.error = fields.error_number();
+    return event;
+  }
+  static ftrace::Event cma_release(TraceFields& fields) {
+    return ftrace::CmaRelease{.name = fields.text("name=", " pfn="),
+                              .pfn = fields.pfn(),
+                              .page = fields.text(" page=", " count="),
+                              .count = fields.count(" count=")};
   }
 
   // "caller+0x1/0x2 [module] <- function [module]) name=value name=value"

@@ -70,6 +70,19 @@ class TraceEventText {
     pfn("fin_pfn", event.fin_pfn);
     print(" ret={}", event.success ? "success" : "fail");
   }
+  void operator()(const ftrace::CmaAllocStart& event) {
+    print("cma_alloc_start: name={} count={} align={}", event.name, event.count, event.align);
+  }
+  void operator()(const ftrace::CmaAllocBusyRetry& event) {
+    cma_place("cma_alloc_busy_retry", event);
+    print(" align={}", event.align);
+  }
+  void operator()(const ftrace::CmaAllocFinish& event) {
+    cma_place("cma_alloc_finish", event);
+    print(" align={}", event.align);
+    if (event.error) print(" errorno={}{}", *event.error == 0 ? "" : "-", *event.error);
+  }
+  void operator()(const ftrace::CmaRelease& event) { cma_place("cma_release", event); }
   void operator()(const ftrace::TracingMarkWrite& event) {
     print("tracing_mark_write: {}", event.text);
   }
@@ -97,6 +110,11 @@ class TraceEventText {
   void page(std::string_view name, std::string_view text, Pfn of) {
     print("{}: page={}", name, text);
     pfn("pfn", of);
+  }
+  void cma_place(std::string_view name, const auto& event) {
+    print("{}: name={}", name, event.name);
+    pfn("pfn", event.pfn);
+    print(" page={} count={}", event.page, event.count);
   }
   void pfn(std::string_view key, Pfn value) {
     print(" {}=", key);
@@ -162,7 +180,8 @@ struct FtraceOptions {
 /// Appends a zone's events to a text, in the kernel's format:
 ///
 ///     MmPageAlloc, MmPageFree, MmPageFreeBatched, MmPageAllocZoneLocked, MmPagePcpuDrain, MmPageAllocExtfrag,
-///     TestPagesIsolated          the kernel's event of that name
+///     TestPagesIsolated, CmaAllocStart, CmaAllocBusyRetry, CmaAllocFinish, CmaRelease
+///                                the kernel's event of that name
 ///     MmPageFreeZoneLocked       free_one: (free_one_page+0x0/0x0) page= pfn= order= mt=
 ///     SetMigratetypeIsolate      set_isolate: (set_migratetype_isolate+0x0/0x0) page=
 ///                                set_isolate_ret: (pageblock+0x0/0x0 <- ...) ret=
@@ -243,6 +262,28 @@ class FtraceWriter {
     write(
         ftrace::TestPagesIsolated{event.start_pfn, event.end_pfn, event.fin_pfn, event.ret == ok});
   }
+  void operator()(const trace::CmaAllocStart& event) {
+    cpu_ = event.cpu;
+    write(ftrace::CmaAllocStart{event.name, event.count, event.align.value()});
+  }
+  void operator()(const trace::CmaAllocBusyRetry& event) {
+    cpu_ = event.cpu;
+    write(ftrace::CmaAllocBusyRetry{event.name, event.pfn, page(event.pfn), event.count,
+                                    event.align.value()});
+  }
+  void operator()(const trace::CmaAllocFinish& event) {
+    cpu_ = event.cpu;
+    const Pfn pfn = event.pfn.value_or(Pfn{~std::uint64_t{0}});
+    const auto error = static_cast<unsigned>(-event.ret.to_errno());
+    ftrace::CmaAllocFinish line{event.name, pfn, event.ret == ok ? page(pfn) : no_page(),
+                                event.count, event.align.value()};
+    if (tells_cma_error()) line.error = error;
+    write(line);
+  }
+  void operator()(const trace::CmaRelease& event) {
+    cpu_ = event.cpu;
+    write(ftrace::CmaRelease{event.name, event.pfn, page(event.pfn), event.count});
+  }
   void operator()(const trace::MmPageFreeZoneLocked& event) {
     write_probe("free_one", "free_one_page+0x0/0x0",
                 fmt::format(" page=0x{} pfn={:#x} order={} mt={}", page(event.pfn), event.pfn,
@@ -264,6 +305,9 @@ class FtraceWriter {
   [[nodiscard]] unsigned number(MigrateType type) const { return semantics_.number_of(type); }
   // Before v5.2 the kernel had a word for no pointer, and before v5.13 pfns were decimal.
   [[nodiscard]] bool is_old() const { return semantics_.major < 5; }
+  [[nodiscard]] bool tells_cma_error() const {
+    return std::pair{semantics_.major, semantics_.minor} >= std::pair{6, 12};
+  }
   [[nodiscard]] std::string_view no_page() const {
     return is_old() ? "          (null)" : "0000000000000000";
   }

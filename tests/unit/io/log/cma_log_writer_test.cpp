@@ -27,6 +27,21 @@ TEST_CASE("cma_reserved_line is what each kernel says at boot", "[cma_log_writer
         "cma: Reserved 64 MiB at 0x000000007c000000 on node -1\n");
 }
 
+TEST_CASE("contig_test_line is read as it was written", "[cma_log_writer]") {
+  const PfnRange tested{Pfn{0x3c2800}, Pfn{0x3c2900}};
+  const std::string line = contig_test_line(tested, kernel::v3_6);
+  CHECK(line == "alloc_contig_range test_pages_isolated(3c2800, 3c2900) failed\n");
+  CHECK(parse_pfns_busy(line) == tested);
+  CHECK(contig_test_line(tested, kernel::v6_1).empty());
+}
+
+TEST_CASE("cma_not_activated_line names the area", "[cma_log_writer]") {
+  const auto area = area_of({{Pfn{0x7c000}, Pfn{0x80000}}}, 0, kernel::cma_v6_1);
+  CHECK(cma_not_activated_line(area, kernel::v3_6).empty());
+  CHECK(cma_not_activated_line(area, kernel::v6_1) ==
+        "cma: CMA area camera could not be activated\n");
+}
+
 TEST_CASE("cma_failure_lines are read as they were written", "[cma_log_writer]") {
   const auto read = [](std::string text) {
     const InputFile file{"dmesg", std::move(text)};

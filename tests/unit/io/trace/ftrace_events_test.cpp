@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "pageblock/io/trace/ftrace_events.hpp"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -30,14 +31,17 @@ struct TracedConfig : test::TinyConfig {
   using Tracer = BothTracers;
 };
 
-test::Events events_in(const std::string& text, const Semantics& semantics = kernel::v3_6) {
-  const InputFile file{"trace", text};
+// Names in events are views of the file.
+test::Events events_in(const InputFile& file, const Semantics& semantics = kernel::v3_6) {
   test::Events events;
   test::RecordingTracer tracer{&events};
   FtraceEvents source{semantics};
   FtraceReader reader{file};
   while (reader.next_line()) source.give(reader, tracer);
   return events;
+}
+test::Events events_in(const std::string& text, const Semantics& semantics = kernel::v3_6) {
+  return events_in(InputFile{"trace", text}, semantics);
 }
 
 std::string fault_of(const std::string& event) {
@@ -53,6 +57,62 @@ std::string as_text(const test::Events& events) {
 }
 
 }  // namespace
+
+TEST_CASE("FtraceEvents reads back what an area of a zone was asked for", "[ftrace]") {
+  std::string text;
+  test::Events seen;
+  Zone<TracedConfig> zone{
+      {.spanned_pages = 128,
+       .block_types = {{.range = {Pfn{64}, Pfn{128}}, .type = MigrateType::cma}}}};
+  CmaArea area{
+      "camera", {PfnRange{Pfn{64}, Pfn{128}}}, Order{0}, TracedConfig::semantics.cma};
+  FtraceWriter writer{text, zone};
+  zone.tracer() = {{&writer}, {&seen}};
+
+  // Page 70 is pinned: the place with it is busy.
+  StubbornPages pages;
+  pages.set(Pfn{70}, {.hindrance = Hindrance::pinned});
+  while (const auto page = alloc_pages(zone, Cpu{0}, Order{0}, MigrateType::movable)) {
+    if (page->pfn() == Pfn{70}) set_page_lru(zone, Pfn{70}, true);
+  }
+  for (std::uint64_t pfn = 64; pfn < 128; ++pfn) {
+    if (pfn != 70) free_pages(zone, Cpu{0}, Pfn{pfn}, Order{0});
+  }
+  drain_all_pages(zone);
+  const OptionalPfn got = cma_alloc(zone, Cpu{0}, area, 8, Order{3}, pages);
+  REQUIRE(got == Pfn{72});
+  CHECK(cma_release(zone, Cpu{0}, area, *got, 8));
+  CHECK_FALSE(cma_alloc(zone, Cpu{0}, area, 65));
+
+  const InputFile file{"trace", text};
+  const test::Events read = events_in(file);
+  CHECK(as_text(read) == as_text(seen));
+  const auto busy = test::only<trace::CmaAllocBusyRetry>(read);
+  REQUIRE(busy.size() == 1);
+  CHECK(busy[0].pfn == Pfn{64});
+  CHECK(busy[0].name == "camera");
+  const auto answers = test::only<trace::CmaAllocFinish>(read);
+  REQUIRE(answers.size() == 2);
+  CHECK(answers[0].ret == ok);
+  CHECK(answers[0].pfn == Pfn{72});
+  CHECK(answers[1].ret == -Err::nomem);
+  CHECK_FALSE(answers[1].pfn.has_value());
+  CHECK(test::only<trace::CmaAllocStart>(read).size() == 2);
+  CHECK(test::only<trace::CmaRelease>(read).size() == 1);
+}
+
+TEST_CASE("FtraceEvents refuses what no request to an area could be", "[ftrace]") {
+  CHECK(fault_of("cma_alloc_start: name=x count=1 align=64") ==
+        "trace:1: no pages are aligned to order 64");
+  CHECK(fault_of("cma_alloc_start: name=x count=1 ") ==
+        "trace:1: cma_alloc_start: expected 'align=<number up to 2147483647>' at ' '");
+  CHECK(fault_of("cma_alloc_finish: name=x pfn=0x1 page=0 count=1 align=0 errorno=16") ==
+        "trace:1: cma_alloc_finish: expected '0 or -<number up to 4095>' at '16'");
+  CHECK(fault_of("cma_alloc_finish: name=x pfn=0x1 page=0 count=1 align=0 errorno=-5") ==
+        "trace:1: cma_alloc_finish: no function of a zone returns -5");
+  CHECK(fault_of("cma_release: pfn=0x1 page=0 count=1") ==
+        "trace:1: cma_release: expected 'name=<text> pfn=<number>' at 'pfn=0x1 page=0 count=1'");
+}
 
 TEST_CASE("FtraceEvents reads back every event that FtraceWriter wrote", "[ftrace]") {
   std::string text;
@@ -85,10 +145,10 @@ TEST_CASE("FtraceEvents reads back every event that FtraceWriter wrote", "[ftrac
   const test::Events read = events_in(text);
   CHECK(as_text(read) == as_text(seen));
   CHECK(read.size() == seen.size());
-  // Every kind but BadPage and what v3.6 does not write, MmPageFreeBatched, came by.
+  // Every kind but BadPage, what v3.6 does not write, MmPageFreeBatched, and the four of CMA came by.
   std::vector<bool> kinds(std::variant_size_v<test::Event>);
   for (const test::Event& event : read) kinds[event.index()] = true;
-  CHECK(std::ranges::count(kinds, false) == 2);
+  CHECK(std::ranges::count(kinds, false) == 6);
 }
 
 TEST_CASE("FtraceEvents takes numbers of migratetypes from the kernel that is named", "[ftrace]") {

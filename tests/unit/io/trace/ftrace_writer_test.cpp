@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "pageblock/io/trace/ftrace_writer.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -57,6 +58,17 @@ TEST_CASE("append_line writes what was read byte for byte", "[ftrace]") {
       start +
       "test_pages_isolated: start_pfn=0x10000 end_pfn=0x18000 fin_pfn=0x18000 ret=success\n" +
       start + "test_pages_isolated: start_pfn=0x10000 end_pfn=0x18000 fin_pfn=0x10200 ret=fail\n" +
+      start + "cma_alloc_start: name=linux,cma count=500 align=8\n" + start +
+      "cma_alloc_busy_retry: name=a name=b pfn=0x1 pfn=0x7c000 page=00000000335b6a11 count=500 "
+      "align=8\n" +
+      start +
+      "cma_alloc_finish: name=linux,cma pfn=0xffffffffffffffff page=0000000000000000 count=500 "
+      "align=8\n" +
+      start +
+      "cma_alloc_finish: name= pfn=0x7c000 page=00000000335b6a11 count=1 align=0 errorno=0\n" +
+      start +
+      "cma_alloc_finish: name=x pfn=508000 page=          (null) count=1 align=0 errorno=-16\n" +
+      start + "cma_release: name=linux,cma pfn=0x7c000 page=00000000335b6a11 count=500\n" +
       "CPU:0 [LOST 12 EVENTS]\nCPU:11 [LOST EVENTS]\n##### CPU 1 buffer started ####\n" + start +
       "alloc_contig_ret: (virtio_mem_fake_offline+0x58/0xc0 [virtio_mem] <- alloc_contig_range) "
       "ret=-16\n" +
@@ -94,6 +106,36 @@ TEST_CASE("FtraceWriter writes lines as the recorded kernel does", "[ftrace]") {
         "              qk-1       [012] .....     3.047460: test_pages_isolated: "
         "start_pfn=0x10000 end_pfn=0x18000 fin_pfn=0x18000 ret=success\n");
   CHECK(writer.nr_events() == 8);
+}
+
+TEST_CASE("FtraceWriter writes what a CMA area is asked for, as each kernel does", "[ftrace]") {
+  const auto lines_of = [](const Semantics& semantics, Status ret) {
+    std::string text;
+    FtraceWriter writer{text, semantics, Order{9}};
+    writer(trace::CmaAllocStart{"camera", 500, Order{8}, Cpu{1}});
+    writer(trace::CmaAllocBusyRetry{"camera", Pfn{0x7c000}, 500, Order{8}, Cpu{1}});
+    writer(trace::CmaAllocFinish{"camera", Pfn{0x7c100}, 500, Order{8}, ret, Cpu{1}});
+    writer(trace::CmaAllocFinish{"camera", {}, 5000, Order{0}, -Err::nomem, Cpu{1}});
+    writer(trace::CmaRelease{"camera", Pfn{0x7c100}, 500, Cpu{0}});
+    std::string events;
+    for (std::size_t at = text.find(": "); at != text.npos; at = text.find(": ", at)) {
+      const std::size_t end = text.find('\n', at);
+      events += text.substr(at + 2, end - at - 1);
+      at = end;
+    }
+    return events;
+  };
+  CHECK(lines_of(kernel::v6_1, ok) ==
+        "cma_alloc_start: name=camera count=500 align=8\n"
+        "cma_alloc_busy_retry: name=camera pfn=0x7c000 page=ffffea0001f00000 count=500 align=8\n"
+        "cma_alloc_finish: name=camera pfn=0x7c100 page=ffffea0001f04000 count=500 align=8\n"
+        "cma_alloc_finish: name=camera pfn=0xffffffffffffffff page=0000000000000000 count=5000 "
+        "align=0\n"
+        "cma_release: name=camera pfn=0x7c100 page=ffffea0001f04000 count=500\n");
+  const std::string later = lines_of(kernel::v6_12, -Err::busy);
+  CHECK(later.find("pfn=0x7c100 page=0000000000000000 count=500 align=8 errorno=-16\n") !=
+        later.npos);
+  CHECK(later.find("count=5000 align=0 errorno=-12\n") != later.npos);
 }
 
 TEST_CASE("FtraceWriter says whether a steal fragments a pageblock", "[ftrace]") {
