@@ -72,7 +72,8 @@ int main(int argc, char** argv) {
            "(a driver has taken it), pinned (page cache that somebody holds), pinned-anon (memory "
            "of "
            "a program), locked, stuck (locked for ever), writeback, off-lru (taken off its list), "
-           "refuses, clean (page cache that need not be written), mlocked, ksm. TIMES: it is over "
+           "refuses, clean (page cache that need not be written), mlocked, ksm, balloon. TIMES: it "
+           "is over "
            "after so many tries; of off-lru, looks.",
        .more =
            "Exit status: 0 whether the memory was had or not, 2 if the arguments are wrong.\n"}};
@@ -106,9 +107,7 @@ int main(int argc, char** argv) {
     request.memory = memory.value_or(std::uint64_t{64} << 20) / page_size;
     request.movable = movable.value_or(0) / page_size;
     request.in_use = in_use.value_or(0) / page_size;
-    // v3.6 moves 256 pages a round.
-    const bool by_256 = request.kernel == "v3.6";
-    request.rounds = rounds.value_or(request.rounds + (by_256 ? request.in_use / 256 : 0));
+    request.rounds = rounds.value_or(request.rounds);
     if (request.memory == 0) throw UsageError{"--memory: there is no machine without memory"};
     request.range = parse_range(range);
     request.want = want == "offline"  ? Want::offline

@@ -42,7 +42,7 @@ SpecialPage of(Hindrance hindrance, InUseKind kind = InUseKind::file) {
 }
 SpecialPage of(InUseKind kind) { return {.stubborn = {Hindrance::none, 0, kind}}; }
 
-const std::array<Word, 13>& words() {
+const std::array<Word, 14>& words() {
   static const std::array<Word, 13> all{{{"kernel", of(Is::kernel)},
                                          {"reserved", of(Is::reserved)},
                                          {"driver", of(Is::driver)},
@@ -55,7 +55,8 @@ const std::array<Word, 13>& words() {
                                          {"refuses", of(Hindrance::refuses)},
                                          {"clean", of(InUseKind::file_clean)},
                                          {"mlocked", of(InUseKind::mlocked)},
-                                         {"ksm", of(InUseKind::ksm)}}};
+                                         {"ksm", of(InUseKind::ksm)},
+                                         {"balloon", of(InUseKind::driver)}}};
   return all;
 }
 

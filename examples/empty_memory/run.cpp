@@ -57,7 +57,10 @@ ZoneLayout layout_of(const Request& request, ZoneType type, const PfnRange& rang
     if (page.is == SpecialPage::Is::reserved) {
       layout.reserved.push_back(one);
     } else {
-      layout.in_use.push_back({.range = one, .lru = page.is == SpecialPage::Is::movable});
+      // v3.6 cannot move a driver's pages.
+      const bool is_kernels = request.kernel == "v3.6" && page.stubborn.kind == InUseKind::driver;
+      const bool can_move = page.is == SpecialPage::Is::movable && !is_kernels;
+      layout.in_use.push_back({.range = one, .lru = can_move});
     }
   }
   return layout;
@@ -103,8 +106,7 @@ class Drawing {
                    .pages = attempt.range,
                    .is_refusal = attempt.status != ok});
       for (const Zone<Config>& zone : node_.zones()) {
-        const PfnRange all{zone.start_pfn(), zone.end_pfn()};
-        line_->look(zone, std::span{&all, 1});
+        line_->look(zone, std::span{&zone.room(), 1});
       }
     }
   }

@@ -113,6 +113,7 @@ const std::array rows{
     row<&S::kswapd_bit_needs_flag>("v6.5", "a request must say that it may wake kswapd"),
     row<&S::movable_min_capped>("v6.6", "the movable zone has a small lowest watermark"),
     row<&S::watermark_rule>("v4.4", "what a request of several pages needs besides the mark"),
+    row<&S::watermark_share>("v3.9, v4.6", "how watermarks follow from a zone's size"),
     row<&S::isolate_says>("v3.8, v5.0, v5.19", "what who isolates says besides which blocks"),
     row<&S::unmovable_search>("v4.15, v5.5", "how unmovable pages of a block are found"),
     row<&S::isolates_again>("v4.17", "isolating an isolated block succeeds"),

@@ -88,6 +88,12 @@ enum class WatermarkRule : std::uint8_t {
   any_chunk  ///< One chunk that is large enough, where the request may look (v4.4).
 };
 
+/// Of what a zone's watermarks are a share, and how far apart they are.
+enum class WatermarkShare : std::uint8_t {
+  of_present,  ///< Of its present pages; low and high are a quarter and a half of min above it.
+  of_managed  ///< Of its managed pages (v3.9); a thousandth of these apart, if that is more (v4.6).
+};
+
 /// What who isolates pageblocks says besides which.
 enum class IsolateSays : std::uint8_t {
   nothing,

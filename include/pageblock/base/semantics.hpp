@@ -136,7 +136,8 @@ struct Semantics {
   /// would have.
   bool movable_min_capped;
 
-  WatermarkRule watermark_rule;  ///< What a watermark check wants for a request of several pages.
+  WatermarkRule watermark_rule;    ///< What a watermark check wants for a request of several pages.
+  WatermarkShare watermark_share;  ///< How watermarks follow from a zone's size.
 
   IsolateSays isolate_says;          ///< What isolation is told.
   UnmovableSearch unmovable_search;  ///< How pages in the way are looked for.
@@ -262,6 +263,7 @@ inline constexpr Semantics v3_6{
     .kswapd_bit_needs_flag = false,
     .movable_min_capped = false,
     .watermark_rule = WatermarkRule::by_order,
+    .watermark_share = WatermarkShare::of_present,
     .isolate_says = IsolateSays::nothing,
     .unmovable_search = UnmovableSearch::notified,
     .isolates_again = true,
@@ -323,6 +325,7 @@ inline constexpr Semantics v6_1{
     .kswapd_bit_needs_flag = false,
     .movable_min_capped = false,
     .watermark_rule = WatermarkRule::any_chunk,
+    .watermark_share = WatermarkShare::of_managed,
     .isolate_says = IsolateSays::flags,
     .unmovable_search = UnmovableSearch::every_page,
     .isolates_again = false,

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -49,9 +50,20 @@ template <typename Mover>
   if (!Mover::rules.contig_moves_mlocked && kind == InUseKind::mlocked) return Hindrance::refuses;
   const Hindrance hindrance = mover.pages().hindrance(pfn, MoveStep::collect);
   if (hindrance == Hindrance::off_lru) return hindrance;
-  const bool is_anon = kind != InUseKind::file && kind != InUseKind::file_clean;
+  const bool is_anon =
+      kind == InUseKind::anon || kind == InUseKind::ksm || kind == InUseKind::mlocked;
   const bool is_pinned = hindrance == Hindrance::pinned && is_anon;
   return Mover::rules.contig_skips_pinned && is_pinned ? hindrance : Hindrance::none;
+}
+
+// Puts the highest first, but for huge pages: they are added at a list's other end.
+template <typename Mover>
+void reverse_but_huge(Mover& mover, MigrationList& list) {
+  const auto is_huge = [&](const MigrationUnit& unit) {
+    return unit.order != Order{0} && mover.pages().kind(unit.pfn) == InUseKind::hugetlb;
+  };
+  const auto huge = std::stable_partition(list.begin(), list.end(), std::not_fn(is_huge));
+  std::reverse(list.begin(), huge);
 }
 
 // The next pages of a contiguous range: 32 or, with a large one, more. The list begins with the highest.
@@ -92,7 +104,7 @@ MigrationList collect_for_contig(Mover& mover, Pfn& next, Pfn end, std::vector<B
     list.push_back(unit);
     nr_pages += unit.order.nr_pages();
   }
-  std::ranges::reverse(list);
+  reverse_but_huge(mover, list);
   return list;
 }
 
@@ -133,7 +145,7 @@ template <typename Mover>
     if (is_seen) list.push_back(unit);
     pfn += unit.order.nr_pages();
   }
-  if constexpr (Mover::rules.offline_descends) std::ranges::reverse(list);
+  if constexpr (Mover::rules.offline_descends) reverse_but_huge(mover, list);
   return list;
 }
 

@@ -39,8 +39,9 @@ using MemoryNotifierChain = NotifierChain<MemoryNotify>;
 struct HotplugOptions {
   /// The CPU that does it.
   Cpu cpu{};
-  /// How often the loop of offlining goes round before a signal comes (v3.6: before its time is over). Kernels
-  /// since v5.0 have no other end for memory that does not become empty.
+  /// How often the loop of offlining goes round before a signal comes. Kernels since v5.0 have no other end for
+  /// memory that does not become empty. In v3.6, which moves 256 pages a round and ends when its time is over,
+  /// only rounds count in which nothing moves.
   std::uint64_t rounds = 16;
   /// Who is told, if anybody.
   const MemoryNotifierChain* notifiers = nullptr;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -196,6 +197,24 @@ MigrationList::iterator piece_end(MigrationList& list, MigrationList::iterator b
   return end;
 }
 
+// Takes huge pages off a list and moves them, before all others, one by one; those that stay go to rest. If
+// that ends it, the list has them all again. Kernel: migrate_hugetlbs() (v6.3), where it is a function.
+template <typename Mover>
+Status migrate_huge(Mover& mover, MigrationList& list, MigrationList& rest) {
+  const auto is_huge = [&](const MigrationUnit& unit) {
+    return unit.order != Order{0} && mover.pages().kind(unit.pfn) == InUseKind::hugetlb;
+  };
+  if (std::none_of(list.begin(), list.end(), is_huge)) return ok;
+  const auto first = std::stable_partition(list.begin(), list.end(), std::not_fn(is_huge));
+  MigrationList huge{first, list.end()};
+  list.erase(first, list.end());
+  const Moved end = migrate_one_by_one(mover, huge, rest);
+  rest.insert(rest.end(), huge.begin(), huge.end());
+  if (end == Moved::moved) return ok;
+  list.insert(list.begin(), rest.begin(), rest.end());
+  return end == Moved::stuck ? -Err::intr : -Err::nomem;
+}
+
 // Moves the units of a list, as far as they move; the others stay on it, with what hindered them.
 // Returns ok if all moved; -EBUSY, where the kernel returns how many did not; -ENOMEM without memory for
 // a copy, which ends it; -EINTR if it would wait for ever.
@@ -203,6 +222,8 @@ template <typename Mover>
 Status migrate_list(Mover& mover, MigrationList& list) {
   ++mover.record().nr_rounds;
   MigrationList rest;
+  const Status ret = migrate_huge(mover, list, rest);
+  if (ret != ok) return ret;
   for (auto next = list.begin(); next != list.end();) {
     const auto end_of_piece = piece_end<Mover>(list, next);
     MigrationList piece{next, end_of_piece};
@@ -230,7 +251,8 @@ Status migrate_list(Mover& mover, MigrationList& list) {
 /// Returns:  ok; -EBUSY if some did not move (the kernel says how many); -ENOMEM as soon as there is no
 ///           memory for a copy; -EINTR where the kernel would wait for ever (Hindrance::stuck).
 /// Locking:  as alloc_pages() and put_page(), for each page.
-/// Kernel:   migrate_pages(). Huge pages are not split where there is no memory for all of one.
+/// Kernel:   migrate_pages(). Large pages are not split where there is no memory for all of one; a huge page of
+///           hugetlbfs gets memory from the buddy allocator, as where its pool has none that is free.
 template <Memory M, PageMovability Pages = AllMove>
 Status migrate_pages(M& memory, Zone<typename M::Config>& zone, Cpu cpu, MigrationList& list,
                      Pages&& pages = {}, MigrationPurpose purpose = MigrationPurpose::contig,

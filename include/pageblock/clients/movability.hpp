@@ -16,13 +16,17 @@
 
 namespace pageblock {
 
-/// What a page on an LRU list is, as far as that decides how it leaves a range.
+/// What a page on an LRU list is, as far as that decides how it leaves a range. The last two are on no such list
+/// in the kernel, but move as well, by ways of their own; put them on one here. v3.6 cannot move them: there
+/// leave them off.
 enum class InUseKind : std::uint8_t {
   anon,        ///< Memory of a program.
   file,        ///< Page cache.
   file_clean,  ///< Page cache that need not be written: later kernels drop it from contiguous ranges.
   ksm,         ///< Shared by KSM: v3.6 does not move it out of contiguous ranges.
   mlocked,     ///< Locked in memory: v3.6 does not move it out of contiguous ranges.
+  hugetlb,     ///< A huge page of hugetlbfs, a compound page: it is tried before all that is not.
+  driver,      ///< Of a driver that moves it itself (movable_ops): a balloon's, zsmalloc's.
 };
 
 /// What keeps a page from being moved.

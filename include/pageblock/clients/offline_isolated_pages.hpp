@@ -83,9 +83,37 @@ template <ZoneConfig Config>
                                     std::uint64_t nr_pages) {
   const Pfn end = start_pfn + nr_pages;
   return nr_pages != 0 && start_pfn < end && Zone<Config>::is_block_aligned(start_pfn, end) &&
-         zone.spans(start_pfn) && zone.spans(end - 1);
+         zone.room().start <= start_pfn && end <= zone.room().end;
+}
+
+// The span grows to memory that comes. Kernel: resize_zone_range().
+template <ZoneConfig Config>
+void grow_zone_span(Zone<Config>& zone, const PfnRange& range) {
+  if (zone.spanned_pages() == 0) return zone.set_span(range);
+  zone.set_span({std::min(zone.start_pfn(), range.start), std::max(zone.end_pfn(), range.end)});
 }
 
 }  // namespace detail
+
+/// Takes memory that has gone, [start_pfn, end_pfn), out of a zone's span if it was at one of its ends: the
+/// span then begins or ends with the next pageblock whose first page, or last page, is memory. Without any it
+/// is empty. Behind an end a zone has no pages, so it is no longer asked there, as by alloc_contig_pages().
+/// Requires: there is no memory in the range, and no thread shares the zone.
+/// Kernel:   shrink_zone_span() (v5.5), in steps of 2 MiB.
+template <ZoneConfig Config>
+void shrink_zone_span(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn) {
+  constexpr std::uint64_t step = Zone<Config>::pageblock_nr_pages;
+  Pfn start = zone.start_pfn();
+  Pfn end = zone.end_pfn();
+  if (start_pfn == start) {
+    for (start = end_pfn; start < end && !zone.is_valid(start); start += step) continue;
+    zone.set_span(start < end ? PfnRange{start, end} : PfnRange{});
+  } else if (end_pfn == end) {
+    for (end = start_pfn; start < end && !zone.is_valid(end - 1);) {
+      end = end - start <= step ? start : end - step;
+    }
+    zone.set_span(start < end ? PfnRange{start, end} : PfnRange{});
+  }
+}
 
 }  // namespace pageblock

@@ -5,6 +5,7 @@
 /// Kernel: offline_pages() (mm/memory_hotplug.c).
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -31,6 +32,7 @@
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/isolation/unmovable.hpp"
 #include "pageblock/mm/drain.hpp"
+#include "pageblock/mm/node.hpp"
 #include "pageblock/mm/node_watermarks.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/zone.hpp"
@@ -38,11 +40,19 @@
 namespace pageblock {
 namespace detail {
 
-// Watermarks, reserves and limits of per-CPU lists, after memory came or went. Those of a zone alone are
-// its owner's.
+// What of a node follows when memory came or went: watermarks, reserves, limits of per-CPU lists, the spans of
+// zones. That of a zone alone is its owner's.
+template <Memory M>
+inline constexpr bool is_node = std::same_as<M, Node<typename M::Config>>;
+
 template <Memory M>
 void follow_memory(M& memory) {
-  if constexpr (requires { init_per_zone_wmark_min(memory); }) init_per_zone_wmark_min(memory);
+  if constexpr (is_node<M>) init_per_zone_wmark_min(memory);
+}
+template <Memory M>
+void follow_span(Zone<typename M::Config>& zone, const PfnRange& gone) {
+  constexpr bool shrinks = M::Config::semantics.offline_leaves == OfflineLeaves::holes;
+  if constexpr (is_node<M> && shrinks) shrink_zone_span(zone, gone.start, gone.end);
 }
 
 // One attempt, in its stages.
@@ -150,9 +160,10 @@ class Offlining {
 
   Status empty_by_lives() {
     unsigned lives = 5;
-    for (std::uint64_t round = 0;; ++round) {
-      if (round == options_.rounds) return give_up(-Err::again);
-      if (round != 0) drain();
+    std::uint64_t idle_rounds = 0;
+    for (bool is_first = true;; is_first = false) {
+      if (idle_rounds == options_.rounds) return give_up(-Err::again);
+      if (!is_first) drain();
       unseen_.clear();
       const OfflineScan scan = scan_movable_pages(mover_, range().start, range().end, unseen_);
       if (scan.found == OfflineScan::Found::nothing) {
@@ -163,7 +174,9 @@ class Offlining {
       }
       record().blockers.clear();
       auto list = collect_until_kernel_page(mover_, scan.pfn, range().end, record().blockers);
+      const std::uint64_t moved = record().nr_migrated;
       const Status ret = list ? migrate(std::move(*list)) : -Err::busy;
+      if (record().nr_migrated == moved) ++idle_rounds;
       if (ret == -Err::intr) return give_up(ret);
       // Pages that did not move cost no life, only time.
       const bool is_error = !list || ret == -Err::nomem;
@@ -223,7 +236,8 @@ template <ZoneConfig Config>
   const auto is_hole = [](PageBits bits) { return !bits.is_valid(); };
   if (range.empty() || !Zone<Config>::is_block_aligned(range.start, range.end)) return true;
   reason = "multizone range";
-  if (zone == nullptr || !is_hotplug_range(*zone, range.start, range.nr_pages())) return true;
+  if (zone == nullptr || !zone->spans(range.end - 1)) return true;
+  if (!is_hotplug_range(*zone, range.start, range.nr_pages())) return true;
   reason = "memory holes";
   if (Config::semantics.offline_leaves == OfflineLeaves::holes &&
       zone->memmap().find_if(range.start, range.end, is_hole) != range.end) {
@@ -239,8 +253,8 @@ template <ZoneConfig Config>
 /// LRU lists moves to memory from @p memory as far as @p pages lets it, and what is free leaves the lists. v6.1
 /// disables the per-CPU lists meanwhile, and goes on until all is free or a signal comes; the blocks are holes
 /// afterwards, of type isolate. v3.6 goes on until its time is over, the fifth error comes, or a test fails; the
-/// pages are reserved afterwards, in movable blocks. With a node, its watermarks follow (v6.1). If it
-/// fails, all is as before but for what has moved, the types of the blocks (movable) and the order of
+/// pages are reserved afterwards, in movable blocks. With a node, its watermarks follow and, since v6.1, the
+/// zone's span (shrink_zone_span()). If it fails, all is as before but for what has moved, the types of the blocks (movable) and the order of
 /// lists. If the block behind the end is isolated, too, a free chunk may reach there; what it has there is
 /// lost: on no list, until it goes offline (a defect of v6.1).
 /// @p attempt, if any, says what happened, in the kernel's words.
@@ -249,7 +263,7 @@ template <ZoneConfig Config>
 ///           zone; -EBUSY; what a notifier says; -EINTR behind options.rounds (v3.6: -EAGAIN); in
 ///           v3.6 -ENOMEM.
 /// Locking:  takes the locks of the functions it is made of, one after the other.
-/// Kernel:   the zone's span stays as it is; huge pages of hugetlbfs are not modelled.
+/// Kernel:   free huge pages of hugetlbfs are not modelled.
 template <Memory M, PageMovability Pages = AllMove>
 [[nodiscard]] Status offline_pages(M& memory, Pfn start_pfn, std::uint64_t nr_pages,
                                    Pages&& pages = {}, const HotplugOptions& options = {},
@@ -286,6 +300,7 @@ template <Memory M, PageMovability Pages = AllMove>
   if (record.status == ok) {
     detail::follow_memory(memory);
     static_cast<void>(detail::notify_memory(options, MemoryEvent::offline, record.range));
+    detail::follow_span<M>(*zone, record.range);
   }
   record.candidates.push_back(std::move(candidate));
   return record.status;

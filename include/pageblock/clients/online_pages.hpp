@@ -97,6 +97,7 @@ template <ZoneConfig Config>
     return ret;
   }
   if constexpr (Config::semantics.offline_leaves == OfflineLeaves::holes) {
+    detail::grow_zone_span(zone, range);
     detail::online_in_chunks(zone, range);
   } else {
     detail::online_page_by_page(zone, options.cpu, range);
@@ -106,7 +107,7 @@ template <ZoneConfig Config>
 }
 
 /// The same in the zone of a node that @p type names; then the node's watermarks, reserves and limits of
-/// per-CPU lists follow (v6.1).
+/// per-CPU lists follow.
 /// Requires: the node has such a zone.
 template <ZoneConfig Config>
 [[nodiscard]] Status online_pages(Node<Config>& node, ZoneType type, Pfn start_pfn,
@@ -114,8 +115,12 @@ template <ZoneConfig Config>
   Zone<Config>* const zone = node.find(type);
   bug_on(zone == nullptr, "the node has no such zone");
   const Status ret = online_pages(*zone, start_pfn, nr_pages, options);
-  if (ret == ok) detail::follow_memory(node);
-  return ret;
+  if (ret != ok) return ret;
+  if constexpr (Config::semantics.pcp_tuning == PcpTuning::fixed) {
+    zone->set_pageset(fixed_pageset(zone->present_pages()));
+  }
+  detail::follow_memory(node);
+  return ok;
 }
 
 }  // namespace pageblock

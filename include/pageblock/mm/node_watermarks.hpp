@@ -4,7 +4,7 @@
 /// Layer:  mm.
 /// Kernel: calculate_min_free_kbytes(), setup_per_zone_wmarks(), setup_per_zone_lowmem_reserve(),
 ///         init_per_zone_wmark_min() (mm/page_alloc.c), set_recommended_min_free_kbytes()
-///         (mm/khugepaged.c), all of v6.1.
+///         (mm/khugepaged.c).
 #pragma once
 
 #include <algorithm>
@@ -30,25 +30,47 @@ inline constexpr std::uint64_t kbytes_per_page = 4;
 /// for that memory must leave free here; 0: none.
 inline constexpr std::array<std::uint64_t, max_nr_zones> lowmem_reserve_ratio{256, 256, 32, 0};
 
+namespace detail {
+
+// The pages of a zone that its watermarks and reserves follow from.
+template <ZoneConfig Config>
+[[nodiscard]] std::uint64_t counted_pages(const Zone<Config>& zone) {
+  return Config::semantics.watermark_share == WatermarkShare::of_present ? zone.present_pages()
+                                                                         : zone.managed_pages();
+}
+
+// The three watermarks of a zone of so many pages, with vm.watermark_scale_factor 10.
+[[nodiscard]] constexpr Watermarks watermarks_from(WatermarkShare share, std::uint64_t min,
+                                                   std::uint64_t pages) {
+  if (share == WatermarkShare::of_present) return {min, min + min / 4, min + min / 2};
+  const std::uint64_t step = std::max(min / 4, pages / 1000);
+  return {min, min + step, min + 2 * step};
+}
+
+}  // namespace detail
+
 /// Returns the pages that requests for Normal can have above the high watermarks as they are now.
 /// Kernel: nr_free_buffer_pages().
 template <ZoneConfig Config>
 [[nodiscard]] std::uint64_t nr_free_buffer_pages(const Node<Config>& node) {
   std::uint64_t pages = 0;
   for (const Zone<Config>& zone : node.zonelist(ZoneType::normal)) {
-    pages += zone.managed_pages() - std::min(zone.managed_pages(), high_wmark_pages(zone));
+    const std::uint64_t counted = detail::counted_pages(zone);
+    pages += counted - std::min(counted, high_wmark_pages(zone));
   }
   return pages;
 }
 
-/// Returns the vm.min_free_kbytes of a node, in kB: 128 to 262144. It grows with the square root of
-/// the memory, and depends on the watermarks that are in force.
+/// Returns the vm.min_free_kbytes of a node, in kB: 128 to 262144, in v3.6 to 65536. It grows with the square
+/// root of the memory, and depends on the watermarks that are in force.
 template <ZoneConfig Config>
 [[nodiscard]] std::uint64_t calculate_min_free_kbytes(const Node<Config>& node) {
   const std::uint64_t kbytes = nr_free_buffer_pages(node) * kbytes_per_page;
   // Exact: below 2^45 no rounding makes a root reach the next integer.
   const double root = std::sqrt(static_cast<double>(kbytes * 16));
-  return std::clamp<std::uint64_t>(static_cast<std::uint64_t>(root), 128, 262144);
+  constexpr bool is_small = Config::semantics.watermark_share == WatermarkShare::of_present;
+  constexpr std::uint64_t most = is_small ? 65536 : 262144;
+  return std::clamp<std::uint64_t>(static_cast<std::uint64_t>(root), 128, most);
 }
 
 /// Returns what a kernel with transparent huge pages raises vm.min_free_kbytes to, in kB, if that is
@@ -64,36 +86,36 @@ template <ZoneConfig Config>
   return std::min(pages, nr_free_buffer_pages(node) / 20) * kbytes_per_page;
 }
 
-/// Shares @p min_free_kbytes among the zones by size, and sets what follows from it: watermarks,
-/// batch and high of the per-CPU lists. What steals have added to the watermarks is forgotten. In v6.12 the
-/// movable zone has a small min of its own, and only the others share.
+/// Shares @p min_free_kbytes among the zones by size, and sets what follows from it: watermarks and, since
+/// v6.1, batch and high of the per-CPU lists. What steals have added to the watermarks is forgotten. In v6.12
+/// the movable zone has a small min of its own, and only the others share.
 /// Requires: min_free_kbytes < 2^31.
 /// Locking:  each CPU's lock in turn; watermarks are set before threads share the zones.
-/// Kernel:   setup_per_zone_wmarks(), with vm.watermark_scale_factor 10.
+/// Kernel:   setup_per_zone_wmarks(), with vm.watermark_scale_factor 10 (v4.6).
 template <ZoneConfig Config>
-void setup_per_zone_wmarks(Node<Config>& node,
-                           std::uint64_t min_free_kbytes) requires(Config::semantics.pcp_tuning !=
-                                                                   PcpTuning::fixed) {
+void setup_per_zone_wmarks(Node<Config>& node, std::uint64_t min_free_kbytes) {
   bug_on(min_free_kbytes > std::numeric_limits<std::int32_t>::max(),
          "vm.min_free_kbytes is below 2^31");
+  constexpr const Semantics& semantics = Config::semantics;
   const auto is_capped = [](const Zone<Config>& zone) {
-    return Config::semantics.movable_min_capped && zone.type() == ZoneType::movable;
+    return semantics.movable_min_capped && zone.type() == ZoneType::movable;
   };
   std::uint64_t all = 0;
   for (const Zone<Config>& zone : node.zones()) {
-    if (!is_capped(zone)) all += zone.managed_pages();
+    if (!is_capped(zone)) all += detail::counted_pages(zone);
   }
   for (Zone<Config>& zone : node.zones()) {
-    const std::uint64_t managed = zone.managed_pages();
-    const std::uint64_t pages = min_free_kbytes / kbytes_per_page * managed;
+    const std::uint64_t counted = detail::counted_pages(zone);
+    const std::uint64_t pages = min_free_kbytes / kbytes_per_page * counted;
     const std::uint64_t share = pages / std::max<std::uint64_t>(all, 1);
     const std::uint64_t min =
-        is_capped(zone) ? std::clamp<std::uint64_t>(managed / 1024, 32, 128) : share;
-    const std::uint64_t step = std::max(share / 4, managed / 1000);
-    zone.set_watermarks({.min = min, .low = min + step, .high = min + 2 * step});
+        is_capped(zone) ? std::clamp<std::uint64_t>(counted / 1024, 32, 128) : share;
+    const Watermarks marks = detail::watermarks_from(semantics.watermark_share, min, counted);
+    zone.set_watermarks(marks);
     zone.pressure().watermark_boost = 0;
-    zone.set_pageset(
-        zone_pageset(managed, min + step, zone.nr_cpus(), Config::semantics.pcp_tuning));
+    if constexpr (semantics.pcp_tuning != PcpTuning::fixed) {
+      zone.set_pageset(zone_pageset(counted, marks.low, zone.nr_cpus(), semantics.pcp_tuning));
+    }
   }
 }
 
@@ -103,23 +125,22 @@ template <ZoneConfig Config>
 void setup_per_zone_lowmem_reserve(Node<Config>& node) {
   for (Zone<Config>& zone : node.zones()) {
     const auto number = static_cast<std::size_t>(zone.type());
-    const std::uint64_t ratio = zone.managed_pages() == 0 ? 0 : lowmem_reserve_ratio[number];
+    const std::uint64_t ratio = detail::counted_pages(zone) == 0 ? 0 : lowmem_reserve_ratio[number];
     std::uint64_t above = 0;
     for (std::size_t higher = number + 1; higher < max_nr_zones; ++higher) {
       const Zone<Config>* const found = node.find(static_cast<ZoneType>(higher));
-      if (found != nullptr) above += found->managed_pages();
+      if (found != nullptr) above += detail::counted_pages(*found);
       zone.set_lowmem_reserve(higher, ratio == 0 ? 0 : above / ratio);
     }
   }
 }
 
-/// Sets all that depends on how much memory the zones manage, as a kernel does at boot and whenever
+/// Sets all that depends on how much memory the zones have, as a kernel does at boot and whenever
 /// memory came online or went. (With transparent huge pages it then calls setup_per_zone_wmarks()
 /// with recommended_min_free_kbytes(), if that is more.)
 /// Locking: as setup_per_zone_wmarks().
 template <ZoneConfig Config>
-void init_per_zone_wmark_min(Node<Config>& node) requires(Config::semantics.pcp_tuning !=
-                                                          PcpTuning::fixed) {
+void init_per_zone_wmark_min(Node<Config>& node) {
   setup_per_zone_wmarks(node, calculate_min_free_kbytes(node));
   setup_per_zone_lowmem_reserve(node);
 }

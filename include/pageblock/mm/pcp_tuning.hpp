@@ -254,6 +254,13 @@ using PcpTuningOf =
   return static_cast<std::uint32_t>(std::bit_floor(quarter + quarter / 2) - 1);
 }
 
+/// Returns the limits that v3.6 computes: they follow from the pages that are present.
+/// Kernel: setup_pageset().
+[[nodiscard]] constexpr Pageset fixed_pageset(std::uint64_t present_pages) {
+  const std::uint32_t batch = zone_batchsize(present_pages, 128);
+  return {.batch = std::max(batch, std::uint32_t{1}), .high = 6 * batch};
+}
+
 /// Returns the limits that v6.1 computes: the CPUs share the low watermark; where limits are tuned they
 /// may come to share an eighth of the zone, which is high_max.
 /// Requires: nr_cpus is not 0.

@@ -108,6 +108,9 @@ class Zone : public Geometry<Config_> {
   [[nodiscard]] std::uint64_t managed_pages() const { return state_.managed_pages; }
   [[nodiscard]] bool mobility_grouping() const { return state_.mobility_grouping; }
 
+  /// Returns the span that it was made with: where memory can come back that has gone (shrink_zone_span()).
+  [[nodiscard]] const PfnRange& room() const { return state_.room; }
+
   /// Returns whether @p pfn lies between the zone's ends; it may be in a hole.
   [[nodiscard]] bool spans(Pfn pfn) const { return pfn - start_pfn() < spanned_pages(); }
 
@@ -287,6 +290,7 @@ class Zone : public Geometry<Config_> {
     return {.reclaim_active = pressure.reclaim_active,
             .below_high = detail::read_once<is_shared<Config>>(pressure.below_high)};
   }
+  void set_span(const PfnRange& span) { state_.set_span(span); }
   void mod_present_pages(std::int64_t change) {
     state_.present_pages += static_cast<std::uint64_t>(change);
   }

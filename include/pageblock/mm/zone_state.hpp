@@ -37,6 +37,13 @@ struct ZoneState {
 
   [[nodiscard]] std::size_t hash() const;
 
+  void set_span(const PfnRange& span) {
+    bug_on(!span.empty() && (span.start < room.start || room.end < span.end),
+           "a zone has no room outside the span that it was made with");
+    start_pfn = span.start;
+    spanned_pages = span.nr_pages();
+  }
+
   /// Counts pages that come to a free list @p of a type, or leave it.
   /// Kernel: __mod_zone_freepage_state(), where the caller asks whether they are isolated.
   [[gnu::always_inline]] void mod_freepage_state(std::int64_t change, MigrateType of) {
@@ -59,6 +66,7 @@ struct ZoneState {
   bool mobility_grouping = true;
   Pfn start_pfn{};
   std::uint64_t spanned_pages = 0;
+  PfnRange room{};  // the first span
   std::uint64_t present_pages = 0;
   std::uint64_t managed_pages = 0;
   ZonePressure pressure;
@@ -92,6 +100,7 @@ ZoneState<Config>::ZoneState(const ZoneLayout& layout)
       nr_cpus{layout.nr_cpus} {
   constexpr std::uint64_t most_pages = std::uint64_t{1} << 32;
   const Pfn end_pfn = start_pfn + spanned_pages;
+  room = {start_pfn, end_pfn};
   const Pfn map_end = end_pfn.align_up(Blocks::top_order);
   bug_on(end_pfn < start_pfn || map_end < end_pfn, "the zone ends behind the last pfn");
   bug_on(map_end - start_pfn.align_down(Blocks::top_order) > most_pages,
@@ -171,8 +180,7 @@ ZoneState<Config>::ZoneState(const ZoneLayout& layout)
     populate(run.start, run.end, largest, layout.block_types.empty());
   }
   if constexpr (Config::semantics.pcp_tuning == PcpTuning::fixed) {
-    const std::uint32_t batch = zone_batchsize(present_pages, 128);
-    pageset = {.batch = std::max(batch, std::uint32_t{1}), .high = 6 * batch};
+    pageset = fixed_pageset(present_pages);
   } else {
     pageset = zone_pageset(managed_pages, watermarks.low, nr_cpus, Config::semantics.pcp_tuning);
   }

@@ -113,6 +113,19 @@ TEST_CASE("alloc_contig_range drops clean page cache instead of moving it", "[co
   CHECK(take(Machine<BlocksV3_6>{}).empty());
 }
 
+TEST_CASE("alloc_contig_range moves what a driver can move, and sees it when it is pinned",
+          "[contig][migrate]") {
+  Machine<V6_1Config> machine;
+  machine.pages.set(Pfn{1030}, {Hindrance::none, 0, InUseKind::driver});
+  CHECK(machine.take(1024, 1536) == ok);
+  // No reference is counted against it before it is tried.
+  Machine<V6_1Config> pinned;
+  pinned.pages.set(Pfn{1030}, {Hindrance::pinned, StubbornPages::for_ever, InUseKind::driver});
+  CHECK(pinned.take(1024, 1536) == -Err::busy);
+  CHECK(pinned.attempt.candidates.at(0).blockers ==
+        std::vector<Blocker>{{Pfn{1030}, Reason::pinned, 50}});
+}
+
 TEST_CASE("alloc_contig_range of v3.6 moves no locked memory and nothing of KSM",
           "[contig][migrate]") {
   for (const InUseKind kind : {InUseKind::mlocked, InUseKind::ksm}) {

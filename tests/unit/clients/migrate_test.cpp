@@ -82,6 +82,41 @@ TEST_CASE("migrate_pages of v6.12 allocates all copies before the first page mov
   CHECK(verify(machine.zone).empty());
 }
 
+TEMPLATE_TEST_CASE("migrate_pages moves huge pages of hugetlbfs before all others, one by one",
+                   "[migrate]", TinyV6_1Config, TinyV6_12Config) {
+  // Pages 8 to 15 are two huge pages of four; 0 and 1 are a program's.
+  Machine<TestType> machine{2};
+  auto& zone = machine.zone;
+  for (const std::uint64_t pfn : {8U, 12U}) {
+    zone.memmap().set_bits(Pfn{pfn}, PageBits::allocation(Order{2}).with(PageBits::lru));
+  }
+  StubbornPages pages;
+  for (const std::uint64_t pfn : {8U, 12U}) {
+    pages.set(Pfn{pfn}, {Hindrance::pinned, 1, InUseKind::hugetlb});
+  }
+  MigrationList list{{Pfn{1}}, {Pfn{0}}, {Pfn{8}, Order{2}}, {Pfn{12}, Order{2}}};
+  static_cast<void>(migrate_pages(zone, zone, cpu0, list, pages));
+  CHECK(list.empty());
+  std::vector<std::uint64_t> freed;
+  for (const auto& event : only<trace::MmPageFree>(machine.events)) {
+    if (event.pfn < Pfn{16}) freed.push_back(event.pfn.value());
+  }
+  CHECK(freed == std::vector<std::uint64_t>{8, 12, 1, 0});
+  // Each took two passes, and gave its first copy back.
+  CHECK(only<trace::MmPageAlloc>(machine.events).size() == 6);
+}
+
+TEST_CASE("migrate_pages ends where there is no memory for a huge page", "[migrate]") {
+  Machine<TinyV6_1Config> machine{64};
+  auto& zone = machine.zone;
+  zone.memmap().set_bits(Pfn{8}, PageBits::allocation(Order{2}).with(PageBits::lru));
+  StubbornPages pages;
+  pages.set(Pfn{8}, {Hindrance::none, 0, InUseKind::hugetlb});
+  MigrationList list{{Pfn{0}}, {Pfn{8}, Order{2}}};
+  CHECK(migrate_pages(zone, zone, cpu0, list, pages) == -Err::nomem);
+  CHECK(list.size() == 2);
+}
+
 TEST_CASE("migrate_pages of v3.6 frees seven places at once, the last first", "[migrate]") {
   // Place and copy wait in one vector of 14: when it is full, the places are freed from the end.
   Machine<TracedConfig> machine{8};

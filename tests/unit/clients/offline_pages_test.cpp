@@ -112,7 +112,7 @@ TEST_CASE("offline_pages of v3.6 tries a pinned page until its time is over", "[
   machine.pages.set(Pfn{1100}, {Hindrance::pinned});
   CHECK(machine.offline() == -Err::again);
   CHECK(machine.moved.size() == 99);
-  CHECK(machine.blockers() == std::vector<Blocker>{{Pfn{1100}, Reason::pinned, 160}});
+  CHECK(machine.blockers() == std::vector<Blocker>{{Pfn{1100}, Reason::pinned, 170}});
   CHECK(offline_failure_message(machine.attempt) ==
         "memory offlining [mem 0x00400000-0x005fffff] failed");
   CHECK(types(machine.zone) == "MMMM");
@@ -190,6 +190,80 @@ TEMPLATE_TEST_CASE("offline_pages and online_pages tell notifiers, who may objec
   listener.objection = ok;
   CHECK(online_pages(machine.zone, Pfn{1024}, 512, machine.options) == ok);
   CHECK(listener.heard == std::vector{going_online, online});
+}
+
+TEST_CASE("offline_pages of v3.6 has time for as many rounds as move something",
+          "[offline_pages]") {
+  Zone<OfflineV3_6> zone{
+      ZoneLayout{.spanned_pages = 32768, .in_use = {{.range = range(16384, 28672), .lru = true}}}};
+  Attempt attempt;
+  CHECK(offline_pages(zone, Pfn{16384}, 16384, AllMove{}, {}, &attempt) == ok);
+  CHECK(attempt.nr_rounds() == 48);  // 256 pages each
+  CHECK(verify(zone).empty());
+}
+
+TEST_CASE("the span of a node's zone follows memory at its ends", "[offline_pages]") {
+  std::vector<Zone<OfflineV6_12>> zones;
+  zones.emplace_back(ZoneLayout{.type = ZoneType::normal, .spanned_pages = 65536});
+  zones.emplace_back(ZoneLayout{.name = "Movable",
+                                .type = ZoneType::movable,
+                                .start_pfn = Pfn{65536},
+                                .spanned_pages = 4096});
+  Node<OfflineV6_12> node{std::move(zones)};
+  Zone<OfflineV6_12>& movable = *node.find(ZoneType::movable);
+  const auto span = [&] { return PfnRange{movable.start_pfn(), movable.end_pfn()}; };
+  const auto offline = [&](std::uint64_t from, std::uint64_t to) {
+    return offline_pages(node, Pfn{from}, to - from);
+  };
+  const auto online = [&](std::uint64_t from, std::uint64_t to) {
+    return online_pages(node, ZoneType::movable, Pfn{from}, to - from);
+  };
+  CHECK(offline(66560, 67584) == ok);  // in the middle
+  CHECK(span() == range(65536, 69632));
+  CHECK(offline(68608, 69632) == ok);
+  CHECK(span() == range(65536, 68608));
+  CHECK(offline(67584, 68608) == ok);  // what is gone before it goes, too
+  CHECK(span() == range(65536, 66560));
+  CHECK_FALSE(movable.spans(Pfn{66560}));
+  CHECK(node.zone_of(Pfn{66560}) == nullptr);
+  CHECK(offline(66560, 67584) == -Err::inval);
+  CHECK(verify(movable).empty());
+
+  CHECK(online(67584, 68608) == ok);
+  CHECK(span() == range(65536, 68608));
+  CHECK(offline(65536, 66560) == ok);  // at the start
+  CHECK(span() == range(67584, 68608));
+  CHECK(offline(67584, 68608) == ok);
+  CHECK(movable.spanned_pages() == 0);
+  CHECK(movable.present_pages() == 0);
+
+  CHECK(online(65536, 69632) == ok);
+  CHECK(span() == movable.room());
+  CHECK(movable.present_pages() == 4096);
+  CHECK(movable.nr_free_pages() == 4096);
+  CHECK(online(69632, 70656) == -Err::inval);  // there is no room
+  CHECK(verify(movable).empty());
+}
+
+TEST_CASE("offline_pages of v3.6 changes the watermarks of a node, and no span",
+          "[offline_pages]") {
+  std::vector<Zone<OfflineV3_6>> zones;
+  zones.emplace_back(ZoneLayout{.spanned_pages = 262144});  // 1 GiB
+  Node<OfflineV3_6> node{std::move(zones)};
+  Zone<OfflineV3_6>& zone = node.zones()[0];
+  init_per_zone_wmark_min(node);
+  CHECK(zone.watermarks() == Watermarks{1024, 1280, 1536});
+  CHECK(zone.pageset() == Pageset{31, 186});
+  const std::uint64_t gone = 262144 - 16384;
+  CHECK(offline_pages(node, Pfn{16384}, gone) == ok);
+  // 64 MiB are left; those above the high watermark that was in force count.
+  CHECK(zone.watermarks() == Watermarks{243, 303, 364});
+  init_per_zone_wmark_min(node);
+  CHECK(zone.watermarks() == Watermarks{253, 316, 379});
+  CHECK(zone.spanned_pages() == 262144);
+  CHECK(zone.pageset() == Pageset{31, 186});  // as at boot
+  CHECK(online_pages(node, ZoneType::normal, Pfn{16384}, 512) == ok);
+  CHECK(zone.pageset() == Pageset{3, 18});
 }
 
 TEST_CASE("offline_pages of a node moves pages to other zones, and watermarks follow",

@@ -134,6 +134,43 @@ TEST_CASE(
   CHECK(pcp_high_of(node) == PerZone{16, 448, 294, 294});
 }
 
+TEST_CASE("init_per_zone_wmark_min of v3.6 goes by present pages", "[node_watermarks]") {
+  const auto node_of_v3_6 = [](const PerZone& present) {
+    std::vector<Zone<>> zones;
+    Pfn start{};
+    for (std::size_t i = 0; i < present.size(); ++i) {
+      if (present[i] == 0) continue;
+      zones.emplace_back(ZoneLayout{.type = static_cast<ZoneType>(i),
+                                    .start_pfn = start,
+                                    .spanned_pages = present[i],
+                                    .reserved = {{start, start + present[i] / 4}}});
+      start += present[i];
+    }
+    return Node<>{std::move(zones)};
+  };
+  struct Row {
+    std::uint64_t mib, min, low, high;
+  };
+  for (const Row& row : {Row{64, 256, 320, 384}, Row{1024, 1024, 1280, 1536}}) {
+    auto node = node_of_v3_6({0, 0, row.mib * 256, 0});
+    const Pageset before = node.zones()[0].pageset();
+    init_per_zone_wmark_min(node);
+    CHECK(node.zones()[0].watermarks() == Watermarks{row.min, row.low, row.high});
+    CHECK(node.zones()[0].pageset() == before);
+  }
+  // vm.min_free_kbytes is 65536 at most. The movable zone has its share, and is no memory for buffers.
+  auto node = node_of_v3_6({4096, 1 << 20, 7 << 20, 1 << 20});
+  CHECK(nr_free_buffer_pages(node) == 4096 + (8 << 20));
+  CHECK(calculate_min_free_kbytes(node) == 23176);
+  init_per_zone_wmark_min(node);
+  CHECK(node.find(normal)->watermarks().min == 4504);
+  CHECK(node.find(ZoneType::movable)->watermarks().min == 643);
+  CHECK(node.find(dma)->lowmem_reserve(3) == 36864);
+  CHECK(node.find(normal)->lowmem_reserve(3) == 32768);
+  node.find(normal)->mod_present_pages(std::int64_t{1} << 32);
+  CHECK(calculate_min_free_kbytes(node) == 65536);
+}
+
 TEST_CASE("recommended_min_free_kbytes is what a kernel with transparent huge pages showed",
           "[node_watermarks]") {
   BigNode node = node_of({3840, 245316, 0, 0});  // 1 GiB

@@ -63,10 +63,11 @@ class BlockScan {
   PageScan<Config> scan_;
 };
 
-/// Returns the first page of the zone's first pageblock, which may lie before the zone.
+/// Returns the first page of the first pageblock that a zone has room for, which may lie before the zone.
+/// Pictures show the room, so that they stay as large as they are when memory goes.
 template <ZoneConfig Config>
 [[nodiscard]] Pfn first_block(const Zone<Config>& zone) {
-  return zone.start_pfn().align_down(Zone<Config>::pageblock_order);
+  return zone.room().start.align_down(Zone<Config>::pageblock_order);
 }
 
 }  // namespace pageblock

@@ -107,7 +107,7 @@ class TimeLine {
     bug_on(find(zone.name()) != parts_.size(), "a zone of this name is watched already");
     Part part{zone.name(), first_block(zone), Zone<Config>::pageblock_nr_pages, {}};
     BlockScan<Config> scan{zone, part.start};
-    for (Pfn block = part.start; block < zone.end_pfn(); block += part.block_pages) {
+    for (Pfn block = part.start; block < zone.room().end; block += part.block_pages) {
       part.first.push_back(scan.next());
     }
     part.numbers = numbers_of(zone);
@@ -121,8 +121,7 @@ class TimeLine {
   /// be a copy.
   template <ZoneConfig Config>
   void step(const Zone<Config>& zone, TimeStep told) {
-    const PfnRange all{zone.start_pfn(), zone.end_pfn()};
-    step(zone, std::move(told), std::span{&all, 1});
+    step(zone, std::move(told), std::span{&zone.room(), 1});
   }
 
   /// Adds a step, and looks at the blocks of these pages only; elsewhere nothing may have changed.
@@ -143,8 +142,8 @@ class TimeLine {
     const std::uint64_t size = Zone<Config>::pageblock_nr_pages;
     std::vector<std::size_t> blocks;
     for (const PfnRange& range : touched) {
-      const Pfn start = std::max(range.start, zone.start_pfn());
-      const Pfn end = std::min(range.end, zone.end_pfn());
+      const Pfn start = std::max(range.start, zone.room().start);
+      const Pfn end = std::min(range.end, zone.room().end);
       if (end <= start) continue;
       const std::size_t last = (end - 1 - parts_[part].start) / size;
       for (std::size_t block = (start - parts_[part].start) / size; block <= last; ++block) {

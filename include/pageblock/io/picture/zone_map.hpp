@@ -35,10 +35,10 @@ template <ZoneConfig Config>
 [[nodiscard]] BlockMap block_map(const Zone<Config>& zone, const MapLimits& limits = {}) {
   BlockMap map;
   BlockScan<Config> scan{zone, first_block(zone)};
-  for (Pfn block = first_block(zone); block < zone.end_pfn();) {
+  for (Pfn block = first_block(zone); block < zone.room().end;) {
     const Pfn first = block;
     BlockMap::Blocks row;
-    for (; row.size() < limits.per_line && block < zone.end_pfn();
+    for (; row.size() < limits.per_line && block < zone.room().end;
          block = block + Zone<Config>::pageblock_nr_pages) {
       row.push_back(scan.next().look);
     }
@@ -80,7 +80,7 @@ template <ZoneConfig Left, ZoneConfig Right>
                 "zones with pageblocks of one size can be compared");
   BlockMap map{{names.left, names.right}};
   const Pfn start = std::min(first_block(left), first_block(right));
-  const Pfn end = std::max(left.end_pfn(), right.end_pfn());
+  const Pfn end = std::max(left.room().end, right.room().end);
   BlockScan<Left> left_scan{left, start};
   BlockScan<Right> right_scan{right, start};
   for (Pfn block = start; block < end;) {

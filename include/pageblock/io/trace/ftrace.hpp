@@ -223,7 +223,8 @@ struct Continuation {
 /// Any event that can be read.
 using Event = std::variant<MmPageAlloc, MmPageFree, MmPageFreeBatched, MmPageAllocZoneLocked,
                            MmPagePcpuDrain, MmPageAllocExtfrag, TestPagesIsolated, CmaAllocStart,
-                           CmaAllocBusyRetry, CmaAllocFinish, CmaRelease, TracingMarkWrite, Probe, UnknownEvent, LostEvents, EntryCounts, Comment, Continuation>;
+                           CmaAllocBusyRetry, CmaAllocFinish, CmaRelease, TracingMarkWrite, Probe,
+                           UnknownEvent, LostEvents, EntryCounts, Comment, Continuation>;
 
 /// One line. Only events have a prefix and what is read from it.
 struct Line {

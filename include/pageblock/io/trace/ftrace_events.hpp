@@ -150,8 +150,8 @@ class FtraceEvents {
   }
   [[nodiscard]] static Status status_of(std::int64_t ret, std::string_view name,
                                         const FtraceReader& reader) {
-    for (const Status status : {ok, -Err::busy, -Err::inval, -Err::nomem, -Err::noent, -Err::intr,
-                                -Err::again}) {
+    for (const Status status :
+         {ok, -Err::busy, -Err::inval, -Err::nomem, -Err::noent, -Err::intr, -Err::again}) {
       if (status.to_errno() == ret) return status;
     }
     reader.fail(fmt::format("{}: no function of a zone returns {}", name, ret));

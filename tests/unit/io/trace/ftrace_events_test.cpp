@@ -64,8 +64,7 @@ TEST_CASE("FtraceEvents reads back what an area of a zone was asked for", "[ftra
   Zone<TracedConfig> zone{
       {.spanned_pages = 128,
        .block_types = {{.range = {Pfn{64}, Pfn{128}}, .type = MigrateType::cma}}}};
-  CmaArea area{
-      "camera", {PfnRange{Pfn{64}, Pfn{128}}}, Order{0}, TracedConfig::semantics.cma};
+  CmaArea area{"camera", {PfnRange{Pfn{64}, Pfn{128}}}, Order{0}, TracedConfig::semantics.cma};
   FtraceWriter writer{text, zone};
   zone.tracer() = {{&writer}, {&seen}};
 
