@@ -43,7 +43,7 @@ SpecialPage of(Hindrance hindrance, InUseKind kind = InUseKind::file) {
 SpecialPage of(InUseKind kind) { return {.stubborn = {Hindrance::none, 0, kind}}; }
 
 const std::array<Word, 14>& words() {
-  static const std::array<Word, 13> all{{{"kernel", of(Is::kernel)},
+  static const std::array<Word, 14> all{{{"kernel", of(Is::kernel)},
                                          {"reserved", of(Is::reserved)},
                                          {"driver", of(Is::driver)},
                                          {"pinned", of(Hindrance::pinned)},
