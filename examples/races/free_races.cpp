@@ -44,6 +44,36 @@ auto escape(Order order) {
   });
 }
 
+// The same for a page that C is about to free, or that waits on its list; A disables the lists before if it
+// takes memory offline.
+template <const Semantics& kernel>
+auto escape_from_list(bool waits, bool goes_offline) {
+  using Kernel = Tiny<kernel, 1, 2>;
+  return scenario<Kernel>({.spanned_pages = 4, .nr_cpus = 2}, [=](Scenario<Kernel>& race) {
+    race.before([waits](auto& world) {
+      world.zone.set_pageset(1, 8);
+      world.keep("page", alloc_pages(world.zone, other, Order{0}, MigrateType::movable));
+      if (waits) free_pages(world.zone, other, *world.page("page"), Order{0});
+    });
+    auto a = race.thread("A");
+    if (goes_offline) {
+      a.then("disable the lists", [](auto& world) { zone_pcp_disable(world.zone); });
+    }
+    a.then("isolate [0, 2)", [](auto& world) {
+      world.returns(start_isolate_page_range(world.zone, Pfn{0}, Pfn{2}, MigrateType::movable));
+    });
+    auto c = race.thread("C");
+    if (!waits) {
+      c.then("free 0",
+             [](auto& world) { free_pages(world.zone, other, *world.page("page"), Order{0}); });
+    }
+    c.then("alloc", [](auto& world) {
+      world.keep("page", alloc_pages(world.zone, other, Order{0}, MigrateType::movable));
+    });
+    race.holds(rules::isolated_pages_stay<Kernel>());
+  });
+}
+
 // Blocks of two pages, no larger chunks. A isolates block 0 and gives it back, C frees it.
 template <const Semantics& kernel>
 auto free_against_isolate(Order order, interleave::Rule<Tiny<kernel, 1, 1>> rule) {
@@ -151,6 +181,15 @@ std::vector<Race> free_races() {
         {"v3.6, drained right", "V2", 1,
          "the same, if a page that is drained went to the list of its block",
          escape<v3_6_drained>(Order{0})},
+        {"v3.6, on a list", "V2", 1,
+         "the page waits on C's list: it is had again between the move and the drain",
+         escape_from_list<v3_6_drained>(true, false)},
+        {"v6.1", "V2", 1, "who takes a contiguous range is met by this still",
+         escape_from_list<kernel::v6_1>(false, false)},
+        {"v6.1, offlining", "", 3, "offlining lets nothing stay on the lists (v5.11)",
+         escape_from_list<kernel::v6_1>(false, true)},
+        {"v6.1, offlining, on a list", "", 3, "the same of a page that waits there",
+         escape_from_list<kernel::v6_1>(true, true)},
         {"v3.6, two pages", "V2", 1, "a chunk that goes straight to the buddy lists",
          escape<kernel::v3_6>(Order{1})},
         {"v3.18, two pages", "", 3,

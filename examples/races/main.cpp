@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,7 @@ struct Options {
   std::optional<std::uint64_t> seed;
   std::optional<std::uint64_t> runs;
   std::string schedule;
+  std::string resume;
   std::string html;
   bool no_joins = false;
   bool every_place = false;
@@ -76,6 +78,12 @@ SearchOptions search_options(const Options& options, const Case& one) {
   search.seed = options.seed.value_or(1);
   search.joins = !options.no_joins;
   search.skips_local = !options.every_place;
+  if (!options.resume.empty()) {
+    search.resume = parse_checkpoint(options.resume);
+    if (!search.resume) throw UsageError{"--resume: that was not printed by an unfinished search"};
+    if (search.strategy != Strategy::bounded) throw UsageError{"--resume is of a bounded search"};
+    if (search.resume->bound > search.bound) throw UsageError{"--resume: the --bound was larger"};
+  }
   const bool is_by_chance = search.strategy == Strategy::random || search.strategy == Strategy::pct;
   search.most_runs = options.runs.value_or(is_by_chance ? 100'000 : 10'000'000);
   return search;
@@ -92,7 +100,11 @@ Answer answer_to(const Race& race, const Case& one, const Options& options) {
     return !is_interrupted.load();
   };
   const auto start = std::chrono::steady_clock::now();
-  answer.result = search(*answer.program, search_for);
+  try {
+    answer.result = search(*answer.program, search_for);
+  } catch (const std::invalid_argument& error) {
+    throw UsageError{fmt::format("--resume: {}", error.what())};
+  }
   answer.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!answer.result.found.empty()) {
     const Found& found = answer.result.found.front();
@@ -150,6 +162,9 @@ int run(const std::vector<std::string>& names, const Options& options) {
   }
   if (options.twice && options.schedule.empty()) throw UsageError{"--twice needs a --schedule"};
   if (!options.schedule.empty() && names.size() > 1) throw UsageError{"a schedule is of one race"};
+  if (!options.resume.empty() && !options.schedule.empty()) {
+    throw UsageError{"--resume searches, and --schedule does not"};
+  }
   std::vector<const Race*> asked;
   for (const std::string& name : names) {
     if (name == "all") {
@@ -163,6 +178,9 @@ int run(const std::vector<std::string>& names, const Options& options) {
     asked.push_back(race);
   }
   const bool is_one = asked.size() == 1 && options.kernel != "all";
+  if (!options.resume.empty() && !is_one) {
+    throw UsageError{"--resume goes on with one race by the rules of one kernel"};
+  }
   if (!options.html.empty() && !is_one) {
     throw UsageError{"--html draws one race by the rules of one kernel"};
   }
@@ -222,6 +240,8 @@ int main(int argc, char** argv) {
                  "what chance begins with (default 1)");
   program.number("--runs", "N", options.runs, 1, ~std::uint64_t{0}, "the most runs");
   program.option("--schedule", "TEXT", options.schedule, "run this one, as it was printed");
+  program.option("--resume", "TEXT", options.resume,
+                 "go on with a search that was cut short (Ctrl-C, --runs), as it was printed");
   program.flag("--twice", options.twice, "with --schedule: run it again, and compare each state");
   program.flag("--no-joins", options.no_joins, "do not stop where another run has been");
   program.flag("--every-place", options.every_place, "switch also where it makes no difference");

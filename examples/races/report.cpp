@@ -144,6 +144,10 @@ std::string answer_as_text(const Answer& answer) {
       if (outcome.empty()) continue;
       text += fmt::format("  {:<40} {}\n", outcome, schedule_text(answer, times.schedule));
     }
+    if (answer.result.checkpoint) {
+      text += fmt::format("to go on: races {} --kernel \"{}\" --resume {}\n", answer.race.id,
+                          answer.one.kernel, to_string(*answer.result.checkpoint));
+    }
     return text;
   }
   text += '\n';
@@ -177,22 +181,24 @@ std::string answers_as_json(const std::vector<Answer>& answers) {
                           {"runs", times.runs},
                           {"schedule", schedule_text(answer, times.schedule)}});
     }
-    Json json{{"race", answer.race.id},
-              {"title", answer.race.title},
-              {"kernel", answer.one.kernel},
-              {"strategy", to_string(result.strategy)},
-              {"bound", result.bound},
-              {"complete", result.is_complete},
-              {"runs", result.runs},
-              {"states", result.states},
-              {"joined", result.joined},
-              {"steps", result.steps},
-              {"cut", result.too_long},
-              {"seconds", answer.seconds},
-              {"lock_circle", example::json_or_null(result.lock_circle)},
-              {"outcomes", std::move(outcomes)},
-              {"finding", finding_as_json(answer)},
-              {"replayed", nullptr}};
+    Json json{
+        {"race", answer.race.id},
+        {"title", answer.race.title},
+        {"kernel", answer.one.kernel},
+        {"strategy", to_string(result.strategy)},
+        {"bound", result.bound},
+        {"complete", result.is_complete},
+        {"runs", result.runs},
+        {"states", result.states},
+        {"joined", result.joined},
+        {"steps", result.steps},
+        {"cut", result.too_long},
+        {"checkpoint", result.checkpoint ? Json(to_string(*result.checkpoint)) : Json(nullptr)},
+        {"seconds", answer.seconds},
+        {"lock_circle", example::json_or_null(result.lock_circle)},
+        {"outcomes", std::move(outcomes)},
+        {"finding", finding_as_json(answer)},
+        {"replayed", nullptr}};
     if (answer.replayed) {
       const Run& run = *answer.replayed;
       json["replayed"] = {

@@ -16,10 +16,19 @@ add_test(NAME example/races_draws_nothing COMMAND races R9 --kernel "v6.1, fixed
 set_tests_properties(example/races_draws_nothing PROPERTIES LABELS example TIMEOUT 300
                      PASS_REGULAR_EXPRESSION "races: nothing was found that could be drawn")
 
+# A search that is cut short says how to go on with it.
+add_output_test(races_cut PROGRAM races EXPECTED races/expected/cut.txt STATUS 3
+                ARGS R9 --kernel "v6.1, fixed" --bound 1 --runs 40)
+add_output_test(races_resumed PROGRAM races EXPECTED races/expected/resumed.txt
+                ARGS R9 --kernel "v6.1, fixed" --bound 1 --resume "1:0/1,0/1,0/1,0/1,0/1,0/1,2/7,2/4,2/4,1/3")
+
 # Wrong arguments: one line, and exit status 2.
 foreach(wrong "R99;there is no race \"R99\"" "R6 --kernel v9;has no rules of" "R6 --schedule Q3;is no stretch of a schedule"
               "R6 --schedule X4@pcp_lock;at step 4: X is at zone_unlock instead of pcp_lock"
               "R6 --schedule R9/v6.1:X4@zone_unlock;the schedule is of \"R9/v6.1\", not of \"R6/v6.1\"" "R6 --twice;--twice needs a --schedule"
+              "R6 --resume 2;that was not printed by an unfinished search" "all --resume 2:;goes on with one race"
+              "R6 --resume 2:7/128;the checkpoint is of another program" "R6 --resume 4:;the --bound was larger"
+              "R6 --strategy pct --resume 2:;--resume is of a bounded search"
               "R6 --schedule=;--schedule needs a value" "R6 --seed 18446744073709551616;0 to 18446744073709551615"
               "all --html x.html;--html draws one race" "R6 --kernel all --html x.html;--html draws one race"
               "R6 --html no/such/folder/x.html;No such file or directory")

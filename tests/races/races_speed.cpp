@@ -93,8 +93,10 @@ void measure_search(const char* id, const char* kernel, unsigned bound) {
                                  .stops_at_first = false,
                                  .most_runs = 3'000'000});
     });
-    fmt::print("{} {}, bound {}, {}: {} runs, {} states, {:.2f} s{}\n", id, kernel, bound, way.what,
-               result.runs, result.states, time, result.is_complete ? "" : ", not complete");
+    fmt::print("{} {}, bound {}, {}: {} runs, {} states ({} bytes each), {:.2f} s{}\n", id, kernel,
+               bound, way.what, result.runs, result.states,
+               result.states == 0 ? 0 : result.state_bytes / result.states, time,
+               result.is_complete ? "" : ", not complete");
   }
 }
 

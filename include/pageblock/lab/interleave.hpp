@@ -5,6 +5,7 @@
 /// Kernel: no counterpart; lockdep, KCSAN and stress tests look for what this finds.
 #pragma once
 
+#include "pageblock/lab/interleave_checkpoint.hpp"
 #include "pageblock/lab/interleave_program.hpp"
 #include "pageblock/lab/interleave_report.hpp"
 #include "pageblock/lab/interleave_rules.hpp"

@@ -15,10 +15,12 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "pageblock/lab/interleave_checkpoint.hpp"
 #include "pageblock/lab/interleave_program.hpp"
 #include "pageblock/lab/interleave_schedule.hpp"
 #include "pageblock/lab/interleave_states.hpp"
@@ -53,6 +55,8 @@ struct SearchOptions {
   std::uint64_t most_runs = 10'000'000;
   std::size_t most_steps = 2000;  ///< Of one run.
   std::uint64_t seed = 1;         ///< For what is left to chance.
+  /// Where to go on with a search that was cut short (bounded): its Result::checkpoint.
+  std::optional<Checkpoint> resume{};
   /// Is called now and then; returns whether to go on.
   std::function<bool(const Result&)> progress{};
 };
@@ -81,11 +85,13 @@ struct Result {
   std::uint64_t joined = 0;    ///< Runs that ended where another had been.
   std::uint64_t too_long = 0;  ///< Runs that were cut at the limit of steps.
   std::uint64_t states = 0;
-  std::size_t longest = 0;   ///< Steps of the longest run.
-  bool is_complete = false;  ///< Everything within the bound was tried.
+  std::size_t state_bytes = 0;  ///< Memory that the states took, one bound after the other.
+  std::size_t longest = 0;      ///< Steps of the longest run.
+  bool is_complete = false;     ///< Everything within the bound was tried.
   std::vector<Found> found;
   std::map<std::string, Outcome> outcomes;
   std::optional<std::string> lock_circle;  ///< Locks that are taken in a circle.
+  std::optional<Checkpoint> checkpoint;    ///< Where to go on, if it was cut short (bounded).
 };
 
 namespace detail {
@@ -123,13 +129,13 @@ class Searcher {
  private:
   // A choice on the way of the run that is being made.
   struct Node {
-    std::uint32_t enabled;
-    std::uint32_t tried;
-    unsigned chosen;
-    unsigned current;
-    bool is_free;
-    unsigned preemptions;  // before it
-    States::Moment moment;
+    std::uint32_t enabled = 0;  // nobody: the way was read, and not gone yet
+    std::uint32_t tried = 0;
+    unsigned chosen = 0;
+    unsigned current = 0;
+    bool is_free = false;
+    unsigned preemptions = 0;  // before it
+    States::Moment moment{};
   };
 
   [[nodiscard]] unsigned cost(const Node& node, unsigned thread) const {
@@ -180,63 +186,101 @@ class Searcher {
   }
 
   void search_bounded() {
-    for (unsigned bound = 0; bound <= options_.bound; ++bound) {
+    const Checkpoint from = options_.resume.value_or(Checkpoint{});
+    std::vector<Node> path;
+    for (const auto& [chosen, tried] : from.choices)
+      path.push_back({.tried = tried, .chosen = chosen});
+    result_.is_complete = true;
+    for (unsigned bound = from.bound; bound <= options_.bound; ++bound) {
       result_.bound = bound;
-      result_.is_complete = search_up_to(bound);
-      if (!result_.is_complete) return;
+      result_.is_complete = search_up_to(bound, path);
+      if (!result_.is_complete) {
+        result_.checkpoint = checkpoint_of(bound, path);
+        return;
+      }
     }
   }
 
-  // All runs with so many preemptions or fewer. Returns whether it got to the end.
-  bool search_up_to(unsigned bound) {
+  // What comes next; where a bound is done, that is the next one.
+  [[nodiscard]] static Checkpoint checkpoint_of(unsigned bound, const std::vector<Node>& path) {
+    Checkpoint checkpoint{path.empty() ? bound + 1 : bound, {}};
+    for (const Node& node : path) checkpoint.choices.push_back({node.chosen, node.tried});
+    return checkpoint;
+  }
+
+  // Sets what is known of a node when a run comes by.
+  void arrive(std::vector<Node>& path, std::size_t depth, const Choice& choice, States& states) {
+    Node& node = path[depth];
+    const Node* const before = depth == 0 ? nullptr : &path[depth - 1];
+    node.enabled = choice.enabled;
+    node.current = choice.current;
+    node.is_free = choice.is_free;
+    node.preemptions = before == nullptr ? 0 : before->preemptions + cost(*before, before->chosen);
+    if (!options_.joins) return;
+    node.moment = states.moment_of(runner_, choice, before == nullptr ? nullptr : &before->moment,
+                                   before == nullptr ? 0 : before->chosen);
+  }
+
+  // All runs with so many preemptions or fewer, from @p path on. Returns whether it got to the end; else
+  // the path is that of the next run.
+  bool search_up_to(unsigned bound, std::vector<Node>& path) {
     States states;
-    std::vector<Node> path;
     std::size_t depth = 0;
-    const bool joins = options_.joins;
+    bool is_other_program = false;
     const Chooser choose = [&](const Choice& choice) -> std::optional<unsigned> {
-      if (depth < path.size()) return path[depth++].chosen;
-      Node node{choice.enabled, 0, first_of(choice), choice.current, choice.is_free, 0, {}};
-      if (!path.empty())
-        node.preemptions = path.back().preemptions + cost(path.back(), path.back().chosen);
-      if (joins) {
-        const Node* const before = path.empty() ? nullptr : &path.back();
-        node.moment =
-            states.moment_of(runner_, choice, before == nullptr ? nullptr : &before->moment,
-                             before == nullptr ? 0 : before->chosen);
-        if (states.was_here(node.moment, bound - node.preemptions)) {
-          ++result_.joined;
-          return std::nullopt;
+      if (depth < path.size()) {
+        Node& node = path[depth];
+        if (node.enabled == 0) {
+          arrive(path, depth, choice, states);
+          is_other_program = (node.enabled >> node.chosen & 1U) == 0 || node.preemptions > bound;
+          if (is_other_program) return std::nullopt;
+          if (options_.joins) {
+            static_cast<void>(states.was_here(node.moment, bound - node.preemptions));
+          }
         }
+        ++depth;
+        return node.chosen;
+      }
+      path.push_back({.chosen = first_of(choice)});
+      arrive(path, depth, choice, states);
+      Node& node = path.back();
+      if (options_.joins && states.was_here(node.moment, bound - node.preemptions)) {
+        path.pop_back();
+        ++result_.joined;
+        return std::nullopt;
       }
       node.tried = 1U << node.chosen;
-      path.push_back(node);
       ++depth;
       return node.chosen;
     };
     const std::uint64_t states_before = result_.states;
+    const std::size_t bytes_before = result_.state_bytes;
     for (;;) {
       depth = 0;
       const bool goes_on = run_once(choose);
+      is_other_program = is_other_program || (!path.empty() && path.back().enabled == 0);
+      if (is_other_program) throw std::invalid_argument{"the checkpoint is of another program"};
       result_.states = states_before + states.size();
+      result_.state_bytes = bytes_before + states.bytes();
+      const bool has_more = advance(path, bound);
       if (!goes_on) return false;
-      // The last choice that has another answer within the bound.
-      while (!path.empty()) {
-        Node& node = path.back();
-        std::uint32_t left = node.enabled & ~node.tried;
-        while (left != 0) {
-          const auto thread = static_cast<unsigned>(std::countr_zero(left));
-          left &= left - 1;
-          node.tried |= 1U << thread;
-          if (node.preemptions + cost(node, thread) > bound) continue;
-          node.chosen = thread;
-          left = ~0U;
-          break;
-        }
-        if (left == ~0U) break;
-        path.pop_back();
-      }
-      if (path.empty()) return true;
+      if (!has_more) return true;
     }
+  }
+
+  // Takes the last choice that has another answer within the bound. Returns whether there is one.
+  bool advance(std::vector<Node>& path, unsigned bound) const {
+    for (; !path.empty(); path.pop_back()) {
+      Node& node = path.back();
+      for (std::uint32_t left = node.enabled & ~node.tried; left != 0; left &= left - 1) {
+        const auto thread = static_cast<unsigned>(std::countr_zero(left));
+        node.tried |= 1U << thread;
+        if (node.preemptions + cost(node, thread) > bound) continue;
+        node.chosen = thread;
+        return true;
+      }
+    }
+    return false;
   }
 
   void search_breadth() {
@@ -275,6 +319,7 @@ class Searcher {
         goes_on = run_once(choose);
       }
       result_.states = states.size();
+      result_.state_bytes = states.bytes();
     }
     result_.is_complete = goes_on;
   }
@@ -330,7 +375,8 @@ class Searcher {
 
 }  // namespace detail
 
-/// Searches @p program. Throws std::bad_alloc, and what the program throws.
+/// Searches @p program. Throws std::bad_alloc, std::invalid_argument if the checkpoint to go on from is of another
+/// program, and what the program throws.
 [[nodiscard]] inline Result search(const Program& program, const SearchOptions& options = {}) {
   return detail::Searcher{program, options}.run();
 }

@@ -5,29 +5,66 @@
 /// Kernel: none.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
-#include <unordered_map>
+#include <string_view>
 #include <vector>
 
+#include "pageblock/base/contract.hpp"
 #include "pageblock/lab/interleave_program.hpp"
 #include "pageblock/lab/interleave_steps.hpp"
 
 namespace pageblock::interleave {
 
-/// Numbers for texts: the same for the same, by comparing all of it.
+/// Numbers for texts: the same for the same, by comparing all of it. The texts stand one behind the other.
 class Numbering {
  public:
-  std::uint32_t number_of(const std::string& text) {
-    return numbers_.try_emplace(text, static_cast<std::uint32_t>(numbers_.size() + 1))
-        .first->second;
+  std::uint32_t number_of(std::string_view text) {
+    if (2 * (size() + 1) > slots_.size()) grow();
+    const std::size_t slot = slot_of(text);
+    if (slots_[slot] == 0) {
+      bug_on(texts_.size() + text.size() > most_bytes, "states take more than 4 GiB");
+      texts_ += text;
+      ends_.push_back(static_cast<std::uint32_t>(texts_.size()));
+      slots_[slot] = static_cast<std::uint32_t>(size());
+    }
+    return slots_[slot];
   }
-  [[nodiscard]] std::size_t size() const { return numbers_.size(); }
+  [[nodiscard]] std::size_t size() const { return ends_.size(); }
+  /// Returns how much memory it takes.
+  [[nodiscard]] std::size_t bytes() const {
+    return texts_.capacity() + ends_.capacity() * sizeof(ends_[0]) +
+           slots_.capacity() * sizeof(slots_[0]);
+  }
 
  private:
-  std::unordered_map<std::string, std::uint32_t> numbers_;
+  [[nodiscard]] std::string_view text_of(std::uint32_t number) const {
+    const std::size_t start = number == 1 ? 0 : ends_[number - 2];
+    return std::string_view{texts_}.substr(start, ends_[number - 1] - start);
+  }
+  static constexpr std::size_t most_bytes = ~std::uint32_t{0};
+
+  // Where the text's number is, or has to be written.
+  [[nodiscard]] std::size_t slot_of(std::string_view text) const {
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t slot = std::hash<std::string_view>{}(text)&mask;
+    while (slots_[slot] != 0 && text_of(slots_[slot]) != text) slot = (slot + 1) & mask;
+    return slot;
+  }
+  void grow() {
+    slots_.assign(std::max<std::size_t>(16, 2 * slots_.size()), 0);
+    for (std::uint32_t number = 1; number <= size(); ++number) {
+      slots_[slot_of(text_of(number))] = number;
+    }
+  }
+
+  std::string texts_;
+  std::vector<std::uint32_t> ends_;   // of the texts
+  std::vector<std::uint32_t> slots_;  // numbers, by hash; 0 is free
 };
 
 /// The states that were met where somebody had to be chosen.
@@ -72,12 +109,16 @@ class States {
     now.shared = shared_.number_of(text_);
     text_.clear();
     add(now.shared);
+    std::uint32_t waiting = 0;
     for (unsigned id = 0; id < runner.program().threads.size(); ++id) {
       const Runner::Place& place = runner.place(id);
       add(place.has_ended ? 0xffffffU : (std::uint32_t{place.operation} << 12 | place.passed));
       add(now.histories[id]);
-      add(std::uint32_t{place.repeats} << 1 | (runner.waits(id) ? 1U : 0U));
+      text_.push_back(static_cast<char>(place.repeats));
+      text_.push_back(static_cast<char>(place.repeats >> 8));
+      if (runner.waits(id)) waiting |= 1U << id;
     }
+    text_.push_back(static_cast<char>(waiting));
     text_.push_back(static_cast<char>(choice.enabled));
     text_.push_back(static_cast<char>(choice.is_free ? max_threads : choice.current));
     now.all = all_.number_of(text_);
@@ -94,13 +135,17 @@ class States {
   }
 
   [[nodiscard]] std::size_t size() const { return all_.size(); }
+  /// Returns how much memory they take.
+  [[nodiscard]] std::size_t bytes() const {
+    return shared_.bytes() + all_.bytes() + histories_.bytes() + left_.capacity();
+  }
 
  private:
   std::uint32_t history(std::uint32_t before, std::uint64_t saw) {
-    std::string pair(12, '\0');
+    std::array<char, 12> pair{};
     for (std::size_t i = 0; i < 4; ++i) pair[i] = static_cast<char>(before >> (8 * i));
     for (std::size_t i = 0; i < 8; ++i) pair[4 + i] = static_cast<char>(saw >> (8 * i));
-    return histories_.number_of(pair);
+    return histories_.number_of({pair.data(), pair.size()});
   }
   void add(std::uint32_t number) {
     for (unsigned shift = 0; shift < 32; shift += 8)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "pageblock/lab/interleave.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <stdexcept>
 #include <string>
 
@@ -67,6 +69,55 @@ TEST_CASE("search of all interleavings of k steps and k steps visits (2k)!/(k!)^
   // Each bound is searched from the start; the last one makes them all.
   const Result before = search(race.program(), {.bound = 7, .joins = false});
   CHECK(result.runs - before.runs == 20);
+}
+
+TEST_CASE("a search that is cut short goes on where it was, and shows the same", "[interleave]") {
+  Race race{"lost update", four_pages};
+  add_unlocked(race);
+  race.thread("C").then("say", [](auto& world) {
+    world.returns(fmt::format("{}", world["sum"]));
+    world.may_switch();
+    world.returns(fmt::format("{}", world["sum"]));
+  });
+  for (const bool joins : {false, true}) {
+    SearchOptions options{.bound = 2, .joins = joins, .stops_at_first = false};
+    const Result whole = search(race.program(), options);
+    REQUIRE(whole.is_complete);
+    CHECK_FALSE(whole.checkpoint);
+    std::set<std::string> outcomes;
+    std::set<std::string> rules;
+    std::uint64_t runs = 0;
+    options.most_runs = 3;
+    for (bool goes_on = true; goes_on;) {
+      const Result part = search(race.program(), options);
+      runs += part.runs;
+      for (const auto& [outcome, times] : part.outcomes) outcomes.insert(outcome);
+      for (const Found& found : part.found) rules.insert(found.finding.rule);
+      goes_on = part.checkpoint.has_value();
+      CHECK(part.is_complete != goes_on);
+      if (!goes_on) break;
+      options.resume = parse_checkpoint(to_string(*part.checkpoint));
+      REQUIRE(options.resume == part.checkpoint);
+    }
+    CHECK((joins ? runs >= whole.runs : runs == whole.runs));
+    CHECK(runs > 9);
+    CHECK(rules == std::set<std::string>{"sum"});
+    CHECK(outcomes.size() == whole.outcomes.size());
+  }
+}
+
+TEST_CASE("a checkpoint is refused that is none, or of another program", "[interleave]") {
+  for (const char* text : {"", "2", "2:0", "2:0/0", "2:1/1", "2:8/256", "2:0/1,", "x:", "2:0/1;"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_checkpoint(text));
+  }
+  CHECK(parse_checkpoint("2:"));
+  Race race{"lost update", four_pages};
+  add_unlocked(race);
+  CHECK_THROWS_AS(search(race.program(), {.resume = parse_checkpoint("2:7/128")}),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(search(race.program(), {.resume = parse_checkpoint("2:0/1,1/2,0/1,0/1,0/1,0/1")}),
+                  std::invalid_argument);
 }
 
 TEST_CASE("search joins runs that meet", "[interleave]") {
