@@ -183,6 +183,10 @@ struct Semantics {
 
   OfflineLeaves offline_leaves;  ///< What pages are once they are offline.
 
+  /// Whether virtio-mem tries again to remove a block of which nothing is plugged any more, when that failed
+  /// (by v6.12); else the block stays for ever.
+  bool removes_again;
+
   /// How pages in use leave a range.
   MigrationRules migration;
 
@@ -281,6 +285,7 @@ inline constexpr Semantics v3_6{
     .contig_release = ReleaseOrder::pages_down,
     .contig_compound = false,
     .offline_leaves = OfflineLeaves::reserved,
+    .removes_again = false,
     .migration = migration_v3_6,
     .cma = cma_v3_6,
     .reclaim = reclaim_v3_6,
@@ -343,6 +348,7 @@ inline constexpr Semantics v6_1{
     .contig_release = ReleaseOrder::pages_down,
     .contig_compound = false,
     .offline_leaves = OfflineLeaves::holes,
+    .removes_again = false,
     .migration = migration_v6_1,
     .cma = cma_v6_1,
     .reclaim = reclaim_v4_7,
@@ -372,6 +378,7 @@ inline constexpr Semantics v6_12 = [] {
   kernel.isolate_splits = SplitRule::block;
   kernel.contig_release = ReleaseOrder::chunks_by_order;
   kernel.contig_compound = true;
+  kernel.removes_again = true;
   kernel.migration = migration_v6_12;
   return kernel;
 }();

@@ -12,7 +12,7 @@
 namespace pageblock {
 
 /// Why a call was refused. The values are Linux' errno numbers.
-enum class Err { noent = 2, intr = 4, again = 11, nomem = 12, busy = 16, inval = 22 };
+enum class Err { noent = 2, intr = 4, again = 11, nomem = 12, busy = 16, inval = 22, nospc = 28 };
 
 /// The kernel's `int` result. Compare it with `ok` or `-Err::busy`; there is no conversion to bool,
 /// since C (nonzero fails) and C++ (true succeeds) read one in opposite ways.
@@ -46,6 +46,7 @@ inline constexpr Status ok{};
   if (status == -Err::nomem) return "-ENOMEM";
   if (status == -Err::busy) return "-EBUSY";
   if (status == -Err::inval) return "-EINVAL";
+  if (status == -Err::nospc) return "-ENOSPC";
   return "ok";
 }
 
