@@ -69,6 +69,7 @@ struct NaiveBuddy : ZoneImage {
         rules.blocks_from_start ? start_pfn : start_pfn / block_pages() * block_pages();
     block_types.assign((end_pfn() - first_block + block_pages() - 1) / block_pages(),
                        MigrateType::movable);
+    if (rules.isolation_is_a_bit) own_types = block_types;
     for (const auto& [range, type] : layout.block_types) {
       check_layout(range);
       for (Number pfn = first(range); pfn < end(range); pfn += block_pages()) set_type(pfn, type);
@@ -152,7 +153,12 @@ struct NaiveBuddy : ZoneImage {
   void set_type(Number pfn, MigrateType type) {
     const bool keeps = mobility_grouping || (rules.keeps_special_labels && !is_ordinary(type));
     block_types.at(block(pfn)) = keeps ? type : MigrateType::unmovable;
+    const bool is_a_bit = rules.isolation_is_a_bit && type == MigrateType::isolate;
+    if (rules.isolation_is_a_bit && !is_a_bit) own_types.at(block(pfn)) = type_of(pfn);
   }
+  /// The type that a block has when it is isolated no more.
+  [[nodiscard]] MigrateType own_type_of(Number pfn) const { return own_types.at(block(pfn)); }
+  void unset_isolate_bit(Number pfn) { block_types.at(block(pfn)) = own_type_of(pfn); }
   /// Of all blocks of a chunk.
   void label(Number pfn, unsigned order, MigrateType type) {
     for (Number p = pfn; p < pfn + pages_of(order); p += block_pages()) set_type(p, type);

@@ -61,6 +61,18 @@ struct Rules {
   /// If a range cannot be had, what was taken of it goes back chunk by chunk, the small ones first;
   /// instead of page by page from its end.
   bool gives_back_chunks = false;
+  /// That a block is isolated is noted beside its type, which comes back by itself. Whoever isolates
+  /// one part of a larger chunk cuts it, whichever page names the block.
+  bool isolation_is_a_bit = false;
+  /// A free of several pages drains all only after a batch and half the lower limit have been freed.
+  bool waits_half_high = false;
+  /// A free drains batch by batch.
+  bool drains_in_batches = false;
+  /// An urgent request of several pages does not fill a CPU's list, and reserves its block only if the
+  /// buddy lists have served it.
+  bool buddy_reserves = false;
+  /// A run of single pages is freed as the chunks that it makes up.
+  bool frees_runs_as_chunks = false;
 };
 
 namespace rules {
@@ -119,6 +131,21 @@ inline const Rules v6_12{
     .borders_only_look = true,
     .gives_back_chunks = true,
 };
+
+inline const Rules v6_18 = [] {
+  Rules later = v6_12;
+  later.isolation_is_a_bit = true;
+  later.waits_half_high = true;
+  return later;
+}();
+
+inline const Rules v7_2 = [] {
+  Rules later = v6_18;
+  later.drains_in_batches = true;
+  later.buddy_reserves = true;
+  later.frees_runs_as_chunks = true;
+  return later;
+}();
 
 }  // namespace rules
 }  // namespace pageblock::test

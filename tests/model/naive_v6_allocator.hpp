@@ -44,6 +44,9 @@ struct NaiveV6Allocator : NaiveV6Lists {
       pfn = smallest_fit(order, MigrateType::highatomic);
     }
     if (pfn) count(remembered(*pfn), -signed_pages(order));
+    if (pfn && rules.buddy_reserves && (flags & naive_flags::highatomic) != 0) {
+      reserve_highatomic(*pfn, order);
+    }
     return pfn;
   }
 

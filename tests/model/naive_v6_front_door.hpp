@@ -57,7 +57,7 @@ struct NaiveV6FrontDoor : NaiveV6Allocator {
     const bool has_plenty = rules.lists_tune && !below_high;
     if (!any && !has_plenty && !may_allocate(order, flags, gfp, mark_of(flags))) return -1;
     const std::int64_t pfn = alloc(cpu, order, type_of_request(gfp), flags);
-    if (pfn >= 0 && (flags & naive_flags::highatomic) != 0) {
+    if (pfn >= 0 && !rules.buddy_reserves && (flags & naive_flags::highatomic) != 0) {
       reserve_highatomic(static_cast<Number>(pfn), order);
     }
     return pfn;

@@ -85,22 +85,35 @@ struct NaiveV6Isolation : NaiveV6FrontDoor {
     return 0;
   }
 
+  /// Writes the type of a block that becomes isolated, or is it no more.
+  void relabel_block(Number pfn, MigrateType type) {
+    if (rules.isolation_is_a_bit && type != MigrateType::isolate) return unset_isolate_bit(pfn);
+    set_type(pfn, type);
+  }
+
   /// Labels a block, and moves what is free in it. A chunk that is more than the block is freed anew, block by
   /// block. False if the zone cuts the block.
   bool cut_and_move(Number pfn, MigrateType type) {
     if (!count_block(pfn)) return false;
     std::optional<Number> larger;
-    if (is_head(pfn) && order_of(pfn) > block_order) larger = pfn;  // the page, not the block
+    const Number named = rules.isolation_is_a_bit ? down(pfn) : pfn;  // else by chance
+    if (is_head(named) && order_of(named) > block_order) larger = named;
     for (unsigned order = 0; order < max_order; ++order) {
       const Number head = down(pfn) & ~(pages_of(order) - 1);
       if (!is_head(head)) continue;
       if (head != down(pfn) && head + pages_of(order_of(head)) > down(pfn)) larger = head;
       break;
     }
-    if (!larger) return move_block(pfn, type).has_value();
+    if (!larger) {
+      const MigrateType own = rules.isolation_is_a_bit ? own_type_of(pfn) : type;
+      const bool moves = move_block(pfn, type).has_value();
+      if (rules.isolation_is_a_bit) own_types.at(block(pfn)) = own;
+      relabel_block(pfn, type);
+      return moves;
+    }
     const unsigned order = order_of(*larger);
     take_off(*larger);
-    set_type(pfn, type);
+    relabel_block(pfn, type);
     free_to_buddy(*larger, order);
     return true;
   }
@@ -108,11 +121,12 @@ struct NaiveV6Isolation : NaiveV6FrontDoor {
   void unset_isolate(Number pfn, MigrateType type) {
     check_type(type);
     if (!spans(pfn) || type_of(pfn) != MigrateType::isolate) return;
+    if (rules.isolation_is_a_bit) type = own_type_of(pfn);  // whatever was asked for
     bug_if(nr_pageblock_isolate <= 0);
     if (is_head(pfn) && may_grow(pfn)) {
       const unsigned order = order_of(pfn);
       isolate_free(pfn);
-      set_type(pfn, type);
+      relabel_block(pfn, type);
       put_back(pfn, order, type);
     } else if (rules.lists_are_strict) {
       cut_and_move(pfn, type);

@@ -85,7 +85,8 @@ struct NaiveV6Lists : NaiveFallback {
     bool all = false;
     pcp.alloc_factor /= 2;
     if (order >= 1 && order <= 3) {
-      all = pcp.free_count >= pcp.batch && pcp.freed_high_order &&
+      const Number needed = pcp.batch + (rules.waits_half_high ? pcp.high_min / 2 : 0);
+      all = pcp.free_count >= needed && pcp.freed_high_order &&
             (!pcp.drains_a_batch || pcp.count >= pcp.batch);
       pcp.freed_high_order = true;
     } else {
@@ -123,7 +124,13 @@ struct NaiveV6Lists : NaiveFallback {
       const Number rest = limit - pcp.batch;
       nr = pcp.free_count >= rest ? rest : std::max(pcp.free_count, pcp.batch);
     }
-    drain(pcp, nr, index);
+    if (!rules.drains_in_batches) {
+      drain(pcp, nr, index);
+    } else {
+      for (Number rest = nr; rest > 0 && pcp.count > 0; rest -= std::min(rest, pcp.batch)) {
+        drain(pcp, std::min(rest, pcp.batch), index);
+      }
+    }
     if (below_high && has_free_above(high_watermark + watermark_boost)) below_high = false;
   }
   /// Whether a request of one page that may not use a reserve, and begins at the movable zone, would find more than
@@ -224,8 +231,10 @@ struct NaiveV6Lists : NaiveFallback {
   }
 
   void refill(PcpImage& pcp, Pfns& list, unsigned order, MigrateType type, unsigned flags) {
+    const bool is_urgent = rules.buddy_reserves && (flags & naive_flags::highatomic) != 0;
     Number nr = pcp.batch > 1 ? std::max<Number>(pcp.batch >> order, 2) : pcp.batch;
     if (rules.lists_tune) nr = tuned_refill(pcp, order);
+    if (is_urgent) return;
     NaiveMode mode = NaiveMode::own;
     Number got = 0;
     for (; got < nr; ++got) {

@@ -82,7 +82,30 @@ struct NaiveV6Zone : NaiveV6Isolation {
       return;
     }
     for (Number i = 0; i < nr; ++i) bug_if(!is_in_use(pfn + i));
+    if (rules.frees_runs_as_chunks) return free_run(cpu, pfn, pfn + nr);
     for (Number i = 0; i < nr; ++i) free(cpu, pfn + i, 0);
+  }
+
+  /// Drops a reference to each page, and frees what nobody holds then in aligned chunks. A run ends at a page that is
+  /// held still, and at a section.
+  void free_run(Number cpu, Number pfn, Number end) {
+    constexpr Number section = 1U << 15U;
+    while (pfn < end) {
+      const Number limit = std::min(end, (pfn / section + 1) * section);
+      Number run_end = pfn;
+      while (run_end < limit && --at(run_end).count == 0) ++run_end;
+      const Number next = run_end < limit ? run_end + 1 : run_end;
+      while (pfn < run_end) {
+        unsigned order = 0;
+        while (order + 1 < max_order && pfn % pages_of(order + 1) == 0 &&
+               pfn + pages_of(order + 1) <= run_end) {
+          ++order;
+        }
+        free_unused(cpu, pfn, order);
+        pfn += pages_of(order);
+      }
+      pfn = next;
+    }
   }
 
   // --- Memory that goes, and comes back.

@@ -36,11 +36,24 @@ class Fnv {
   std::uint64_t value_ = 0xcbf29ce484222325U;
 };
 
+// Pages in chunks of a block or more that are not isolated: NR_FREE_PAGES_BLOCKS of v6.18.
+std::uint64_t free_in_blocks(const NaiveV6Zone& zone) {
+  std::uint64_t pages = 0;
+  for (unsigned order = zone.block_order; order < zone.max_order; ++order) {
+    for (const MigrateType type : zone.rules.types) {
+      if (type == MigrateType::isolate) continue;
+      pages += zone.free_area[order].lists[index_of(type)].size() << order;
+    }
+  }
+  return pages;
+}
+
 // The hash of FORMAT-v6.
 std::uint64_t hash_of(const NaiveV6Zone& zone) {
   Fnv fnv;
   fnv.add(static_cast<std::uint64_t>(zone.nr_free_pages));
   fnv.add(static_cast<std::uint64_t>(zone.nr_free_cma));
+  if (zone.rules.isolation_is_a_bit) fnv.add(free_in_blocks(zone));
   fnv.add(static_cast<std::uint64_t>(zone.nr_pageblock_isolate));
   fnv.add(zone.nr_reserved_highatomic);
   const bool is_tuned = zone.rules.lists_tune;
@@ -104,6 +117,7 @@ struct Replay {
     if (op == "vec") {
       if (line.text("profile") == "v6.1") geometry.rules = &rules::v6_1;
       if (line.text("profile") == "v6.12") geometry.rules = &rules::v6_12;
+      if (line.text("profile") == "v7.2") geometry.rules = &rules::v7_2;
       return geometry.rules == nullptr ? "?" : "ok";
     }
     if (op == "geom") {
@@ -145,9 +159,17 @@ struct Replay {
     const std::uint64_t s = line.number("s");
     const std::uint64_t e = line.number("e");
     const auto order = static_cast<unsigned>(line.number("order"));
-    const auto flags = static_cast<unsigned>(line.number("flags"));
+    auto flags = static_cast<unsigned>(line.number("flags"));
     const auto gfp = static_cast<unsigned>(line.number("gfp"));
-    const MigrateType type = z.rules.types.at(line.number("mt"));
+    MigrateType type = z.rules.types.at(line.number("mt"));
+    // For taking memory offline, for CMA, or for others.
+    if (const std::string_view mode = line.text("mode"); !mode.empty()) {
+      flags = mode == "0" ? NaiveV6Zone::memory_offline : 0;
+      type = mode == "1" ? MigrateType::cma : MigrateType::movable;
+    }
+    if (const std::string_view cma = line.text("cma"); !cma.empty()) {
+      type = cma == "1" ? MigrateType::cma : MigrateType::movable;
+    }
     const auto pfns = [&] {
       Pfns all;
       for (std::string_view text = line.text("pfns"); !text.empty();) {
@@ -327,7 +349,7 @@ struct Replay {
 }  // namespace
 
 TEST_CASE("The naive model replays recordings of the real kernels", "[model]") {
-  const std::string version = GENERATE("v6.1", "v6.12");
+  const std::string version = GENERATE("v6.1", "v6.12", "v7.2");
   const auto tests = std::filesystem::path{__FILE__}.parent_path().parent_path();
   const auto ours = tests / "data/conformance" / version;
   const auto shared =

@@ -89,6 +89,8 @@ struct ZoneImage {
   std::array<std::uint64_t, max_nr_zones> lowmem_reserve{};
   /// Of each pageblock, counted from the zone's start.
   std::vector<MigrateType> block_types{};
+  /// The types that isolated blocks have besides (v6.18); of others the same as above.
+  std::vector<MigrateType> own_types{};
   /// Of each order.
   std::vector<FreeAreaImage> free_area{};
   /// Of each CPU.
