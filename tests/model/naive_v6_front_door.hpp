@@ -35,14 +35,15 @@ struct NaiveV6FrontDoor : NaiveV6Allocator {
     return type_of_request(gfp) == MigrateType::movable ? naive_flags::cma : 0;
   }
 
-  /// @p wanted is the mark that @p flags name, and more; the boost comes on top.
-  [[nodiscard]] bool may_allocate(unsigned order, unsigned flags, unsigned gfp,
-                                  Number wanted) const {
-    if (watermark_ok(order, wanted + watermark_boost, 0, flags)) return true;
+  /// @p wanted is the mark that @p flags name, and more; the boost comes on top. @p top is the highest
+  /// zone that the request may use.
+  [[nodiscard]] bool may_allocate(unsigned order, unsigned flags, unsigned gfp, Number wanted,
+                                  std::size_t top) const {
+    if (watermark_ok(order, wanted + watermark_boost, top, flags)) return true;
     const bool is_urgent = rules.urgent_ignore_boost ? (flags & naive_flags::min_reserve) != 0
                                                      : (gfp & naive_gfp::atomic) != 0;
     return order == 0 && is_urgent && (flags & naive_flags::mark_mask) == 0 &&
-           watermark_ok(order, min_watermark, 0, flags);
+           watermark_ok(order, min_watermark, top, flags);
   }
   [[nodiscard]] Number mark_of(unsigned flags) const {
     return std::array{min_watermark, low_watermark, high_watermark}.at(flags &
@@ -50,12 +51,12 @@ struct NaiveV6FrontDoor : NaiveV6Allocator {
   }
 
   std::int64_t try_to_alloc(Number cpu, unsigned order, unsigned flags, unsigned gfp) {
-    if (rules.lists_tune && !below_high && !may_allocate(order, flags, gfp, high_watermark)) {
+    if (rules.lists_tune && !below_high && !may_allocate(order, flags, gfp, high_watermark, 1)) {
       below_high = true;
     }
     const bool any = (flags & naive_flags::no_watermarks) != 0;
     const bool has_plenty = rules.lists_tune && !below_high;
-    if (!any && !has_plenty && !may_allocate(order, flags, gfp, mark_of(flags))) return -1;
+    if (!any && !has_plenty && !may_allocate(order, flags, gfp, mark_of(flags), 1)) return -1;
     const std::int64_t pfn = alloc(cpu, order, type_of_request(gfp), flags);
     if (pfn >= 0 && !rules.buddy_reserves && (flags & naive_flags::highatomic) != 0) {
       reserve_highatomic(static_cast<Number>(pfn), order);
@@ -87,7 +88,7 @@ struct NaiveV6FrontDoor : NaiveV6Allocator {
   Pfns alloc_pages_bulk(Number cpu, Number nr, unsigned gfp) {
     const unsigned flags = 1 | cma_flag(gfp);
     Pfns pfns;
-    if (nr > 1 && may_allocate(0, flags, gfp, low_watermark + nr)) {
+    if (nr > 1 && may_allocate(0, flags, gfp, low_watermark + nr, 0)) {
       pfns = alloc_bulk(cpu, type_of_request(gfp), nr, flags);
     }
     if (!pfns.empty()) return pfns;

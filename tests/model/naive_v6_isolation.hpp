@@ -18,6 +18,9 @@ struct NaiveV6Isolation : NaiveV6FrontDoor {
   static constexpr int invalid = -22;
   static constexpr unsigned memory_offline = 1;
 
+  /// What lies in the blocks beside the zone: reserved pages of another zone, instead of nothing.
+  bool has_neighbours = false;
+
   // --- What makes a block unmovable. In a block that has memory, holes and what lies beside the zone are
   // reserved pages; a block that has none has no pages either.
 
@@ -151,8 +154,10 @@ struct NaiveV6Isolation : NaiveV6FrontDoor {
 
   int start_isolate(Number s, Number e, MigrateType undo_type, unsigned flags) {
     check_type(undo_type);
-    s = std::max(s, down(start_pfn));
-    e = std::min(e, up(end_pfn()));
+    if (!has_neighbours) {
+      s = std::max(s, down(start_pfn));
+      e = std::min(e, up(end_pfn()));
+    }
     if (s >= e) return 0;
     const Number first = down(s);
     const Number end = up(e);
@@ -176,7 +181,10 @@ struct NaiveV6Isolation : NaiveV6FrontDoor {
   int isolate_border(Number border, bool is_before, bool skips, MigrateType undo_type,
                      unsigned flags) {
     const Number block = is_before ? border - block_pages() : border;
-    if (!has_memory(block)) return 0;
+    if (!has_memory(block)) {
+      const bool is_beside = block + block_pages() <= start_pfn || block >= end_pfn();
+      return is_beside && has_neighbours ? busy : 0;
+    }
     if (!skips) {
       const int ret = set_isolate(block, block, block + block_pages(), undo_type, flags);
       if (ret != 0) return ret;

@@ -146,6 +146,7 @@ struct Replay {
       layout.populate_order = Order{static_cast<unsigned>(line.number("maxorder"))};
       zone.emplace(geometry, layout);
       zone->huge_order = huge_order;
+      zone->has_neighbours = true;
       zone->set_pageset(1, 0, 0);
       return fmt::format("ok pages={}", zone->nr_free_pages);
     }
@@ -238,6 +239,11 @@ struct Replay {
     }
     if (op == "init_cma") {
       z.init_cma(pfn);
+      // The recording machine's v7.2 sets the reserves anew whenever memory comes: what it keeps for
+      // requests that could use a higher zone is 228 pages, whatever the zone.
+      if (&z.rules == &rules::v7_2) {
+        std::fill(z.lowmem_reserve.begin() + 1, z.lowmem_reserve.end(), 228U);
+      }
       return "ok";
     }
     if (op == "set_pcp") {
