@@ -85,9 +85,11 @@ namespace detail {
   return fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" "
       "viewBox=\"0 0 {0} {1}\" font-family=\"monospace\" font-size=\"11.5\">\n"
-      "<style>text{{fill:#222}}.gap{{stroke:#fff}}"
+      "<style>text{{fill:#222}}.paper{{fill:#fff}}.gap{{stroke:#fff}}"
       ".mark{{fill:none;stroke:#000;stroke-width:2}}@media(prefers-color-scheme:dark){{"
-      "text{{fill:#ddd}}.gap{{stroke:#0d1117}}.mark{{stroke:#fff}}}}</style>\n"
+      "text{{fill:#ddd}}.paper{{fill:#0d1117}}.gap{{stroke:#0d1117}}.mark{{stroke:#fff}}}}</"
+      "style>\n"
+      "<rect class=\"paper\" width=\"{0}\" height=\"{1}\"/>\n"
       "{2}</svg>\n",
       layout.width, layout.height, shapes);
 }

@@ -71,7 +71,8 @@ const drawBlocks = (canvas, first, nr, mark) => {
   while (nr / together > most) together *= 2;
   const cells = Math.ceil(nr / together),
     columns = width < 560 ? 32 : 64;
-  const side = Math.max(4, Math.min(16, Math.floor(width / columns))),
+  const side = Math.max(4, Math.min(cells > columns ? 16 : 32,
+      Math.floor(width / Math.min(cells, columns)))), // a few are drawn larger
     rows = Math.ceil(cells / columns);
   const pen = begin(canvas, Math.min(cells, columns) * side + 2, rows * side + 2),
     gap = side > 6 ? 1 : 0;

@@ -27,6 +27,7 @@ body { margin: 0 auto; max-width: 1500px; padding: 0 12px 12px; background: var(
        font: 14px/1.45 system-ui, sans-serif; }
 h1 { font-size: 19px; margin: 10px 0 6px; overflow-wrap: anywhere; }
 h2 { font-size: 14px; margin: 10px 0 4px; }
+input::placeholder { color: var(--faint); opacity: 1; }
 button { font: inherit; cursor: pointer; }
 #bar { position: sticky; top: 0; z-index: 1; padding: 6px 0; background: var(--paper); border-bottom: 1px solid var(--line); }
 #slider { width: 100%; margin: 4px 0; accent-color: var(--mark); }
