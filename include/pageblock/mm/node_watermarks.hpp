@@ -39,11 +39,12 @@ template <ZoneConfig Config>
                                                                          : zone.managed_pages();
 }
 
-// The three watermarks of a zone of so many pages, with vm.watermark_scale_factor 10.
-[[nodiscard]] constexpr Watermarks watermarks_from(WatermarkShare share, std::uint64_t min,
-                                                   std::uint64_t pages) {
-  if (share == WatermarkShare::of_present) return {min, min + min / 4, min + min / 2};
-  const std::uint64_t step = std::max(min / 4, pages / 1000);
+// The three watermarks of a zone of so many pages, with vm.watermark_scale_factor 10. Its share of what is to
+// stay free decides how far they are apart, also where min is another number.
+[[nodiscard]] constexpr Watermarks watermarks_from(WatermarkShare rule, std::uint64_t min,
+                                                   std::uint64_t share, std::uint64_t pages) {
+  if (rule == WatermarkShare::of_present) return {min, min + share / 4, min + share / 2};
+  const std::uint64_t step = std::max(share / 4, pages / 1000);
   return {min, min + step, min + 2 * step};
 }
 
@@ -110,7 +111,8 @@ void setup_per_zone_wmarks(Node<Config>& node, std::uint64_t min_free_kbytes) {
     const std::uint64_t share = pages / std::max<std::uint64_t>(all, 1);
     const std::uint64_t min =
         is_capped(zone) ? std::clamp<std::uint64_t>(counted / 1024, 32, 128) : share;
-    const Watermarks marks = detail::watermarks_from(semantics.watermark_share, min, counted);
+    const Watermarks marks =
+        detail::watermarks_from(semantics.watermark_share, min, share, counted);
     zone.set_watermarks(marks);
     zone.pressure().watermark_boost = 0;
     if constexpr (semantics.pcp_tuning != PcpTuning::fixed) {

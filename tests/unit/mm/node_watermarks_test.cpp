@@ -14,6 +14,9 @@
 namespace pageblock::test::node_watermarks_cases {
 namespace {
 
+struct CappedConfig : V6_1Config {
+  static constexpr Semantics semantics = kernel::v6_12;
+};
 using BigZone = Zone<V6_1Config>;
 using BigNode = Node<V6_1Config>;
 using enum ZoneType;
@@ -255,6 +258,22 @@ TEST_CASE("zone_pageset has what a running kernel had", "[node_watermarks]") {
   CHECK(zone_pageset(0, 0, 1) == Pageset{.batch = 1, .high = 4});
   // With the sysctl vm.percpu_pagelist_high_fraction, that part of the zone counts instead.
   CHECK(zone_pageset(373952, 373952 / 64, 1) == Pageset{.batch = 63, .high = 5843});
+}
+
+TEST_CASE("setup_per_zone_wmarks of v6.12 gives Movable a small min, and distances by its share",
+          "[node_watermarks]") {
+  std::vector<Zone<CappedConfig>> zones;
+  zones.emplace_back(ZoneLayout{.spanned_pages = 131072});
+  zones.emplace_back(
+      ZoneLayout{.type = movable, .start_pfn = Pfn{131072}, .spanned_pages = 131072});
+  Node<CappedConfig> node{std::move(zones)};
+  setup_per_zone_wmarks(node, 4096);
+  CHECK(node.find(normal)->watermarks() == Watermarks{1024, 1280, 1536});
+  CHECK(node.find(movable)->watermarks() == Watermarks{128, 384, 640});
+
+  node.find(movable)->mod_managed_pages(-131072);
+  setup_per_zone_wmarks(node, 4096);
+  CHECK(node.find(movable)->watermarks() == Watermarks{32, 32, 32});  // none is there
 }
 
 }  // namespace pageblock::test::node_watermarks_cases
