@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/// How free pages are spread over huge frames: a map of digits, and how far from compact that is.
+///
+/// Layer:  lab.
+/// Kernel: none. LLFree's evaluation counts so (Wrenger and others, USENIX ATC 2023).
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "pageblock/base/config.hpp"
+#include "pageblock/base/pfn.hpp"
+#include "pageblock/lab/metrics.hpp"
+#include "pageblock/lab/page_scan.hpp"
+#include "pageblock/mm/zone.hpp"
+
+namespace pageblock {
+
+/// The free pages of each huge frame of a zone, from its lowest.
+struct HugeFrames {
+  std::uint32_t frame_pages = 512;     ///< Pages of a huge frame.
+  std::vector<std::uint32_t> nr_free;  ///< On free lists; of a frame that a zone has in part, too.
+
+  /// Returns the frames that are free as a whole.
+  [[nodiscard]] std::uint64_t nr_free_frames() const {
+    return static_cast<std::uint64_t>(std::ranges::count(nr_free, frame_pages));
+  }
+
+  /// Returns a digit for each frame: 0 nothing is free, 9 all is, 1 to 8 the eighths of it that are.
+  [[nodiscard]] std::string digits() const {
+    std::string text;
+    text.reserve(nr_free.size());
+    for (const std::uint32_t free : nr_free) {
+      const std::uint32_t eighths = free == 0 ? 0 : 1 + (free * 8 - 1) / frame_pages;
+      text += static_cast<char>('0' + (free == frame_pages ? 9 : eighths));
+    }
+    return text;
+  }
+
+  /// Returns how many pages must move at least until as many frames are free as can be: from the emptiest
+  /// frames into the fullest.
+  [[nodiscard]] std::uint64_t moves_to_compact() const {
+    std::vector<std::uint32_t> sorted = nr_free;
+    std::ranges::sort(sorted);
+    // In the frames from `full` to `empty`, where room is left.
+    std::uint64_t room = std::accumulate(sorted.begin(), sorted.end(), std::uint64_t{0});
+    std::uint64_t moves = 0;
+    std::size_t full = 0;
+    for (std::size_t empty = sorted.size(); empty-- > full;) {
+      std::uint32_t used = frame_pages - sorted[empty];
+      room -= sorted[empty];
+      if (used > room) break;  // nothing would become free by it
+      moves += used;
+      room -= used;
+      while (used != 0) {
+        const std::uint32_t nr = std::min(used, sorted[full]);
+        used -= nr;
+        sorted[full] -= nr;
+        if (sorted[full] == 0) ++full;
+      }
+    }
+    return moves;
+  }
+};
+
+/// Counts the free pages of each huge frame of 2^order pages.
+/// Requires: @p order is at most 31. Cost: one pass over the pages. Locking: none; nothing may change.
+template <ZoneConfig Config>
+[[nodiscard]] HugeFrames huge_frames(const Zone<Config>& zone, Order order = Order{9}) {
+  HugeFrames frames{static_cast<std::uint32_t>(order.nr_pages()), {}};
+  Pfn pfn = zone.start_pfn().align_down(order);
+  PageScan<Config> scan{zone, pfn};
+  while (pfn < zone.end_pfn()) {
+    const Pfn end = pfn + order.nr_pages();
+    std::uint32_t free = 0;
+    while (pfn < end) {
+      const LookRun run = scan.next(end);
+      if (run.look == PageLook::free) free += static_cast<std::uint32_t>(run.nr_pages);
+      pfn = pfn + run.nr_pages;
+    }
+    frames.nr_free.push_back(free);
+  }
+  return frames;
+}
+
+}  // namespace pageblock
