@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 
 #include "pageblock/base/config.hpp"
-#include "pageblock/base/semantics.hpp"
+#include "pageblock/base/kernels.hpp"
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/clients/contig.hpp"
 #include "pageblock/clients/contig_pages.hpp"

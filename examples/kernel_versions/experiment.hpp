@@ -11,7 +11,7 @@
 
 #include <fmt/format.h>
 
-#include "pageblock/base/semantics.hpp"
+#include "pageblock/base/kernels.hpp"
 
 #include "kernel_versions/story.hpp"
 

@@ -3,7 +3,7 @@
 /// They are no whole kernels.
 #pragma once
 
-#include "pageblock/base/semantics.hpp"
+#include "pageblock/base/kernels.hpp"
 
 namespace races {
 

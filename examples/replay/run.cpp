@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "pageblock/base/semantics.hpp"
+#include "pageblock/base/kernels.hpp"
 #include "pageblock/io/picture/replay_time_line.hpp"
 #include "pageblock/io/recording/recording_files.hpp"
 #include "pageblock/io/recording/replay_tracer.hpp"

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "pageblock/base/semantics.hpp"
+#include "pageblock/base/kernels.hpp"
 #include "pageblock/mm/zone.hpp"
 #include "pageblock/mm/zone_layout.hpp"
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "pageblock/base/semantics.hpp"
+#include "pageblock/base/kernels.hpp"
 #include "pageblock/mm/node.hpp"
 #include "pageblock/mm/zone.hpp"
 #include "pageblock/mm/zone_layout.hpp"

@@ -12,7 +12,7 @@
 
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
-#include "pageblock/base/semantics.hpp"
+#include "pageblock/base/kernels.hpp"
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/base/tracepoint.hpp"
 

@@ -29,6 +29,12 @@ enum class BatchFree : std::uint8_t {
   folios  ///< Compound pages, too; those without per-CPU lists first (v6.9).
 };
 
+/// From when on a free of several pages, after another such, drains all of a CPU's lists.
+enum class HighOrderDrain : std::uint8_t {
+  after_batch,     ///< Once a batch of pages was lately freed (v6.7).
+  after_half_high  ///< Once that and half the lists' lower limit were (v6.16).
+};
+
 /// In what turn a per-CPU list is drained.
 enum class DrainOrder : std::uint8_t {
   in_turn,      ///< A few pages of each list, more the fewer lists have any.
@@ -98,6 +104,13 @@ enum class WatermarkShare : std::uint8_t {
 enum class IsolateSays : std::uint8_t {
   nothing,
   flags,  ///< The pages that count, the type that the blocks get afterwards, and isolate_flags.
+  mode    ///< The pages that count, and an IsolateMode (v6.17).
+};
+
+/// How it is noted that a pageblock is isolated.
+enum class IsolateMark : std::uint8_t {
+  type,  ///< By its type, which is forgotten.
+  bit    ///< Beside its type, which it has again when it is given back (v6.17).
 };
 
 /// How unmovable pages of a pageblock are found that is to be isolated.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/// Kernel versions as values: what differs between them.
+/// What differs between kernel versions: a member for each point.
 ///
 /// Layer:  base.
-/// Kernel: v3.6, v6.1 and v6.12. Further versions are further values, with the members they need.
+/// Kernel: none; base/kernels.hpp has the values.
 #pragma once
 
 #include <array>
@@ -83,6 +83,11 @@ struct Semantics {
   /// (v5.10); else they are lost, since the last holder frees one page.
   bool frees_behind_shared;
 
+  HighOrderDrain high_order_drain;  ///< When chunks of order 1 to 3 drain all, where lists are tuned.
+
+  /// Whether a free drains batch by batch, each rounded up to chunks (v6.19).
+  bool drains_in_batches;
+
   BatchFree batch_free;  ///< How pages that are freed together are freed.
 
   DrainOrder drain_order;  ///< In what turn per-CPU lists are drained.
@@ -104,6 +109,14 @@ struct Semantics {
   MoveRule move_rule;              ///< How the free chunks of a block change their list.
   HighatomicRule highatomic_rule;  ///< How the HighAtomic reserve grows and shrinks.
 
+  /// Whether urgent requests of several pages fill no per-CPU list, and reserve memory only when the
+  /// buddy lists serve them, below all checks of watermarks (v7.0).
+  bool urgent_from_buddy;
+
+  /// Whether such requests are urgent from their first try on (v7.3), and reserve memory only when they
+  /// are down to the lowest watermark.
+  bool urgent_at_once;
+
   /// Whether taking a free chunk of half a block or more for nobody in particular moves what else is free
   /// in a block that turns movable (v6.10).
   bool take_moves_rest;
@@ -120,6 +133,9 @@ struct Semantics {
   /// Whether a chunk that leaves its list for a request is counted at once (v6.10), and not when the
   /// request, or all of a refill, has been served.
   bool counts_each_taken;
+
+  /// Whether free pages in chunks of a pageblock and more are counted by themselves (v6.15).
+  bool counts_free_blocks;
 
   /// Whether watermarks leave out what is free in blocks for urgent requests (v6.12), and not all pages
   /// of these blocks.
@@ -140,6 +156,7 @@ struct Semantics {
   WatermarkShare watermark_share;  ///< How watermarks follow from a zone's size.
 
   IsolateSays isolate_says;          ///< What isolation is told.
+  IsolateMark isolate_mark;          ///< How a pageblock is marked as isolated.
   UnmovableSearch unmovable_search;  ///< How pages in the way are looked for.
 
   /// Whether isolating an isolated pageblock succeeds and counts nothing (to v4.16).
@@ -177,6 +194,13 @@ struct Semantics {
   bool contig_start_covers;
 
   ReleaseOrder contig_release;  ///< In what order what was taken beside the range is given back.
+
+  /// Whether a run of single pages is freed as the aligned chunks that it is made of (v7.0).
+  bool frees_runs_as_chunks;
+
+  /// Whether places with pages that do not move are passed over in the search for contiguous pages (v7.0),
+  /// and not only those with reserved pages.
+  bool contig_passes_unmovable;
 
   /// Whether a contiguous range can be taken as one compound page, and given back so (v6.12).
   bool contig_compound;
@@ -224,174 +248,4 @@ struct Semantics {
   }
 };
 
-/// The modelled kernels.
-namespace kernel {
-
-/// Linux v3.6 (2012): the first kernel with mm/page_isolation.c, and the count of isolated
-/// pageblocks in kswapd's watermark check. Its known flaws are part of it.
-inline constexpr Semantics v3_6{
-    .major = 3,
-    .minor = 6,
-    .migratetypes = {{MigrateType::unmovable, MigrateType::reclaimable, MigrateType::movable,
-                      MigrateType::reserve, MigrateType::cma, MigrateType::isolate},
-                     6},
-    .zone_relative_blocks = true,
-    .holes_are_reserved = false,
-    .special_types_ungrouped = false,
-    .fallbacks = {{{{MigrateType::reclaimable, MigrateType::movable}, 2},
-                   {{MigrateType::unmovable, MigrateType::movable}, 2},
-                   {{MigrateType::cma, MigrateType::reclaimable, MigrateType::unmovable}, 3}}},
-    .pcp_order = 0,
-    .pcp_huge_pages = false,
-    .pcp_tuning = PcpTuning::fixed,
-    .pcp_needs_cma_flag = false,
-    .pcp_checks_first_page = true,
-    .frees_behind_shared = false,
-    .batch_free = BatchFree::nothing,
-    .drain_order = DrainOrder::in_turn,
-    .drain_type = DrainType::mark_of_request,
-    .zone_locked_names_list = false,
-    .drains_remotely = false,
-    .frees_by_block = false,
-    .merge_rule = MergeRule::any,
-    .steal_rule = StealRule::largest,
-    .move_rule = MoveRule::chunks,
-    .highatomic_rule = HighatomicRule::one_block,
-    .take_moves_rest = false,
-    .move_to = ListEnd::head,
-    .counts_isolated = true,
-    .counts_cma = false,
-    .counts_each_taken = false,
-    .counts_free_highatomic = false,
-    .high_ignores_boost = false,
-    .kswapd_bit_needs_flag = false,
-    .movable_min_capped = false,
-    .watermark_rule = WatermarkRule::by_order,
-    .watermark_share = WatermarkShare::of_present,
-    .isolate_says = IsolateSays::nothing,
-    .unmovable_search = UnmovableSearch::notified,
-    .isolates_again = true,
-    .isolate_drains = true,
-    .isolate_splits = SplitRule::nowhere,
-    .isolate_range = IsolateRange::upward,
-    .undo_merges = false,
-    .test_passes = TestPasses::marked_isolate,
-    .test_names_block = false,
-    .take_mark = TakeMark::low,
-    .compound_pages = false,
-    .contig_granule = ContigGranule::largest_chunk,
-    .contig_refuses_lru = true,
-    .contig_start_covers = false,
-    .contig_release = ReleaseOrder::pages_down,
-    .contig_compound = false,
-    .offline_leaves = OfflineLeaves::reserved,
-    .removes_again = false,
-    .migration = migration_v3_6,
-    .cma = cma_v3_6,
-    .reclaim = reclaim_v3_6,
-};
-
-/// Linux v6.1 (2022, long-term), with its stable updates until 6.1.192, built with CMA.
-inline constexpr Semantics v6_1{
-    .major = 6,
-    .minor = 1,
-    .migratetypes = {{MigrateType::unmovable, MigrateType::movable, MigrateType::reclaimable,
-                      MigrateType::highatomic, MigrateType::cma, MigrateType::isolate},
-                     6},
-    .zone_relative_blocks = false,
-    .holes_are_reserved = true,
-    .special_types_ungrouped = true,
-    .fallbacks = {{{{MigrateType::reclaimable, MigrateType::movable}, 2},
-                   {{MigrateType::unmovable, MigrateType::movable}, 2},
-                   {{MigrateType::reclaimable, MigrateType::unmovable}, 2}}},
-    .pcp_order = 3,
-    .pcp_huge_pages = true,
-    .pcp_tuning = PcpTuning::scaled,
-    .pcp_needs_cma_flag = true,
-    .pcp_checks_first_page = false,
-    .frees_behind_shared = true,
-    .batch_free = BatchFree::pages,
-    .drain_order = DrainOrder::list_by_list,
-    .drain_type = DrainType::mark_of_list,
-    .zone_locked_names_list = true,
-    .drains_remotely = true,
-    .frees_by_block = false,
-    .merge_rule = MergeRule::ordinary,
-    .steal_rule = StealRule::claim_or_small,
-    .move_rule = MoveRule::chunks,
-    .highatomic_rule = HighatomicRule::one_block,
-    .take_moves_rest = false,
-    .move_to = ListEnd::tail,
-    .counts_isolated = false,
-    .counts_cma = true,
-    .counts_each_taken = false,
-    .counts_free_highatomic = false,
-    .high_ignores_boost = false,
-    .kswapd_bit_needs_flag = false,
-    .movable_min_capped = false,
-    .watermark_rule = WatermarkRule::any_chunk,
-    .watermark_share = WatermarkShare::of_managed,
-    .isolate_says = IsolateSays::flags,
-    .unmovable_search = UnmovableSearch::every_page,
-    .isolates_again = false,
-    .isolate_drains = false,
-    .isolate_splits = SplitRule::border,
-    .isolate_range = IsolateRange::ends_first,
-    .undo_merges = true,
-    .test_passes = TestPasses::taken_by_driver,
-    .test_names_block = true,
-    .take_mark = TakeMark::min,
-    .compound_pages = true,
-    .contig_granule = ContigGranule::block,
-    .contig_refuses_lru = false,
-    .contig_start_covers = true,
-    .contig_release = ReleaseOrder::pages_down,
-    .contig_compound = false,
-    .offline_leaves = OfflineLeaves::holes,
-    .removes_again = false,
-    .migration = migration_v6_1,
-    .cma = cma_v6_1,
-    .reclaim = reclaim_v4_7,
-};
-
-/// Linux v6.12 (2024, long-term), with its stable updates until 6.12.117, built with CMA: what differs
-/// from v6.1.
-inline constexpr Semantics v6_12 = [] {
-  Semantics kernel = v6_1;
-  kernel.minor = 12;
-  kernel.pcp_tuning = PcpTuning::tuned;
-  kernel.pcp_needs_cma_flag = false;
-  kernel.pcp_checks_first_page = true;
-  kernel.batch_free = BatchFree::folios;
-  kernel.drain_type = DrainType::block;
-  kernel.frees_by_block = true;
-  kernel.merge_rule = MergeRule::ordinary_relabels;
-  kernel.steal_rule = StealRule::claim_then_steal;
-  kernel.move_rule = MoveRule::block;
-  kernel.highatomic_rule = HighatomicRule::rounded;
-  kernel.take_moves_rest = true;
-  kernel.counts_each_taken = true;
-  kernel.counts_free_highatomic = true;
-  kernel.high_ignores_boost = true;
-  kernel.kswapd_bit_needs_flag = true;
-  kernel.movable_min_capped = true;
-  kernel.isolate_splits = SplitRule::block;
-  kernel.contig_release = ReleaseOrder::chunks_by_order;
-  kernel.contig_compound = true;
-  kernel.removes_again = true;
-  kernel.migration = migration_v6_12;
-  return kernel;
-}();
-
-/// Returns @p semantics as built without CMA (since v4.4), as Debian builds it: isolate gets cma's
-/// number.
-[[nodiscard]] constexpr Semantics without_cma(Semantics semantics) {
-  semantics.migratetypes[semantics.number_of(MigrateType::cma)] = MigrateType::isolate;
-  semantics.counts_cma = false;
-  semantics.pcp_needs_cma_flag = false;
-  --semantics.migratetypes.count;
-  return semantics;
-}
-
-}  // namespace kernel
 }  // namespace pageblock

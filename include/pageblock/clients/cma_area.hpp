@@ -205,8 +205,8 @@ template <Memory M, PageMovability Pages = AllMove>
   OptionalPfn last;
   Status ret = -Err::nomem;
   const auto alloc_range = [&](const PfnRange& place) {
-    return alloc_contig_range(memory, cpu, place.start, place.end, MigrateType::cma, pages, attempt,
-                              caller);
+    return detail::try_contig_range(memory, cpu, place, MigrateType::cma, pages, attempt, false,
+                                    {"alloc_contig_range", caller, place.start});
   };
   const auto tell_busy = [&](Pfn pfn) {
     tell(trace::CmaAllocBusyRetry{area.name(), pfn, count, align, cpu});

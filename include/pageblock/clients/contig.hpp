@@ -30,12 +30,25 @@
 #include "pageblock/isolation/refusal.hpp"
 #include "pageblock/mm/drain.hpp"
 #include "pageblock/mm/free_pages.hpp"
+#include "pageblock/mm/free_run.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/split_page.hpp"
 #include "pageblock/mm/zone.hpp"
 
 namespace pageblock {
+
+/// Who allocates a contiguous range (acr_flags_t, v6.17).
+enum class AcrFlags : std::uint8_t {
+  none,  ///< Anybody: blocks of CMA areas are an obstacle.
+  cma    ///< A CMA area.
+};
+
 namespace detail {
+
+// Their meaning in older words: the type that the blocks get afterwards, if they keep none of their own.
+[[nodiscard]] constexpr MigrateType type_of(AcrFlags flags) {
+  return flags == AcrFlags::cma ? MigrateType::cma : MigrateType::movable;
+}
 
 // Returns whether [start, end) has pages that would have to be migrated. Kernel: what
 // isolate_migratepages_range() finds for __alloc_contig_migrate_range().
@@ -68,7 +81,7 @@ std::optional<Pfn> outer_start_of(const Zone<Config>& zone, Pfn start) {
 }  // namespace detail
 
 /// Drops one reference to each of @p nr_pages pages from @p pfn upward, hot, on @p cpu; in v6.12 to one
-/// compound page of that size.
+/// compound page of that size. v7.0 frees single pages as the aligned chunks that they make up.
 /// Throws std::bad_alloc.
 /// Requires: all these pages are valid and in use; cpu < zone.nr_cpus().
 /// Locking:  as free_pages().
@@ -92,6 +105,9 @@ void free_contig_range(Zone<Config>& zone, Cpu cpu, Pfn pfn, std::uint64_t nr_pa
   const auto is_unused = [](PageBits bits) { return !bits.has(PageBits::in_use); };
   bug_on(zone.memmap().find_if(pfn, end, is_unused) != end, "a page of the range is not in use",
          call);
+  if constexpr (Config::semantics.frees_runs_as_chunks) {
+    return detail::free_run(zone, cpu, {pfn, end}, caller);
+  }
   for (; pfn < end; ++pfn) free_pages(zone, cpu, pfn, Order{0}, Temperature::hot, caller);
 }
 
@@ -182,10 +198,10 @@ class ContigRange {
       if (ret != ok && !Config::semantics.races.failed_start_undoes) return ret;
       if (ret == ok) ret = empty_and_take();
     } catch (...) {  // of a notifier, or std::bad_alloc
-      static_cast<void>(undo_isolate_page_range(zone_, blocks.start, blocks.end, type_));
+      static_cast<void>(give_range_back(zone_, blocks.start, blocks.end, type_));
       throw;
     }
-    const Status undone = undo_isolate_page_range(zone_, blocks.start, blocks.end, type_);
+    const Status undone = give_range_back(zone_, blocks.start, blocks.end, type_);
     return ret == ok ? undone : ret;
   }
 
@@ -201,10 +217,10 @@ class ContigRange {
   }
 
   Status isolate(const PfnRange& blocks) {
-    const Status ret = start_isolate_page_range(zone_, blocks.start, blocks.end, type_);
+    const Status ret = isolate_range(zone_, blocks.start, blocks.end, type_);
     if (ret == ok) return ok;
     // Not unasked: it calls the notifiers again.
-    if (explains_) note(explain_isolate_range(zone_, blocks.start, blocks.end, type_));
+    if (explains_) note(explain_range(zone_, blocks.start, blocks.end, type_));
     return refuse(AttemptStage::isolate, ret);
   }
 
@@ -233,7 +249,7 @@ class ContigRange {
 
     const auto outer_start = outer_start_of(zone_, range().start);
     const auto is_free = [&] {
-      return outer_start && test_pages_isolated(zone_, *outer_start, range().end) == ok;
+      return outer_start && test_range(zone_, *outer_start, range().end) == ok;
     };
     if (!is_free()) {
       note_test(outer_start.value_or(range().start));
@@ -268,7 +284,7 @@ class ContigRange {
     if (!record_.blockers.empty()) return;
     record_.blockers = left_out_;
     if (!left_out_.empty()) return;
-    if (explains_) note(explain_test(zone_, start, range().end));
+    if (explains_) note(explain_failed_test(zone_, start, range().end));
   }
 
   Zone<Config>& zone_;
@@ -326,9 +342,21 @@ Status try_contig_range(M& memory, Cpu cpu, const PfnRange& range, MigrateType t
 template <Memory M, PageMovability Pages = AllMove>
 [[nodiscard]] Status alloc_contig_range(M& memory, Cpu cpu, Pfn start_pfn, Pfn end_pfn,
                                         MigrateType type, Pages&& pages = {},
-                                        Attempt* attempt = nullptr, Place caller = Place::here()) {
+                                        Attempt* attempt = nullptr,
+                                        Place caller = Place::here()) requires
+    GivesBackTypeUntilV6_16<typename M::Config> {
   return detail::try_contig_range(memory, cpu, {start_pfn, end_pfn}, type, pages, attempt, false,
                                   {"alloc_contig_range", caller, start_pfn});
+}
+/// The same since v6.17, for who @p flags say: each block has its own type again afterwards.
+template <Memory M, PageMovability Pages = AllMove>
+[[nodiscard]] Status alloc_contig_range(M& memory, Cpu cpu, Pfn start_pfn, Pfn end_pfn,
+                                        AcrFlags flags, Pages&& pages = {},
+                                        Attempt* attempt = nullptr,
+                                        Place caller = Place::here()) requires
+    IsolatesForModeSinceV6_17<typename M::Config> {
+  return detail::try_contig_range(memory, cpu, {start_pfn, end_pfn}, detail::type_of(flags), pages,
+                                  attempt, false, {"alloc_contig_range", caller, start_pfn});
 }
 
 /// The same, for one compound page. Where the free chunks that cover the range reach beyond it, or its size is
@@ -339,9 +367,20 @@ template <Memory M, PageMovability Pages = AllMove>
 [[nodiscard]] Status alloc_contig_compound(
     M& memory, Cpu cpu, Pfn start_pfn, Pfn end_pfn, MigrateType type, Pages&& pages = {},
     Attempt* attempt = nullptr,
-    Place caller = Place::here()) requires(M::Config::semantics.contig_compound) {
+    Place caller = Place::here()) requires GivesBackTypeUntilV6_16<typename M::Config> &&
+    (M::Config::semantics.contig_compound) {
   return detail::try_contig_range(memory, cpu, {start_pfn, end_pfn}, type, pages, attempt, true,
                                   {"alloc_contig_compound", caller, start_pfn});
+}
+/// The same since v6.17, for who @p flags say.
+template <Memory M, PageMovability Pages = AllMove>
+[[nodiscard]] Status alloc_contig_compound(M& memory, Cpu cpu, Pfn start_pfn, Pfn end_pfn,
+                                           AcrFlags flags, Pages&& pages = {},
+                                           Attempt* attempt = nullptr,
+                                           Place caller = Place::here()) requires
+    IsolatesForModeSinceV6_17<typename M::Config> {
+  return detail::try_contig_range(memory, cpu, {start_pfn, end_pfn}, detail::type_of(flags), pages,
+                                  attempt, true, {"alloc_contig_compound", caller, start_pfn});
 }
 
 }  // namespace pageblock

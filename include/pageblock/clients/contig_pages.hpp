@@ -115,8 +115,8 @@ template <ZoneConfig Config, PageMovability Pages = AllMove>
   Attempt& record = attempt != nullptr ? *attempt : unused;
   detail::begin_search(node, "contiguous pages", record);
   return detail::search_node(node, nr_pages, highest, record, [&](const PfnRange& place) {
-    return alloc_contig_range(node, cpu, place.start, place.end, MigrateType::movable, pages,
-                              &record, caller);
+    return detail::try_contig_range(node, cpu, place, MigrateType::movable, pages, &record, false,
+                                    call);
   });
 }
 
@@ -140,14 +140,10 @@ template <ZoneConfig Config, PageMovability Pages = AllMove>
   record.candidates = std::move(before);
   return detail::search_node(node, order.nr_pages(), ZoneType::movable, record,
                              [&](const PfnRange& place) {
-                               constexpr MigrateType type = MigrateType::movable;
-                               if constexpr (Config::semantics.contig_compound) {
-                                 return alloc_contig_compound(node, cpu, place.start, place.end,
-                                                              type, pages, &record, caller);
-                               } else {
-                                 return alloc_contig_range(node, cpu, place.start, place.end, type,
-                                                           pages, &record, caller);
-                               }
+                               return detail::try_contig_range(
+                                   node, cpu, place, MigrateType::movable, pages, &record,
+                                   Config::semantics.contig_compound,
+                                   {"alloc_gigantic_page", caller, place.start});
                              });
 }
 

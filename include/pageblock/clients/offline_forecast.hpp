@@ -121,8 +121,7 @@ OfflineForecast forecast_by_trying(const Zone<Config>& zone, const PfnRange& ran
   const auto copy = std::make_unique<Zone<Config>>(zone);
   for (unsigned id = 0; id < copy->nr_cpus(); ++id) drain_pages(*copy, Cpu{id});
   constexpr unsigned flags = isolate_flags::memory_offline;
-  forecast.status =
-      start_isolate_page_range(*copy, range.start, range.end, MigrateType::movable, flags);
+  forecast.status = isolate_range(*copy, range.start, range.end, MigrateType::movable, flags);
   if (forecast.status != ok) return forecast;
   Memmap<Config>& map = copy->memmap();
   {
@@ -182,7 +181,7 @@ template <ZoneConfig Config>
   if (hole < range.end) return invalid(hole, Reason::no_memory);
   const unsigned flags = isolate_flags::memory_offline | isolate_flags::report_failure;
   if (const auto refusal =
-          explain_isolate_range(zone, range.start, range.end, MigrateType::movable, flags)) {
+          detail::explain_range(zone, range.start, range.end, MigrateType::movable, flags)) {
     return {-Err::busy, refusal};
   }
   const OfflineForecast forecast = detail::forecast_emptying(zone, range);

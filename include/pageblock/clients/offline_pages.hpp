@@ -106,16 +106,15 @@ class Offlining {
 
   Status isolate(unsigned flags) {
     constexpr MigrateType type = MigrateType::movable;
-    const Status ret = start_isolate_page_range(zone_, range().start, range().end, type, flags);
+    const Status ret = isolate_range(zone_, range().start, range().end, type, flags);
     if (ret == ok) return ok;
-    if (const auto why = explain_isolate_range(zone_, range().start, range().end, type, flags)) {
+    if (const auto why = explain_range(zone_, range().start, range().end, type, flags)) {
       record().blockers.push_back({why->pfn, why->reason});
     }
     return refuse(AttemptStage::isolate, ret, "failure to isolate range");
   }
   void undo() {
-    static_cast<void>(
-        undo_isolate_page_range(zone_, range().start, range().end, MigrateType::movable));
+    static_cast<void>(give_range_back(zone_, range().start, range().end, MigrateType::movable));
   }
 
   Status going_offline() {
@@ -147,7 +146,7 @@ class Offlining {
           return interrupted();
         }
       }
-      if (test_pages_isolated(zone_, range().start, range().end, flags) == ok) return ok;
+      if (test_range(zone_, range().start, range().end, flags) == ok) return ok;
       ++round;
     }
   }
@@ -168,7 +167,7 @@ class Offlining {
       const OfflineScan scan = scan_movable_pages(mover_, range().start, range().end, unseen_);
       if (scan.found == OfflineScan::Found::nothing) {
         drain();
-        if (test_pages_isolated(zone_, range().start, range().end) == ok) return ok;
+        if (test_range(zone_, range().start, range().end) == ok) return ok;
         note_blockers(0);
         return refuse(AttemptStage::test, -Err::busy, "");
       }
@@ -215,7 +214,7 @@ class Offlining {
     for (const auto& [pfn, blocker] : stubborn_) blockers.push_back(blocker);
     if (blockers.empty()) blockers = unseen_;
     if (!blockers.empty()) return;
-    if (const auto why = explain_test(zone_, range().start, range().end, flags)) {
+    if (const auto why = explain_failed_test(zone_, range().start, range().end, flags)) {
       blockers.push_back({why->pfn, why->reason});
     }
   }

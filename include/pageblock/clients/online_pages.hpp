@@ -33,7 +33,9 @@ void online_in_chunks(Zone<Config>& zone, const PfnRange& range) {
     const IrqSaveGuard guard{zone.lock()};
     zone.memmap().transform(range.start, range.end, [](PageBits) { return PageBits{}; });
     for (Pfn pfn = range.start; pfn < range.end; pfn += Zone<Config>::pageblock_nr_pages) {
-      set_pageblock_migratetype(zone, pfn, MigrateType::isolate);
+      // Movable, and isolated: in later kernels that is a mark beside the type.
+      set_pageblock_migratetype(zone, pfn, MigrateType::movable);
+      zone.pageblock_flags().set(pfn, MigrateType::isolate);
     }
     for (Pfn pfn = range.start; pfn < range.end;) {
       Order order = pfn.max_aligned_order(Zone<Config>::top_order);
@@ -43,7 +45,7 @@ void online_in_chunks(Zone<Config>& zone, const PfnRange& range) {
     }
   }
   mod_memory(zone, range, 1);
-  static_cast<void>(undo_isolate_page_range(zone, range.start, range.end, MigrateType::movable));
+  static_cast<void>(give_range_back(zone, range.start, range.end, MigrateType::movable));
 }
 
 // Reserved pages are freed one by one, the lowest first: from the first on, anybody may get them.

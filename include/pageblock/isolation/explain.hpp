@@ -34,9 +34,20 @@ template <ZoneConfig Config>
 template <ZoneConfig Config>
 [[nodiscard]] std::optional<Refusal> explain_isolate(
     const Zone<Config>& zone, Pfn pfn,
-    const IsolateRequest& request) requires(Config::semantics.isolate_says == IsolateSays::flags) {
+    const IsolateRequest& request) requires IsolatesForFlagsUntilV6_16<Config> {
   const IrqSaveGuard guard{zone.lock()};
   return detail::refuse_isolate(zone, pfn, get_pageblock_migratetype(zone, pfn), request);
+}
+
+/// The same for what v6.17 asks.
+template <ZoneConfig Config>
+[[nodiscard]] std::optional<Refusal> explain_isolate(
+    const Zone<Config>& zone, Pfn pfn, IsolateMode mode, Pfn start_pfn,
+    Pfn end_pfn) requires IsolatesForModeSinceV6_17<Config> {
+  const IrqSaveGuard guard{zone.lock()};
+  return detail::refuse_isolate(
+      zone, pfn, get_pageblock_migratetype(zone, pfn),
+      {{start_pfn, end_pfn}, detail::type_of(mode), detail::flags_of(mode)});
 }
 
 namespace detail {
@@ -76,6 +87,35 @@ std::optional<Refusal> explain_from_ends(const Zone<Config>& zone, const PfnRang
   return std::nullopt;
 }
 
+// explain_isolate_range(), in the words of v6.1.
+template <ZoneConfig Config>
+[[nodiscard]] std::optional<Refusal> explain_range(const Zone<Config>& zone, Pfn start_pfn,
+                                                   Pfn end_pfn, MigrateType undo_type,
+                                                   unsigned flags = 0) {
+  if constexpr (Config::semantics.isolate_range == IsolateRange::ends_first) {
+    const PfnRange range{start_pfn, end_pfn};
+    return explain_from_ends(zone, blocks_around(zone, range),
+                                     {range, undo_type, flags});
+  }
+  bug_on(flags != 0, "v3.6 knows no flags");
+  bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");
+  std::optional<std::size_t> isolated_before;
+  const PfnRange blocks = windows_of(zone, start_pfn, end_pfn);
+  for (Pfn pfn = blocks.start; pfn < blocks.end; pfn += Zone<Config>::pageblock_nr_pages) {
+    const auto page = first_valid_page(zone, pfn);
+    if (!page) continue;
+    // In a zone with an unaligned start, two aligned blocks can share one entry of types: the
+    // second would find what isolating the first wrote.
+    const std::size_t entry = zone.pageblock_flags().index(*page);
+    const IrqSaveGuard guard{zone.lock()};
+    const MigrateType type =
+        entry == isolated_before ? MigrateType::isolate : get_pageblock_migratetype(zone, *page);
+    if (const auto refusal = refuse_isolate(zone, *page, type)) return refusal;
+    isolated_before = entry;
+  }
+  return std::nullopt;
+}
+
 }  // namespace detail
 
 /// Says why start_isolate_page_range() would refuse now; nothing if it would succeed.
@@ -84,29 +124,17 @@ std::optional<Refusal> explain_from_ends(const Zone<Config>& zone, const PfnRang
 template <ZoneConfig Config>
 [[nodiscard]] std::optional<Refusal> explain_isolate_range(
     const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
-    MigrateType undo_type = MigrateType::movable, unsigned flags = 0) {
-  if constexpr (Config::semantics.isolate_range == IsolateRange::ends_first) {
-    const PfnRange range{start_pfn, end_pfn};
-    return detail::explain_from_ends(zone, detail::blocks_around(zone, range),
-                                     {range, undo_type, flags});
-  }
-  bug_on(flags != 0, "v3.6 knows no flags");
-  bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");
-  std::optional<std::size_t> isolated_before;
-  const PfnRange blocks = detail::windows_of(zone, start_pfn, end_pfn);
-  for (Pfn pfn = blocks.start; pfn < blocks.end; pfn += Zone<Config>::pageblock_nr_pages) {
-    const auto page = detail::first_valid_page(zone, pfn);
-    if (!page) continue;
-    // In a zone with an unaligned start, two aligned blocks can share one entry of types: the
-    // second would find what isolating the first wrote.
-    const std::size_t entry = zone.pageblock_flags().index(*page);
-    const IrqSaveGuard guard{zone.lock()};
-    const MigrateType type =
-        entry == isolated_before ? MigrateType::isolate : get_pageblock_migratetype(zone, *page);
-    if (const auto refusal = detail::refuse_isolate(zone, *page, type)) return refusal;
-    isolated_before = entry;
-  }
-  return std::nullopt;
+    MigrateType undo_type = MigrateType::movable,
+    unsigned flags = 0) requires GivesBackTypeUntilV6_16<Config> {
+  return detail::explain_range(zone, start_pfn, end_pfn, undo_type, flags);
+}
+/// The same since v6.17, with this @p mode.
+template <ZoneConfig Config>
+[[nodiscard]] std::optional<Refusal> explain_isolate_range(
+    const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
+    IsolateMode mode) requires IsolatesForModeSinceV6_17<Config> {
+  return detail::explain_range(zone, start_pfn, end_pfn, detail::type_of(mode),
+                               detail::flags_of(mode));
 }
 
 namespace detail {
@@ -135,33 +163,48 @@ bool is_on_pcp_list(const Zone<Config>& zone, Pfn pfn) {
   return false;
 }
 
-}  // namespace detail
-
-/// Says why test_pages_isolated() would refuse now; nothing if it would succeed.
-/// Requires: @p flags of isolate_flags, none in v3.6.
-/// Locking:  takes zone.lock, and on a page with count 0 the CPUs' locks.
+// explain_test(), in the words of v6.1.
 template <ZoneConfig Config>
-[[nodiscard]] std::optional<Refusal> explain_test(const Zone<Config>& zone, Pfn start_pfn,
-                                                  Pfn end_pfn, unsigned flags = 0) {
-  if (!detail::has_memory(zone, start_pfn, end_pfn)) {
+[[nodiscard]] std::optional<Refusal> explain_failed_test(const Zone<Config>& zone, Pfn start_pfn,
+                                                         Pfn end_pfn, unsigned flags = 0) {
+  if (!has_memory(zone, start_pfn, end_pfn)) {
     return Refusal{Stage::test, start_pfn, Reason::no_memory};
   }
-  const auto blocks = detail::test_blocks(zone, start_pfn, end_pfn);
+  const auto blocks = test_blocks(zone, start_pfn, end_pfn);
   if (!blocks.all_isolated) {
     return Refusal{Stage::test, blocks.fin_pfn, Reason::block_not_isolated};
   }
   Refusal refusal{Stage::test, start_pfn, Reason::on_no_list};
   {
     const IrqSaveGuard guard{zone.lock()};
-    const auto pages = detail::test_pages(zone, start_pfn, end_pfn, flags);
+    const auto pages = test_pages(zone, start_pfn, end_pfn, flags);
     if (pages.all_isolated) return std::nullopt;
     refusal.pfn = pages.fin_pfn;
-    refusal.reason = detail::reason_of(zone, pages.fin_pfn);
+    refusal.reason = reason_of(zone, pages.fin_pfn);
   }
-  if (refusal.reason == Reason::on_no_list && detail::is_on_pcp_list(zone, refusal.pfn)) {
+  if (refusal.reason == Reason::on_no_list && is_on_pcp_list(zone, refusal.pfn)) {
     refusal.reason = Reason::per_cpu_list;
   }
   return refusal;
+}
+
+}  // namespace detail
+
+/// Says why test_pages_isolated() would refuse now; nothing if it would succeed.
+/// Requires: @p flags of isolate_flags, none in v3.6.
+/// Locking:  takes zone.lock, and on a page with count 0 the CPUs' locks.
+template <ZoneConfig Config>
+[[nodiscard]] std::optional<Refusal> explain_test(
+    const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
+    unsigned flags = 0) requires GivesBackTypeUntilV6_16<Config> {
+  return detail::explain_failed_test(zone, start_pfn, end_pfn, flags);
+}
+/// The same since v6.17, with this @p mode.
+template <ZoneConfig Config>
+[[nodiscard]] std::optional<Refusal> explain_test(
+    const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
+    IsolateMode mode) requires IsolatesForModeSinceV6_17<Config> {
+  return detail::explain_failed_test(zone, start_pfn, end_pfn, detail::flags_of(mode));
 }
 
 }  // namespace pageblock

@@ -19,6 +19,7 @@
 #include "pageblock/base/tracepoint.hpp"
 #include "pageblock/base/yield.hpp"
 #include "pageblock/isolation/cut_to_block.hpp"
+#include "pageblock/isolation/isolate_mode.hpp"
 #include "pageblock/isolation/isolate_notifier.hpp"
 #include "pageblock/isolation/refusal.hpp"
 #include "pageblock/isolation/unmovable.hpp"
@@ -29,16 +30,6 @@
 #include "pageblock/mm/zone.hpp"
 
 namespace pageblock {
-
-/// What v6.1 asks of whoever isolates a block.
-struct IsolateRequest {
-  /// Only pages of this range count in the search for unmovable ones.
-  PfnRange range{Pfn{0}, Pfn{~std::uint64_t{0}}};
-  /// The type that the block is to get afterwards: CMA blocks are isolated for CMA only.
-  MigrateType undo_type = MigrateType::movable;
-  /// Of isolate_flags.
-  unsigned flags = 0;
-};
 
 namespace detail {
 
@@ -195,7 +186,7 @@ inline constexpr bool reports_miscount =
 ///
 /// v6.1 refuses an isolated block, and takes the free pages out of NR_FREE_PAGES; who needs the
 /// per-CPU lists drained does so (zone_pcp_disable()). v6.12 refuses a block that the zone cuts, too, and
-/// cuts a chunk that reaches beyond the block.
+/// cuts a chunk that reaches beyond the block. v6.17 keeps the block's own type beside its being isolated.
 /// Requires: @p zone spans @p pfn.
 /// Returns:  ok; or -EBUSY if the block has unmovable pages, a notifier refuses (v3.6), or it is
 ///           isolated already (v6.1) or cut (v6.12), and then nothing has changed.
@@ -208,11 +199,52 @@ Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn) {
 }
 /// The same with what v6.1 asks.
 template <ZoneConfig Config>
-Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn, const IsolateRequest& request) requires(
-    Config::semantics.isolate_says == IsolateSays::flags) {
+Status set_migratetype_isolate(
+    Zone<Config>& zone, Pfn pfn,
+    const IsolateRequest& request) requires IsolatesForFlagsUntilV6_16<Config> {
   bug_on(!zone.spans(pfn), "pfn is not in the zone");
   return detail::isolate_block(zone, pfn, request);
 }
+/// The same with what v6.17 asks: only pages of [@p start_pfn, @p end_pfn) count.
+template <ZoneConfig Config>
+Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn, IsolateMode mode, Pfn start_pfn,
+                               Pfn end_pfn) requires IsolatesForModeSinceV6_17<Config> {
+  bug_on(!zone.spans(pfn), "pfn is not in the zone");
+  return detail::isolate_block(
+      zone, pfn, {{start_pfn, end_pfn}, detail::type_of(mode), detail::flags_of(mode)});
+}
+
+namespace detail {
+
+// unset_migratetype_isolate(). Where blocks keep their own type, that counts and not the one given.
+template <ZoneConfig Config>
+void give_block_back(Zone<Config>& zone, Pfn pfn, MigrateType type) {
+  const IrqSaveGuard guard{zone.lock()};
+  if (get_pageblock_migratetype(zone, pfn) != MigrateType::isolate) return;
+  if constexpr (has_isolate_bit<Config>) {
+    type = zone.pageblock_flags().own_type(zone.pageblock_flags().index(pfn));
+  }
+  bug_on(reports_miscount<Config> && zone.nr_pageblock_isolate() <= 0,
+         "more blocks are isolated than were counted");
+  const bool merges = Config::semantics.undo_merges && is_mergeable(zone, pfn);
+  // Kernel: with the counter, restore_pageblock_isolate() of v3.6.
+  if (merges) {
+    const Order order = zone.memmap().bits(pfn).order();
+    isolate_free_page(zone, pfn);  // makes its other blocks movable
+    write_isolation(zone, pfn, type);
+    putback_isolated_page(zone, pfn, order, type);
+  } else if constexpr (Config::semantics.isolate_splits == SplitRule::block) {
+    if (has_whole_block(zone, pfn)) retype_and_cut(zone, pfn, type);
+  } else {
+    const std::int64_t moved = move_freepages_block(zone, pfn, type);
+    if (!Config::semantics.counts_isolated) zone.mod_freepage_state(moved, type);
+    set_pageblock_migratetype(zone, pfn, type);
+  }
+  zone.mod_nr_pageblock_isolate(-1);
+  zone.trace(trace::UnsetMigratetypeIsolate{pfn, type});
+}
+
+}  // namespace detail
 
 /// Gives the pageblock of @p pfn back, with type @p type: its former type is not remembered. A
 /// block that is not isolated is left alone. v3.6 merges nothing that could not merge before; v6.1
@@ -221,28 +253,16 @@ Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn, const IsolateRequest
 /// Requires: @p zone spans @p pfn; the kernel has @p type; some block is counted as isolated.
 /// Locking:  takes zone.lock.
 template <ZoneConfig Config>
-void unset_migratetype_isolate(Zone<Config>& zone, Pfn pfn, MigrateType type) {
+void unset_migratetype_isolate(Zone<Config>& zone, Pfn pfn,
+                               MigrateType type) requires GivesBackTypeUntilV6_16<Config> {
   bug_on(!has_type<Config>(type), "no such migratetype");
-  const IrqSaveGuard guard{zone.lock()};
-  if (get_pageblock_migratetype(zone, pfn) != MigrateType::isolate) return;
-  bug_on(detail::reports_miscount<Config> && zone.nr_pageblock_isolate() <= 0,
-         "more blocks are isolated than were counted");
-  const bool merges = Config::semantics.undo_merges && detail::is_mergeable(zone, pfn);
-  // Kernel: with the counter, restore_pageblock_isolate() of v3.6.
-  if (merges) {
-    const Order order = zone.memmap().bits(pfn).order();
-    isolate_free_page(zone, pfn);  // makes its other blocks movable
-    set_pageblock_migratetype(zone, pfn, type);
-    putback_isolated_page(zone, pfn, order, type);
-  } else if constexpr (Config::semantics.isolate_splits == SplitRule::block) {
-    if (detail::has_whole_block(zone, pfn)) detail::retype_and_cut(zone, pfn, type);
-  } else {
-    const std::int64_t moved = move_freepages_block(zone, pfn, type);
-    if (!Config::semantics.counts_isolated) zone.mod_freepage_state(moved, type);
-    set_pageblock_migratetype(zone, pfn, type);
-  }
-  zone.mod_nr_pageblock_isolate(-1);
-  zone.trace(trace::UnsetMigratetypeIsolate{pfn, type});
+  detail::give_block_back(zone, pfn, type);
+}
+/// The same since v6.17: the block has its own type again.
+template <ZoneConfig Config>
+void unset_migratetype_isolate(Zone<Config>& zone,
+                               Pfn pfn) requires IsolatesForModeSinceV6_17<Config> {
+  detail::give_block_back(zone, pfn, MigrateType::movable);
 }
 
 }  // namespace pageblock

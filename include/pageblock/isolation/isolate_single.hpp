@@ -79,7 +79,7 @@ void try_to_migrate(Zone<Config>& zone, Pfn head, unsigned flags) {
   if (type == MigrateType::isolate) return;
   const PfnRange all{head, head + zone.memmap().bits(head).order().nr_pages()};
   if (isolate_block(zone, head, {all, type, flags}) != ok) return;
-  unset_migratetype_isolate(zone, head, type);
+  give_block_back(zone, head, type);
 }
 
 // Isolates the block on one side of border, unless that has been done, and splits a free chunk that
@@ -129,7 +129,7 @@ Status isolate_single_pageblock(Zone<Config>& zone, Pfn border, Side side, bool 
   if (splits_at_border && zone.memmap().bits(*compound).has(PageBits::lru)) {
     try_to_migrate(zone, *compound, request.flags);
   }
-  if (!is_isolated) unset_migratetype_isolate(zone, *page, request.undo_type);
+  if (!is_isolated) give_block_back(zone, *page, request.undo_type);
   return -Err::busy;
 }
 

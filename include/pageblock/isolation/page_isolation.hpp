@@ -18,6 +18,7 @@
 #include "pageblock/base/tracepoint.hpp"
 #include "pageblock/base/yield.hpp"
 #include "pageblock/isolation/isolate_block.hpp"
+#include "pageblock/isolation/isolate_mode.hpp"
 #include "pageblock/isolation/isolate_single.hpp"
 #include "pageblock/isolation/unmovable.hpp"
 #include "pageblock/mm/fallback.hpp"
@@ -41,7 +42,7 @@ Status isolate_from_ends(Zone<Config>& zone, const PfnRange& blocks,
   const Pfn last = blocks.end - block_pages;
   const auto unset = [&](Pfn block) {
     const auto page = first_valid_page(zone, block);
-    if (page) unset_migratetype_isolate(zone, *page, request.undo_type);
+    if (page) give_block_back(zone, *page, request.undo_type);
   };
   const bool is_one = blocks.start == last;
   Status ret = isolate_single_pageblock(zone, blocks.start, Side::behind, false, request);
@@ -60,6 +61,88 @@ Status isolate_from_ends(Zone<Config>& zone, const PfnRange& blocks,
     unset(last);
     return ret;
   }
+  return ok;
+}
+
+// start_isolate_page_range(), in the words of v6.1.
+template <ZoneConfig Config>
+Status isolate_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, MigrateType undo_type,
+                     unsigned flags = 0) {
+  if constexpr (Config::semantics.isolate_range == IsolateRange::ends_first) {
+    bug_on(!has_type<Config>(undo_type), "no such migratetype");
+    const PfnRange range{start_pfn, end_pfn};
+    return isolate_from_ends(zone, blocks_around(zone, range),
+                                     {range, undo_type, flags});
+  }
+  bug_on(flags != 0, "v3.6 knows no flags");
+  bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");
+  bug_on(!has_type<Config>(undo_type), "no such migratetype");
+  const PfnRange blocks = windows_of(zone, start_pfn, end_pfn);
+  Pfn pfn = blocks.start;
+  const auto roll_back = [&] {
+    for (Pfn undo = blocks.start; undo < pfn; undo += Zone<Config>::pageblock_nr_pages) {
+      // Through the block's first pfn, even if that is in a hole. Below the zone the kernel reads
+      // wildly; the model does nothing there.
+      if (zone.spans(undo)) give_block_back(zone, undo, undo_type);
+    }
+  };
+  Status ret = ok;
+  try {
+    for (; pfn < blocks.end; pfn += Zone<Config>::pageblock_nr_pages) {
+      const auto page = first_valid_page(zone, pfn);
+      if (!page) continue;
+      ret = set_migratetype_isolate(zone, *page);
+      if (ret != ok) break;
+    }
+  } catch (...) {  // of a notifier
+    roll_back();
+    throw;
+  }
+  if (ret != ok) roll_back();
+  return ret;
+}
+
+// undo_isolate_page_range(). Where blocks keep their own type, that counts and not the one given.
+template <ZoneConfig Config>
+Status give_range_back(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, MigrateType type) {
+  if constexpr (Config::semantics.isolate_range == IsolateRange::ends_first) {
+    const PfnRange rounded = blocks_around(zone, {start_pfn, end_pfn});
+    start_pfn = rounded.start;
+    end_pfn = rounded.end;
+  }
+  bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");
+  bug_on(!has_type<Config>(type), "no such migratetype");
+  const PfnRange blocks = windows_of(zone, start_pfn, end_pfn);
+  const auto for_each_isolated = [&](auto visit) {
+    for (Pfn pfn = blocks.start; pfn < blocks.end; pfn += Zone<Config>::pageblock_nr_pages) {
+      may_switch<Config>(Yield::type_read);
+      const auto page = first_valid_page(zone, pfn);
+      if (page && label_of(zone, *page) == MigrateType::isolate) visit(*page);
+    }
+  };
+  // The kernel would stop in the middle; the model looks before it begins, if that can be at all.
+  // In an unaligned zone two blocks can share an entry of types: unless it keeps type isolate, the
+  // second finds it given back. Without the lock a count may be stale.
+  const bool stays_isolate =
+      PageblockFlags<Config>::written(type, zone.mobility_grouping()) == MigrateType::isolate;
+  const std::uint64_t nr_blocks =
+      (blocks.nr_pages() + Zone<Config>::pageblock_nr_pages - 1) >> Config::pageblock_order;
+  const auto exceeds_counter = [&] {
+    std::int64_t isolated = 0;
+    std::optional<std::size_t> last;
+    for_each_isolated([&](Pfn pfn) {
+      const std::size_t entry = zone.pageblock_flags().index(pfn);
+      if (entry != last || stays_isolate) ++isolated;
+      last = entry;
+    });
+    return isolated > zone.nr_pageblock_isolate();
+  };
+  if (reports_miscount<Config> &&
+      zone.nr_pageblock_isolate() < static_cast<std::int64_t>(nr_blocks) && exceeds_counter()) {
+    const IrqSaveGuard guard{zone.lock()};
+    bug_on(exceeds_counter(), "more blocks are isolated than were counted");
+  }
+  for_each_isolated([&](Pfn pfn) { give_block_back(zone, pfn, type); });
   return ok;
 }
 
@@ -83,39 +166,16 @@ Status isolate_from_ends(Zone<Config>& zone, const PfnRange& blocks,
 /// Locking:  takes zone.lock once per block, and in v3.6 the CPUs' locks behind each.
 template <ZoneConfig Config>
 Status start_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
-                                MigrateType undo_type, unsigned flags = 0) {
-  if constexpr (Config::semantics.isolate_range == IsolateRange::ends_first) {
-    bug_on(!has_type<Config>(undo_type), "no such migratetype");
-    const PfnRange range{start_pfn, end_pfn};
-    return detail::isolate_from_ends(zone, detail::blocks_around(zone, range),
-                                     {range, undo_type, flags});
-  }
-  bug_on(flags != 0, "v3.6 knows no flags");
-  bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");
-  bug_on(!has_type<Config>(undo_type), "no such migratetype");
-  const PfnRange blocks = detail::windows_of(zone, start_pfn, end_pfn);
-  Pfn pfn = blocks.start;
-  const auto roll_back = [&] {
-    for (Pfn undo = blocks.start; undo < pfn; undo += Zone<Config>::pageblock_nr_pages) {
-      // Through the block's first pfn, even if that is in a hole. Below the zone the kernel reads
-      // wildly; the model does nothing there.
-      if (zone.spans(undo)) unset_migratetype_isolate(zone, undo, undo_type);
-    }
-  };
-  Status ret = ok;
-  try {
-    for (; pfn < blocks.end; pfn += Zone<Config>::pageblock_nr_pages) {
-      const auto page = detail::first_valid_page(zone, pfn);
-      if (!page) continue;
-      ret = set_migratetype_isolate(zone, *page);
-      if (ret != ok) break;
-    }
-  } catch (...) {  // of a notifier
-    roll_back();
-    throw;
-  }
-  if (ret != ok) roll_back();
-  return ret;
+                                MigrateType undo_type,
+                                unsigned flags = 0) requires GivesBackTypeUntilV6_16<Config> {
+  return detail::isolate_range(zone, start_pfn, end_pfn, undo_type, flags);
+}
+/// The same since v6.17, where each block keeps its own type and gets it back.
+template <ZoneConfig Config>
+Status start_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
+                                IsolateMode mode) requires IsolatesForModeSinceV6_17<Config> {
+  return detail::isolate_range(zone, start_pfn, end_pfn, detail::type_of(mode),
+                               detail::flags_of(mode));
 }
 
 /// Gives back every isolated pageblock of [start_pfn, end_pfn), with type @p type. Others are
@@ -128,46 +188,15 @@ Status start_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
 /// Locking:  takes zone.lock once per isolated block, and before that once where fewer blocks are
 ///           counted than the range has.
 template <ZoneConfig Config>
-Status undo_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, MigrateType type) {
-  if constexpr (Config::semantics.isolate_range == IsolateRange::ends_first) {
-    const PfnRange rounded = detail::blocks_around(zone, {start_pfn, end_pfn});
-    start_pfn = rounded.start;
-    end_pfn = rounded.end;
-  }
-  bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");
-  bug_on(!has_type<Config>(type), "no such migratetype");
-  const PfnRange blocks = detail::windows_of(zone, start_pfn, end_pfn);
-  const auto for_each_isolated = [&](auto visit) {
-    for (Pfn pfn = blocks.start; pfn < blocks.end; pfn += Zone<Config>::pageblock_nr_pages) {
-      detail::may_switch<Config>(Yield::type_read);
-      const auto page = detail::first_valid_page(zone, pfn);
-      if (page && detail::label_of(zone, *page) == MigrateType::isolate) visit(*page);
-    }
-  };
-  // The kernel would stop in the middle; the model looks before it begins, if that can be at all.
-  // In an unaligned zone two blocks can share an entry of types: unless it keeps type isolate, the
-  // second finds it given back. Without the lock a count may be stale.
-  const bool stays_isolate =
-      PageblockFlags<Config>::written(type, zone.mobility_grouping()) == MigrateType::isolate;
-  const std::uint64_t nr_blocks =
-      (blocks.nr_pages() + Zone<Config>::pageblock_nr_pages - 1) >> Config::pageblock_order;
-  const auto exceeds_counter = [&] {
-    std::int64_t isolated = 0;
-    std::optional<std::size_t> last;
-    for_each_isolated([&](Pfn pfn) {
-      const std::size_t entry = zone.pageblock_flags().index(pfn);
-      if (entry != last || stays_isolate) ++isolated;
-      last = entry;
-    });
-    return isolated > zone.nr_pageblock_isolate();
-  };
-  if (detail::reports_miscount<Config> &&
-      zone.nr_pageblock_isolate() < static_cast<std::int64_t>(nr_blocks) && exceeds_counter()) {
-    const IrqSaveGuard guard{zone.lock()};
-    bug_on(exceeds_counter(), "more blocks are isolated than were counted");
-  }
-  for_each_isolated([&](Pfn pfn) { unset_migratetype_isolate(zone, pfn, type); });
-  return ok;
+Status undo_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
+                               MigrateType type) requires GivesBackTypeUntilV6_16<Config> {
+  return detail::give_range_back(zone, start_pfn, end_pfn, type);
+}
+/// The same since v6.17: each block has its own type again.
+template <ZoneConfig Config>
+Status undo_isolate_page_range(Zone<Config>& zone, Pfn start_pfn,
+                               Pfn end_pfn) requires IsolatesForModeSinceV6_17<Config> {
+  return detail::give_range_back(zone, start_pfn, end_pfn, MigrateType::movable);
 }
 
 namespace detail {
@@ -277,6 +306,23 @@ TestResult test_pages_unlocked(const Zone<Config>& zone, Pfn start_pfn, Pfn end_
   return {std::max(pfn, end_pfn), true};
 }
 
+// test_pages_isolated(), in the words of v6.1.
+template <ZoneConfig Config>
+Status test_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, unsigned flags = 0) {
+  bug_on(Config::semantics.isolate_says == IsolateSays::nothing && flags != 0,
+         "v3.6 knows no flags");
+  auto result = test_blocks(zone, start_pfn, end_pfn);
+  if constexpr (Config::semantics.races.scan != ScanRule::locked) {
+    if (result.all_isolated) result = test_pages_unlocked(zone, start_pfn, end_pfn);
+  } else if (result.all_isolated) {
+    const IrqSaveGuard guard{zone.lock()};
+    result = test_pages(zone, start_pfn, end_pfn, flags);
+  }
+  const Status ret = result.all_isolated ? ok : -Err::busy;
+  zone.trace(trace::TestPagesIsolated{start_pfn, end_pfn, result.fin_pfn, ret});
+  return ret;
+}
+
 }  // namespace detail
 
 /// Tests whether every block of [start_pfn, end_pfn) is isolated and every page in it free. A free
@@ -286,19 +332,15 @@ TestResult test_pages_unlocked(const Zone<Config>& zone, Pfn start_pfn, Pfn end_
 /// Returns:  ok; or -EBUSY, also if the range has no memory.
 /// Locking:  takes zone.lock for the pages; the blocks' types are read before, without it.
 template <ZoneConfig Config>
-Status test_pages_isolated(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, unsigned flags = 0) {
-  bug_on(Config::semantics.isolate_says == IsolateSays::nothing && flags != 0,
-         "v3.6 knows no flags");
-  auto result = detail::test_blocks(zone, start_pfn, end_pfn);
-  if constexpr (Config::semantics.races.scan != ScanRule::locked) {
-    if (result.all_isolated) result = detail::test_pages_unlocked(zone, start_pfn, end_pfn);
-  } else if (result.all_isolated) {
-    const IrqSaveGuard guard{zone.lock()};
-    result = detail::test_pages(zone, start_pfn, end_pfn, flags);
-  }
-  const Status ret = result.all_isolated ? ok : -Err::busy;
-  zone.trace(trace::TestPagesIsolated{start_pfn, end_pfn, result.fin_pfn, ret});
-  return ret;
+Status test_pages_isolated(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
+                           unsigned flags = 0) requires GivesBackTypeUntilV6_16<Config> {
+  return detail::test_range(zone, start_pfn, end_pfn, flags);
+}
+/// The same since v6.17, for the @p mode in which the blocks were isolated.
+template <ZoneConfig Config>
+Status test_pages_isolated(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
+                           IsolateMode mode) requires IsolatesForModeSinceV6_17<Config> {
+  return detail::test_range(zone, start_pfn, end_pfn, detail::flags_of(mode));
 }
 
 }  // namespace pageblock

@@ -12,19 +12,13 @@
 #include "pageblock/base/contract.hpp"
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
+#include "pageblock/isolation/isolate_mode.hpp"
 #include "pageblock/mm/compound.hpp"
 #include "pageblock/mm/fallback.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/zone.hpp"
 
 namespace pageblock {
-
-/// Who isolates; the kernel's numbers (v6.1).
-namespace isolate_flags {
-inline constexpr unsigned memory_offline = 0x1;  ///< Pages that a driver has taken are no obstacle.
-inline constexpr unsigned report_failure =
-    0x2;  ///< The kernel prints the page in the way; here explain_*() does.
-}  // namespace isolate_flags
 
 namespace detail {
 
@@ -102,6 +96,16 @@ template <ZoneConfig Config>
   });
 }
 
+// What a search demands of its range.
+template <ZoneConfig Config>
+void check_search(const Zone<Config>& zone, const PfnRange& range) {
+  bug_on(range.empty() || !pages_of(zone).contains(range.start),
+         "the range is empty or begins outside the zone");
+  bug_on(range.start.align_down(Zone<Config>::pageblock_order) !=
+             (range.end - 1).align_down(Zone<Config>::pageblock_order),
+         "the range is not in one pageblock");
+}
+
 // The page at which the search from pfn, in a block of @p type, has found more than count pages.
 template <ZoneConfig Config>
 inline OptionalPfn find_unmovable(const Zone<Config>& zone, Pfn pfn, MigrateType type,
@@ -125,14 +129,17 @@ inline OptionalPfn find_unmovable(const Zone<Config>& zone, Pfn pfn, MigrateType
 template <ZoneConfig Config>
 [[nodiscard]] std::optional<Pfn> has_unmovable_pages(
     const Zone<Config>& zone, const PfnRange& range, MigrateType undo_type,
-    unsigned flags = 0) requires(Config::semantics.unmovable_search ==
-                                 UnmovableSearch::every_page) {
-  bug_on(range.empty() || !detail::pages_of(zone).contains(range.start),
-         "the range is empty or begins outside the zone");
-  bug_on(range.start.align_down(Zone<Config>::pageblock_order) !=
-             (range.end - 1).align_down(Zone<Config>::pageblock_order),
-         "the range is not in one pageblock");
+    unsigned flags = 0) requires IsolatesForFlagsUntilV6_16<Config> {
+  detail::check_search(zone, range);
   return detail::find_unmovable_in(zone, range, undo_type, flags);
+}
+/// The same for who isolates in a mode (v6.17).
+template <ZoneConfig Config>
+[[nodiscard]] std::optional<Pfn> has_unmovable_pages(
+    const Zone<Config>& zone, const PfnRange& range,
+    IsolateMode mode) requires IsolatesForModeSinceV6_17<Config> {
+  detail::check_search(zone, range);
+  return detail::find_unmovable_in(zone, range, detail::type_of(mode), detail::flags_of(mode));
 }
 
 /// Returns whether the pageblock of @p pfn holds more than @p count pages that are in use and on no

@@ -128,6 +128,22 @@ template <ZoneConfig Config>
   pcp.count -= freed;
 }
 
+// Frees what is too much after a free to list @p first: at once, or in later kernels batch by batch, each of
+// which may bring a little more than asked for. What it was meant to bring counts.
+// Requires, locking: as free_pcppages_bulk(). Kernel: the end of free_unref_page_commit().
+template <ZoneConfig Config>
+void drain_excess(Zone<Config>& zone, std::uint32_t nr, PerCpuPages<Config>& pcp,
+                  std::size_t first) {
+  if constexpr (!Config::semantics.drains_in_batches) {
+    return free_pcppages_bulk(zone, nr, pcp, first);
+  }
+  for (std::uint32_t left = nr; left != 0 && pcp.count != 0;) {
+    const std::uint32_t step = std::min(left, pcp.batch);
+    free_pcppages_bulk(zone, std::min(step, pcp.count), pcp, first);
+    left -= step;
+  }
+}
+
 // Returns whether a CPU's lists have no pages, by a look without its lock.
 template <ZoneConfig Config>
 [[nodiscard]] bool looks_empty(const Zone<Config>& zone, Cpu cpu) {

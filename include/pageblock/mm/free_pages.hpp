@@ -125,7 +125,7 @@ template <ZoneConfig Config>
     list.push_tail(pfn);
   }
   if (nr != 0) {
-    free_pcppages_bulk(zone, nr, pcp, static_cast<std::size_t>(&list - pcp.lists.data()));
+    drain_excess(zone, nr, pcp, static_cast<std::size_t>(&list - pcp.lists.data()));
     notice_enough_free(zone);
   }
 }

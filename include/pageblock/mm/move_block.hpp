@@ -28,13 +28,16 @@ template <ZoneConfig Config>
 }
 
 /// Writes the type of the pageblock that holds @p pfn; moves nothing, counts nothing. With mobility
-/// grouping off it writes unmovable: in v3.6 whatever @p type is, in v6.1 for types of requests.
-/// Requires: @p zone spans @p pfn; the kernel has @p type.
+/// grouping off it writes unmovable: in v3.6 whatever @p type is, in v6.1 for types of requests. Where isolation
+/// is a mark beside the type (v6.17), an isolated block is so no more then.
+/// Requires: @p zone spans @p pfn; the kernel has @p type, and in v6.17 it is not isolate.
 /// Locking:  the caller holds zone.lock, or nobody else uses the zone.
 template <ZoneConfig Config>
 void set_pageblock_migratetype(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   bug_on(!zone.spans(pfn), "pfn is not in the zone");
   bug_on(!has_type<Config>(type), "no such migratetype");
+  bug_on(has_isolate_bit<Config> && type == MigrateType::isolate,
+         "since v6.17 isolate is no type that is written");
   zone.pageblock_flags().set(pfn, PageblockFlags<Config>::written(type, zone.mobility_grouping()));
 }
 
@@ -65,16 +68,23 @@ std::int64_t move_chunks(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   return static_cast<std::int64_t>(zone.free_area().move(zone.memmap(), start, end, type));
 }
 
-// Moves the free chunks of pfn's block, counts them, and types the block. Returns their pages, or -1 if
-// the zone cuts the block.
+// Moves the free chunks of pfn's block, and counts them. Returns their pages, or -1 if the zone cuts the
+// block.
 template <ZoneConfig Config>
-std::int64_t move_and_retype(Zone<Config>& zone, Pfn pfn, MigrateType type) {
+std::int64_t move_and_count(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   if (!has_whole_block(zone, pfn)) return -1;
   const MigrateType old = zone.pageblock_flags().get(pfn);
   const std::int64_t moved = move_chunks(zone, pfn, type);
   zone.count_free(-moved, old);
   zone.count_free(moved, type);
-  set_pageblock_migratetype(zone, pfn, type);
+  return moved;
+}
+
+// The same, and types the block.
+template <ZoneConfig Config>
+std::int64_t move_and_retype(Zone<Config>& zone, Pfn pfn, MigrateType type) {
+  const std::int64_t moved = move_and_count(zone, pfn, type);
+  if (moved >= 0) set_pageblock_migratetype(zone, pfn, type);
   return moved;
 }
 

@@ -160,8 +160,9 @@ template <ZoneConfig Config>
   if (answer != ZoneAnswer::served) return answer;
   const auto pfn = serve(zone, cpu, order, type_in(zone, gfp), Temperature::hot, flags);
   if (!pfn) return ZoneAnswer::no_chunk;
-  if constexpr (Config::semantics.has(MigrateType::highatomic)) {
-    if ((flags & alloc_flags::highatomic) != 0) reserve_highatomic_pageblock(zone, *pfn, order);
+  if constexpr (Config::semantics.has(MigrateType::highatomic) &&
+                !Config::semantics.urgent_from_buddy) {
+    if (reserves_more<Config>(flags)) reserve_highatomic_pageblock(zone, *pfn, order);
   }
   if constexpr (has_compound_pages<Config>) {
     if (gfp.compound) prep_compound_page(zone, *pfn, order);
@@ -214,7 +215,8 @@ template <ZoneConfig Config>
 // Returns the alloc_flags of the first try. Kernel: prepare_alloc_pages().
 template <ZoneConfig Config>
 [[nodiscard]] unsigned first_flags(const Node<Config>& node, const Gfp& gfp, Order order) {
-  return (gfp_to_alloc_flags<Config>(gfp, order) & kept_flags) | alloc_flags::wmark_low |
+  constexpr unsigned urgent = Config::semantics.urgent_at_once ? alloc_flags::highatomic : 0;
+  return (gfp_to_alloc_flags<Config>(gfp, order) & (kept_flags | urgent)) | alloc_flags::wmark_low |
          nofragment_flag(node, gfp.highest_zone);
 }
 

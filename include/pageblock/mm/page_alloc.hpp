@@ -18,6 +18,7 @@
 #include "pageblock/base/tracepoint.hpp"
 #include "pageblock/mm/fallback.hpp"
 #include "pageblock/mm/free_pages.hpp"
+#include "pageblock/mm/highatomic.hpp"
 #include "pageblock/mm/page.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/pcp.hpp"
@@ -74,6 +75,7 @@ template <ZoneConfig Config>
                                               Temperature temperature, unsigned flags) {
   const Order order = order_on_pcp<Config>(given_order);
   const std::uint32_t nr = pcp.nr_to_refill(order, zone.pcp_pressure());
+  if (Config::semantics.urgent_from_buddy && (flags & alloc_flags::highatomic) != 0) return {};
   if (nr == 1) return take_for_pcp(zone, order, type, flags);
   if (PerCpuPages<Config>::are_huge(order)) {
     refill_pcp<true>(zone, pcp, nr, order, type, temperature, flags);
@@ -108,10 +110,10 @@ inline OptionalPfn alloc_from_pcp(Zone<Config>& zone, Cpu cpu, Order given_order
   return take_from_pcp(zone, pcp, order_on_pcp<Config>(given_order), type, temperature, flags);
 }
 
-// Kernel: rmqueue_buddy() of v6.1; the end of buffered_rmqueue() of v3.6.
+// Takes a chunk off the buddy lists to hand it out.
 template <ZoneConfig Config>
-inline OptionalPfn alloc_from_buddy(Zone<Config>& zone, Order order, MigrateType type,
-                                    unsigned flags) {
+inline OptionalPfn take_from_buddy(Zone<Config>& zone, Order order, MigrateType type,
+                                   unsigned flags) {
   const IrqSaveGuard guard{zone.lock()};
   const auto from_highatomic = [&](unsigned flags_that_may) -> OptionalPfn {
     if (!Config::semantics.has(MigrateType::highatomic) || (flags & flags_that_may) == 0) return {};
@@ -126,6 +128,26 @@ inline OptionalPfn alloc_from_buddy(Zone<Config>& zone, Order order, MigrateType
     zone.trace(trace::MmPageAllocZoneLocked{*pfn, order, type, false});
   }
   prep_new_page(zone, *pfn, order);
+  return pfn;
+}
+
+// Returns whether who got memory reserves more of it for the next urgent request. Of those that are urgent from
+// the first try on, only one that is down to the lowest watermark.
+template <ZoneConfig Config>
+[[nodiscard]] constexpr bool reserves_more(unsigned flags) {
+  if ((flags & alloc_flags::highatomic) == 0) return false;
+  return !Config::semantics.urgent_at_once ||
+         (flags & alloc_flags::wmark_mask) == alloc_flags::wmark_min;
+}
+
+// Kernel: rmqueue_buddy() of v6.1; the end of buffered_rmqueue() of v3.6.
+template <ZoneConfig Config>
+inline OptionalPfn alloc_from_buddy(Zone<Config>& zone, Order order, MigrateType type,
+                                    unsigned flags) {
+  const auto pfn = take_from_buddy(zone, order, type, flags);
+  if constexpr (Config::semantics.urgent_from_buddy) {
+    if (pfn && reserves_more<Config>(flags)) reserve_highatomic_pageblock(zone, *pfn, order);
+  }
   return pfn;
 }
 

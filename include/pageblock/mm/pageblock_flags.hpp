@@ -16,10 +16,17 @@
 
 namespace pageblock {
 
+/// Whether a pageblock has a type of its own while it is isolated.
+template <ZoneConfig Config>
+inline constexpr bool has_isolate_bit = Config::semantics.isolate_mark == IsolateMark::bit;
+
 /// One type for each pageblock of a zone. v3.6 counts them from the zone's start: where that is not a
 /// multiple of the block size, block n here is not the aligned block that ranges and moves work on
 /// (a defect). Reads and writes are relaxed atomics, since the kernel reads a block's
 /// type without zone->lock.
+///
+/// A block that is isolated has type isolate; in later kernels (IsolateMark::bit) it has its own type besides,
+/// which it shows again once it is isolated no more.
 template <ZoneConfig Config>
 class PageblockFlags {
  public:
@@ -59,10 +66,17 @@ class PageblockFlags {
   [[nodiscard]] Pfn end_of_block(Pfn pfn) const { return start_of(index(pfn) + 1); }
 
   [[nodiscard]] MigrateType operator[](std::size_t block) const {
-    return static_cast<MigrateType>(detail::read_once<is_shared<Config>>(types_[block]) ^
-                                    untouched);
+    const std::uint8_t byte = detail::read_once<is_shared<Config>>(types_[block]);
+    if (has_bit && (byte & isolate_bit) != 0) return MigrateType::isolate;
+    return static_cast<MigrateType>(byte ^ untouched);
   }
   [[nodiscard]] MigrateType get(Pfn pfn) const { return (*this)[index(pfn)]; }
+
+  /// Returns the type that a block has besides being isolated.
+  [[nodiscard]] MigrateType own_type(std::size_t block) const requires(has_isolate_bit<Config>) {
+    const std::uint8_t byte = detail::read_once<is_shared<Config>>(types_[block]);
+    return static_cast<MigrateType>((byte & ~isolate_bit) ^ untouched);
+  }
 
   /// Returns whether a free chunk at @p pfn, of a block or more, may merge with one of @p type.
   [[nodiscard]] bool may_merge(Pfn pfn, MigrateType type) const {
@@ -76,13 +90,17 @@ class PageblockFlags {
   [[nodiscard]] Pfn find_other(Pfn pfn, MigrateType type) const {
     std::size_t block = index(pfn);
     if ((*this)[block] != type) return pfn;
-    const auto stored = static_cast<std::uint8_t>(static_cast<std::uint8_t>(type) ^ untouched);
+    // Of what marks blocks as isolated, the type beside it does not count.
+    const bool is_marked = has_bit && type == MigrateType::isolate;
+    const std::uint8_t mask = is_marked ? isolate_bit : 0xff;
+    const auto stored = static_cast<std::uint8_t>(
+        is_marked ? isolate_bit : static_cast<std::uint8_t>(type) ^ untouched);
     if constexpr (!is_shared<Config>) {  // many blocks in one instruction
       constexpr std::size_t step = 64;
       const auto all_equal = [&] {
         std::uint8_t difference = 0;
         for (std::size_t i = 0; i < step; ++i) {
-          difference |= static_cast<std::uint8_t>(types_[block + i] ^ stored);
+          difference |= static_cast<std::uint8_t>((types_[block + i] & mask) ^ stored);
         }
         return difference == 0;
       };
@@ -92,9 +110,22 @@ class PageblockFlags {
     return start_of(block);
   }
 
+  /// Writes a block's type. Type isolate leaves the block's own beside it, if the kernel keeps that; any
+  /// other ends the isolation.
   void set(Pfn pfn, MigrateType type) {
-    detail::write_once<is_shared<Config>>(types_[index(pfn)],
-                                          static_cast<std::uint8_t>(type) ^ untouched);
+    std::uint8_t& byte = types_[index(pfn)];
+    auto to = static_cast<std::uint8_t>(static_cast<std::uint8_t>(type) ^ untouched);
+    if constexpr (has_bit) {
+      if (type == MigrateType::isolate) to = static_cast<std::uint8_t>(byte | isolate_bit);
+    }
+    detail::write_once<is_shared<Config>>(byte, to);
+  }
+
+  /// Ends the isolation of a block, which shows its own type again.
+  /// Kernel: clear_pageblock_isolate() (v6.17).
+  void clear_isolate(Pfn pfn) requires(has_isolate_bit<Config>) {
+    std::uint8_t& byte = types_[index(pfn)];
+    detail::write_once<is_shared<Config>>(byte, static_cast<std::uint8_t>(byte & ~isolate_bit));
   }
 
   /// Gives the blocks of a chunk the type, as it is written for them.
@@ -111,6 +142,8 @@ class PageblockFlags {
  private:
   // A zero byte means movable, so that a new zone writes nothing here.
   static constexpr auto untouched = static_cast<std::uint8_t>(MigrateType::movable);
+  static constexpr bool has_bit = has_isolate_bit<Config>;
+  static constexpr std::uint8_t isolate_bit = 0x80;
 
   bool mobility_grouping_ = true;
   Pfn start_pfn_{};

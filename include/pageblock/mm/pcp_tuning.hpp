@@ -115,8 +115,9 @@ struct ScaledPcp {
 
 /// Limits that follow what the CPU does: refills double while only requests come, and high rises with
 /// them; frees drain as much as was lately freed; once a second high decays.
-/// Kernel: nr_pcp_alloc(), nr_pcp_high() and nr_pcp_free() of v6.12.
-struct TunedPcp {
+/// Kernel: nr_pcp_alloc(), nr_pcp_high() and nr_pcp_free() of v6.12 and later.
+template <HighOrderDrain high_order_drain>
+struct TunedPcpOf {
   /// Pages on all lists together.
   std::uint32_t count = 0;
   /// Pages to move at once, at least.
@@ -163,7 +164,9 @@ struct TunedPcp {
   [[nodiscard]] std::uint32_t on_put(Order order, PcpPressure pressure) {
     alloc_factor >>= 1;
     const bool is_high_order = order != Order{0} && order <= detail::costly_order;
-    const bool free_high = is_high_order && free_count >= batch && prev_free_high_order &&
+    constexpr bool waits = high_order_drain == HighOrderDrain::after_half_high;
+    const std::uint32_t least = batch + (waits ? high_min / 2 : 0);
+    const bool free_high = is_high_order && free_count >= least && prev_free_high_order &&
                            (!free_high_batch || count >= batch);
     prev_free_high_order = is_high_order;
     if (free_count < step()) free_count += static_cast<std::uint32_t>(order.nr_pages());
@@ -200,7 +203,7 @@ struct TunedPcp {
     return count - std::min(count, high);
   }
 
-  friend bool operator==(const TunedPcp&, const TunedPcp&) = default;
+  friend bool operator==(const TunedPcpOf&, const TunedPcpOf&) = default;
 
  private:
   // The limits of a zone that is nearly empty cross; then the upper one counts.
@@ -236,13 +239,17 @@ struct TunedPcp {
   }
 };
 
+/// The same as v6.12 has it.
+using TunedPcp = TunedPcpOf<HighOrderDrain::after_batch>;
+
 namespace detail {
 
 /// The tuning that a kernel has.
-template <PcpTuning tuning>
+template <PcpTuning tuning, HighOrderDrain high_order_drain>
 using PcpTuningOf =
     std::conditional_t<tuning == PcpTuning::fixed, FixedPcp,
-                       std::conditional_t<tuning == PcpTuning::scaled, ScaledPcp, TunedPcp>>;
+                       std::conditional_t<tuning == PcpTuning::scaled, ScaledPcp,
+                                          TunedPcpOf<high_order_drain>>>;
 
 }  // namespace detail
 

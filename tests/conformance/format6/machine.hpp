@@ -118,7 +118,7 @@ class ZoneMachine : public Machine {
     return {.migratetype = (bits & movable) != 0       ? MigrateType::movable
                            : (bits & reclaimable) != 0 ? MigrateType::reclaimable
                                                        : MigrateType::unmovable,
-            .highest_zone = zone().type(),
+            .highest_zone = pageblock::ZoneType::movable,
             .high = (bits & high) != 0,
             .atomic = (bits & atomic) != 0,
             .direct_reclaim = false,
@@ -285,9 +285,20 @@ class ZoneMachine : public Machine {
     }
     if (op == "init_cma") {
       init_cma_reserved_pageblock(zone(), pfn(line));
+      // The number of managed pages has changed, and from v6.13 on the kernel then recomputes what zones keep for
+      // requests that could go to higher ones: the machine of the recordings has such.
+      if (Config::semantics.counts_free_blocks) keep_lowmem_reserve();
       return "ok";
     }
     return {};
+  }
+
+  void keep_lowmem_reserve() {
+    constexpr std::uint64_t pages_kept = 228;
+    for (auto higher = static_cast<std::size_t>(zone().type()) + 1;
+         higher < pageblock::max_nr_zones; ++higher) {
+      zone().set_lowmem_reserve(higher, pages_kept);
+    }
   }
 
   std::string give_back(const Line& line, std::string_view op) {
@@ -317,7 +328,69 @@ class ZoneMachine : public Machine {
     return {};
   }
 
+  // Who isolates, where the format says it in one word.
+  [[nodiscard]] static pageblock::IsolateMode mode(const Line& line) {
+    const auto value = small(line, "mode");
+    if (value > 2) throw BadLine{"mode is 0, 1 or 2"};
+    return static_cast<pageblock::IsolateMode>(value);
+  }
+
   std::string isolate(const Line& line, std::string_view op) {
+    if constexpr (pageblock::IsolatesForModeSinceV6_17<Config>) {
+      return isolate_for_mode(line, op);
+    } else {
+      return isolate_for_flags(line, op);
+    }
+  }
+
+  // The blocks beside the zone are reserved pages of another one: a range that begins there is refused at once, and
+  // one that ends there once its first block is isolated, which is then given back.
+  template <typename Isolate, typename Undo>
+  Status isolate_beside_others(const pageblock::PfnRange& pages, Isolate isolate, Undo undo) {
+    constexpr Order order = Zone::pageblock_order;
+    const bool begins_beside = pages.start < zone().start_pfn().align_down(order);
+    const bool ends_beside = pages.end > zone().end_pfn().align_up(order);
+    if (pages.empty() || (!begins_beside && !ends_beside)) return isolate(pages.start, pages.end);
+    if (begins_beside || !zone().spans(pages.start)) return -pageblock::Err::busy;
+    const Pfn end = pages.start.align_down(order) + Zone::pageblock_nr_pages;
+    const Status ret = isolate(pages.start, end);
+    if (ret == pageblock::ok) static_cast<void>(undo(pages.start, end));
+    return -pageblock::Err::busy;
+  }
+
+  std::string isolate_for_mode(const Line& line, std::string_view op) {
+    using namespace pageblock;
+    if (op == "unisolate") {
+      static_cast<void>(type(line));  // which counts for nothing
+      unset_migratetype_isolate(zone(), pfn(line));
+      return "ok";
+    }
+    if (op != "isolate" && op != "start_isolate" && op != "undo_isolate" && op != "test_isolated" &&
+        op != "unmovable") {
+      return {};
+    }
+    const auto [start, end] = range(line);
+    if (op == "isolate") {
+      return word(set_migratetype_isolate(zone(), pfn(line), mode(line), start, end));
+    }
+    if (op == "start_isolate") {
+      const auto isolate = [&](Pfn s, Pfn e) {
+        return start_isolate_page_range(zone(), s, e, mode(line));
+      };
+      const auto undo = [&](Pfn s, Pfn e) { return undo_isolate_page_range(zone(), s, e); };
+      return word(isolate_beside_others({start, end}, isolate, undo));
+    }
+    if (op == "undo_isolate") {
+      static_cast<void>(type(line));
+      const Status undone = undo_isolate_page_range(zone(), start, end);
+      return undone == ok ? "ok" : word(undone);
+    }
+    if (op == "test_isolated") return word(test_pages_isolated(zone(), start, end, mode(line)));
+    const auto page = has_unmovable_pages(zone(), {start, end}, mode(line));
+    return page ? concat(page->value()) : "none";
+  }
+
+  std::string isolate_for_flags(const Line& line, std::string_view op) {
     using namespace pageblock;
     if (op == "isolate") {
       const IsolateRequest request{range(line), type(line), small(line, "flags")};
@@ -329,7 +402,13 @@ class ZoneMachine : public Machine {
     }
     if (op == "start_isolate") {
       const auto [start, end] = range(line);
-      return word(start_isolate_page_range(zone(), start, end, type(line), small(line, "flags")));
+      const auto isolate = [&](Pfn s, Pfn e) {
+        return start_isolate_page_range(zone(), s, e, type(line), small(line, "flags"));
+      };
+      const auto undo = [&](Pfn s, Pfn e) {
+        return undo_isolate_page_range(zone(), s, e, type(line));
+      };
+      return word(isolate_beside_others({start, end}, isolate, undo));
     }
     if (op == "undo_isolate") {
       const auto [start, end] = range(line);
@@ -350,16 +429,22 @@ class ZoneMachine : public Machine {
   std::string take_ranges(const Line& line, std::string_view op) {
     if (op == "alloc_contig") {
       const auto [start, end] = range(line);
+      const auto who = [&] {
+        if constexpr (pageblock::IsolatesForModeSinceV6_17<Config>) {
+          return flag(line, "cma") ? pageblock::AcrFlags::cma : pageblock::AcrFlags::none;
+        } else {
+          return type(line);
+        }
+      }();
+      const pageblock::NothingMoves pages;
       if (flag(line, "comp")) {
         if constexpr (Config::semantics.contig_compound) {
-          return word(alloc_contig_compound(zone(), cpu, start, end, type(line),
-                                            pageblock::NothingMoves{}));
+          return word(alloc_contig_compound(zone(), cpu, start, end, who, pages));
         } else {
           throw BadLine{"this kernel makes no range one compound page"};
         }
       }
-      return word(
-          alloc_contig_range(zone(), cpu, start, end, type(line), pageblock::NothingMoves{}));
+      return word(alloc_contig_range(zone(), cpu, start, end, who, pages));
     }
     if (op == "free_contig") {
       free_contig_range(zone(), cpu, pfn(line), line.number("n"));

@@ -2,6 +2,7 @@
 /// The state hash and the dump of format version 6.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -21,7 +22,7 @@ using Value = std::pair<const char*, std::uint64_t>;
 template <pageblock::ZoneConfig Config>
 inline constexpr bool tunes_lists = Config::semantics.pcp_tuning == pageblock::PcpTuning::tuned;
 
-/// Returns the zone's numbers, in the order of the hash.
+/// Returns the zone's numbers, in the order of the dump.
 template <pageblock::ZoneConfig Config>
 [[nodiscard]] std::vector<Value> numbers_of(const pageblock::Zone<Config>& zone) {
   const auto& pressure = zone.pressure();
@@ -37,6 +38,9 @@ template <pageblock::ZoneConfig Config>
       values.emplace_back("free_highatomic", std::uint64_t{0});
     }
     flags |= pressure.below_high ? 4U : 0U;
+  }
+  if constexpr (Config::semantics.counts_free_blocks) {
+    values.emplace_back("free_blocks", nr_free_pages_blocks(zone));
   }
   values.emplace_back("boost", pressure.watermark_boost);
   values.emplace_back("zflags", flags);
@@ -73,7 +77,11 @@ template <pageblock::ZoneConfig Config>
 [[nodiscard]] std::uint64_t state_hash(const pageblock::Zone<Config>& zone) {
   using namespace pageblock;
   Fnv fnv;
-  for (const auto& [name, value] : numbers_of(zone)) fnv.add(value);
+  std::vector<Value> numbers = numbers_of(zone);
+  if constexpr (Config::semantics.counts_free_blocks) {  // in the hash it follows the first two
+    std::ranges::rotate(numbers.begin() + 2, numbers.begin() + 5, numbers.begin() + 6);
+  }
+  for (const auto& [name, value] : numbers) fnv.add(value);
   for (std::size_t block = 0; block < zone.pageblock_flags().size(); ++block) {
     fnv.add(Config::semantics.number_of(zone.pageblock_flags()[block]));
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "pageblock/base/semantics.hpp"
+#include "pageblock/base/kernels.hpp"
 
 #include <vector>
 

@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include "pageblock/base/semantics.hpp"
+#include "pageblock/base/kernels.hpp"
 #include "pageblock/clients/memory_hotplug.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/lab/verify.hpp"

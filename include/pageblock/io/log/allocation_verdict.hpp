@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "pageblock/base/format.hpp"
-#include "pageblock/base/semantics.hpp"
+#include "pageblock/base/kernels.hpp"
 #include "pageblock/io/log/failed_request.hpp"
 #include "pageblock/io/log/mem_info.hpp"
 #include "pageblock/io/text/gfp_flags.hpp"

@@ -86,8 +86,8 @@ struct Judgement {
 /// (v6.1's answer can be had without trying: forecast_offline().)
 template <ZoneConfig Config>
 std::optional<Refusal> try_offline(Zone<Config>& zone, PfnRange range) {
-  auto refusal = explain_isolate_range(zone, range.start, range.end);
-  if (start_isolate_page_range(zone, range.start, range.end, MigrateType::movable) != ok) {
+  auto refusal = detail::explain_range(zone, range.start, range.end, MigrateType::movable);
+  if (detail::isolate_range(zone, range.start, range.end, MigrateType::movable) != ok) {
     return refusal;
   }
   // What migration does to the pages that it leaves behind.
@@ -98,10 +98,10 @@ std::optional<Refusal> try_offline(Zone<Config>& zone, PfnRange range) {
     ++pfn;
   }
   drain_all_pages(zone);
-  if (test_pages_isolated(zone, range.start, range.end) != ok) {
-    refusal = explain_test(zone, range.start, range.end);
+  if (detail::test_range(zone, range.start, range.end) != ok) {
+    refusal = detail::explain_failed_test(zone, range.start, range.end);
   }
-  const Status undone = undo_isolate_page_range(zone, range.start, range.end, MigrateType::movable);
+  const Status undone = detail::give_range_back(zone, range.start, range.end, MigrateType::movable);
   bug_on(undone != ok, "undoing an isolation cannot fail");
   return refusal;
 }

@@ -17,7 +17,7 @@
 #include <fmt/format.h>
 
 #include "pageblock/base/migratetype.hpp"
-#include "pageblock/base/semantics.hpp"
+#include "pageblock/base/kernels.hpp"
 #include "pageblock/io/text/gfp_flags.hpp"
 #include "pageblock/io/text/kernel_version.hpp"
 #include "pageblock/io/text/parse_error.hpp"

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "pageblock/base/semantics.hpp"
+#include "pageblock/base/kernels.hpp"
 #include "pageblock/io/recording/exact_state.hpp"
 #include "pageblock/io/recording/page_runs.hpp"
 #include "pageblock/io/recording/replay_context.hpp"
