@@ -55,6 +55,7 @@
 #include "pageblock/mm/free_blocks.hpp"
 #include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/free_run.hpp"
+#include "pageblock/mm/frozen_page.hpp"
 #include "pageblock/mm/gfp.hpp"
 #include "pageblock/mm/highatomic.hpp"
 #include "pageblock/mm/node.hpp"

@@ -10,9 +10,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "pageblock/base/kernels.hpp"
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
-#include "pageblock/base/kernels.hpp"
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/base/tracepoint.hpp"
 

@@ -39,6 +39,7 @@ inline constexpr Semantics v3_6{
     .frees_behind_shared = false,
     .high_order_drain = HighOrderDrain::after_batch,
     .drains_in_batches = false,
+    .freezes_slab = false,
     .batch_free = BatchFree::nothing,
     .drain_order = DrainOrder::in_turn,
     .drain_type = DrainType::mark_of_request,
@@ -110,6 +111,7 @@ inline constexpr Semantics v6_1{
     .frees_behind_shared = true,
     .high_order_drain = HighOrderDrain::after_batch,
     .drains_in_batches = false,
+    .freezes_slab = false,
     .batch_free = BatchFree::pages,
     .drain_order = DrainOrder::list_by_list,
     .drain_type = DrainType::mark_of_list,
@@ -194,6 +196,7 @@ inline constexpr Semantics v6_18 = [] {
   Semantics kernel = v6_12;
   kernel.minor = 18;
   kernel.high_order_drain = HighOrderDrain::after_half_high;
+  kernel.freezes_slab = true;
   kernel.counts_free_blocks = true;
   kernel.isolate_says = IsolateSays::mode;
   kernel.isolate_mark = IsolateMark::bit;

@@ -83,10 +83,15 @@ struct Semantics {
   /// (v5.10); else they are lost, since the last holder frees one page.
   bool frees_behind_shared;
 
-  HighOrderDrain high_order_drain;  ///< When chunks of order 1 to 3 drain all, where lists are tuned.
+  HighOrderDrain
+      high_order_drain;  ///< When chunks of order 1 to 3 drain all, where lists are tuned.
 
   /// Whether a free drains batch by batch, each rounded up to chunks (v6.19).
   bool drains_in_batches;
+
+  /// Whether slab's single pages are in use without a count (v6.14), which a search for unmovable pages does
+  /// not see.
+  bool freezes_slab;
 
   BatchFree batch_free;  ///< How pages that are freed together are freed.
 

@@ -340,21 +340,19 @@ Status try_contig_range(M& memory, Cpu cpu, const PfnRange& range, MigrateType t
 ///           memory for copies; -EINTR: it would wait for ever for a page (Hindrance::stuck).
 /// Locking:  takes the locks of the functions it is made of, one after the other.
 template <Memory M, PageMovability Pages = AllMove>
-[[nodiscard]] Status alloc_contig_range(M& memory, Cpu cpu, Pfn start_pfn, Pfn end_pfn,
-                                        MigrateType type, Pages&& pages = {},
-                                        Attempt* attempt = nullptr,
-                                        Place caller = Place::here()) requires
-    GivesBackTypeUntilV6_16<typename M::Config> {
+[[nodiscard]] Status alloc_contig_range(
+    M& memory, Cpu cpu, Pfn start_pfn, Pfn end_pfn, MigrateType type, Pages&& pages = {},
+    Attempt* attempt = nullptr,
+    Place caller = Place::here()) requires GivesBackTypeUntilV6_16<typename M::Config> {
   return detail::try_contig_range(memory, cpu, {start_pfn, end_pfn}, type, pages, attempt, false,
                                   {"alloc_contig_range", caller, start_pfn});
 }
 /// The same since v6.17, for who @p flags say: each block has its own type again afterwards.
 template <Memory M, PageMovability Pages = AllMove>
-[[nodiscard]] Status alloc_contig_range(M& memory, Cpu cpu, Pfn start_pfn, Pfn end_pfn,
-                                        AcrFlags flags, Pages&& pages = {},
-                                        Attempt* attempt = nullptr,
-                                        Place caller = Place::here()) requires
-    IsolatesForModeSinceV6_17<typename M::Config> {
+[[nodiscard]] Status alloc_contig_range(
+    M& memory, Cpu cpu, Pfn start_pfn, Pfn end_pfn, AcrFlags flags, Pages&& pages = {},
+    Attempt* attempt = nullptr,
+    Place caller = Place::here()) requires IsolatesForModeSinceV6_17<typename M::Config> {
   return detail::try_contig_range(memory, cpu, {start_pfn, end_pfn}, detail::type_of(flags), pages,
                                   attempt, false, {"alloc_contig_range", caller, start_pfn});
 }
@@ -374,11 +372,10 @@ template <Memory M, PageMovability Pages = AllMove>
 }
 /// The same since v6.17, for who @p flags say.
 template <Memory M, PageMovability Pages = AllMove>
-[[nodiscard]] Status alloc_contig_compound(M& memory, Cpu cpu, Pfn start_pfn, Pfn end_pfn,
-                                           AcrFlags flags, Pages&& pages = {},
-                                           Attempt* attempt = nullptr,
-                                           Place caller = Place::here()) requires
-    IsolatesForModeSinceV6_17<typename M::Config> {
+[[nodiscard]] Status alloc_contig_compound(
+    M& memory, Cpu cpu, Pfn start_pfn, Pfn end_pfn, AcrFlags flags, Pages&& pages = {},
+    Attempt* attempt = nullptr,
+    Place caller = Place::here()) requires IsolatesForModeSinceV6_17<typename M::Config> {
   return detail::try_contig_range(memory, cpu, {start_pfn, end_pfn}, detail::type_of(flags), pages,
                                   attempt, true, {"alloc_contig_compound", caller, start_pfn});
 }

@@ -31,13 +31,22 @@
 namespace pageblock {
 namespace detail {
 
-// The first page of a place that rules it out at a look: no memory of this zone, or reserved.
-// Kernel: pfn_range_valid_contig().
+// The first page of a place that rules it out at a look: no memory of this zone, or reserved; in later kernels any
+// that does not move. (What CMA areas hold is left to the attempt, which it refuses.)
+// Kernel: pfn_range_valid_contig(); page_is_unmovable() (v7.0).
 template <ZoneConfig Config>
 [[nodiscard]] std::optional<Blocker> rule_out(const Zone<Config>& zone, const PfnRange& place) {
   const IrqSaveGuard guard{zone.lock()};
   const auto is_out = [](PageBits bits) { return bits.has(PageBits::hole | PageBits::reserved); };
   const Pfn pfn = zone.memmap().find_if(place.start, place.end, is_out);
+  if (pfn == place.end && Config::semantics.contig_passes_unmovable) {
+    for (Pfn start = place.start; start < place.end;) {
+      const Pfn end = std::min(place.end, (start + 1).align_up(Zone<Config>::pageblock_order));
+      const auto page = find_unmovable_in(zone, {start, end}, MigrateType::cma, 0);
+      if (page) return Blocker{*page, Reason::not_lru};
+      start = end;
+    }
+  }
   if (pfn == place.end) return std::nullopt;
   const bool is_reserved = zone.memmap().bits(pfn).has(PageBits::reserved);
   return Blocker{pfn, is_reserved ? Reason::reserved : Reason::no_memory};
@@ -138,13 +147,12 @@ template <ZoneConfig Config, PageMovability Pages = AllMove>
   std::vector<Candidate> before = std::move(record.candidates);
   detail::begin_search(node, "gigantic page", record);
   record.candidates = std::move(before);
-  return detail::search_node(node, order.nr_pages(), ZoneType::movable, record,
-                             [&](const PfnRange& place) {
-                               return detail::try_contig_range(
-                                   node, cpu, place, MigrateType::movable, pages, &record,
-                                   Config::semantics.contig_compound,
-                                   {"alloc_gigantic_page", caller, place.start});
-                             });
+  return detail::search_node(
+      node, order.nr_pages(), ZoneType::movable, record, [&](const PfnRange& place) {
+        return detail::try_contig_range(node, cpu, place, MigrateType::movable, pages, &record,
+                                        Config::semantics.contig_compound,
+                                        {"alloc_gigantic_page", caller, place.start});
+      });
 }
 
 /// Gives a gigantic page back, to @p area if it is from there.

@@ -32,9 +32,9 @@ template <ZoneConfig Config>
 
 /// The same for what v6.1 asks.
 template <ZoneConfig Config>
-[[nodiscard]] std::optional<Refusal> explain_isolate(
-    const Zone<Config>& zone, Pfn pfn,
-    const IsolateRequest& request) requires IsolatesForFlagsUntilV6_16<Config> {
+[[nodiscard]] std::optional<Refusal> explain_isolate(const Zone<Config>& zone, Pfn pfn,
+                                                     const IsolateRequest& request) requires
+    IsolatesForFlagsUntilV6_16<Config> {
   const IrqSaveGuard guard{zone.lock()};
   return detail::refuse_isolate(zone, pfn, get_pageblock_migratetype(zone, pfn), request);
 }
@@ -94,8 +94,7 @@ template <ZoneConfig Config>
                                                    unsigned flags = 0) {
   if constexpr (Config::semantics.isolate_range == IsolateRange::ends_first) {
     const PfnRange range{start_pfn, end_pfn};
-    return explain_from_ends(zone, blocks_around(zone, range),
-                                     {range, undo_type, flags});
+    return explain_from_ends(zone, blocks_around(zone, range), {range, undo_type, flags});
   }
   bug_on(flags != 0, "v3.6 knows no flags");
   bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");
@@ -130,9 +129,9 @@ template <ZoneConfig Config>
 }
 /// The same since v6.17, with this @p mode.
 template <ZoneConfig Config>
-[[nodiscard]] std::optional<Refusal> explain_isolate_range(
-    const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
-    IsolateMode mode) requires IsolatesForModeSinceV6_17<Config> {
+[[nodiscard]] std::optional<Refusal> explain_isolate_range(const Zone<Config>& zone, Pfn start_pfn,
+                                                           Pfn end_pfn, IsolateMode mode) requires
+    IsolatesForModeSinceV6_17<Config> {
   return detail::explain_range(zone, start_pfn, end_pfn, detail::type_of(mode),
                                detail::flags_of(mode));
 }
@@ -194,16 +193,16 @@ template <ZoneConfig Config>
 /// Requires: @p flags of isolate_flags, none in v3.6.
 /// Locking:  takes zone.lock, and on a page with count 0 the CPUs' locks.
 template <ZoneConfig Config>
-[[nodiscard]] std::optional<Refusal> explain_test(
-    const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
-    unsigned flags = 0) requires GivesBackTypeUntilV6_16<Config> {
+[[nodiscard]] std::optional<Refusal> explain_test(const Zone<Config>& zone, Pfn start_pfn,
+                                                  Pfn end_pfn, unsigned flags = 0) requires
+    GivesBackTypeUntilV6_16<Config> {
   return detail::explain_failed_test(zone, start_pfn, end_pfn, flags);
 }
 /// The same since v6.17, with this @p mode.
 template <ZoneConfig Config>
-[[nodiscard]] std::optional<Refusal> explain_test(
-    const Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
-    IsolateMode mode) requires IsolatesForModeSinceV6_17<Config> {
+[[nodiscard]] std::optional<Refusal> explain_test(const Zone<Config>& zone, Pfn start_pfn,
+                                                  Pfn end_pfn, IsolateMode mode) requires
+    IsolatesForModeSinceV6_17<Config> {
   return detail::explain_failed_test(zone, start_pfn, end_pfn, detail::flags_of(mode));
 }
 

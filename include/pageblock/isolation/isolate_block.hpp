@@ -199,9 +199,8 @@ Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn) {
 }
 /// The same with what v6.1 asks.
 template <ZoneConfig Config>
-Status set_migratetype_isolate(
-    Zone<Config>& zone, Pfn pfn,
-    const IsolateRequest& request) requires IsolatesForFlagsUntilV6_16<Config> {
+Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn, const IsolateRequest& request) requires
+    IsolatesForFlagsUntilV6_16<Config> {
   bug_on(!zone.spans(pfn), "pfn is not in the zone");
   return detail::isolate_block(zone, pfn, request);
 }

@@ -71,8 +71,7 @@ Status isolate_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, MigrateType
   if constexpr (Config::semantics.isolate_range == IsolateRange::ends_first) {
     bug_on(!has_type<Config>(undo_type), "no such migratetype");
     const PfnRange range{start_pfn, end_pfn};
-    return isolate_from_ends(zone, blocks_around(zone, range),
-                                     {range, undo_type, flags});
+    return isolate_from_ends(zone, blocks_around(zone, range), {range, undo_type, flags});
   }
   bug_on(flags != 0, "v3.6 knows no flags");
   bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");

@@ -299,6 +299,12 @@ class Verifier {
       if (type == MigrateType::isolate && !is_offline(i)) ++nr_isolate;
       expect(has_type<Config>(type), "the block at {} has the unknown type {}",
              zone_.pageblock_flags().start_of(i), index_of(type));
+      if constexpr (has_isolate_bit<Config>) {
+        const MigrateType own = zone_.pageblock_flags().own_type(i);
+        expect(own != MigrateType::isolate && has_type<Config>(own),
+               "the block at {} has the type {} beside being isolated",
+               zone_.pageblock_flags().start_of(i), own);
+      }
     }
     // In v3.6 stealing retypes isolated blocks and leaves the counter too high, for good. Too low
     // is what unset_migratetype_isolate() would stop at.
@@ -331,7 +337,8 @@ class Verifier {
 /// per-CPU counts and the present pages agree with a recount; no fewer pageblocks are counted as
 /// isolated than are; of each block it is clear what its pages are.
 ///
-/// In v6.12 also that a chunk is on the list of its first block's type.
+/// In v6.12 also that a chunk is on the list of its first block's type; in v6.17 that an isolated block has a type
+/// of its own to go back to.
 ///
 /// One mistake may show as several violations: read the first, since a list is followed to its
 /// first broken link only. What v3.6 allows is none: that a chunk's list and its block's type

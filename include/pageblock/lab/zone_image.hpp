@@ -47,6 +47,9 @@ void append_image(std::string& image, const Zone<Config>& zone) {
   add(pressure.nr_reserved_highatomic);
   for (std::size_t block = 0; block < zone.pageblock_flags().size(); ++block) {
     image.push_back(static_cast<char>(zone.pageblock_flags()[block]));
+    if constexpr (has_isolate_bit<Config>) {
+      image.push_back(static_cast<char>(zone.pageblock_flags().own_type(block)));
+    }
   }
   for (unsigned id = 0; id < zone.nr_cpus(); ++id) {
     const PerCpuPages<Config>& pcp = zone.pcp(Cpu{id});

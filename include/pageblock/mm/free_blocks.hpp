@@ -18,8 +18,8 @@ namespace pageblock {
 /// Locking: the caller holds zone.lock, or nobody else uses the zone. Cost: in proportion to orders; the kernel
 /// keeps a counter.
 template <ZoneConfig Config>
-[[nodiscard]] std::uint64_t nr_free_pages_blocks(
-    const Zone<Config>& zone) requires(Config::semantics.counts_free_blocks) {
+[[nodiscard]] std::uint64_t nr_free_pages_blocks(const Zone<Config>& zone) requires(
+    Config::semantics.counts_free_blocks) {
   std::uint64_t pages = 0;
   for (Order order{Zone<Config>::pageblock_order}; order <= Zone<Config>::top_order; ++order) {
     for (const MigrateType type : Config::semantics.migratetypes) {

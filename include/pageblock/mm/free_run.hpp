@@ -101,9 +101,9 @@ void free_run(Zone<Config>& zone, Cpu cpu, const PfnRange& range, Place caller) 
 /// Throws std::bad_alloc; what was not freed until then is lost.
 /// Kernel:   free_pages_bulk() (v7.0), by which vfree() frees.
 template <ZoneConfig Config>
-void free_pages_bulk(Zone<Config>& zone, Cpu cpu, std::span<const Pfn> pages,
-                     Place caller =
-                         Place::here()) requires(Config::semantics.frees_runs_as_chunks) {
+void free_pages_bulk(
+    Zone<Config>& zone, Cpu cpu, std::span<const Pfn> pages,
+    Place caller = Place::here()) requires(Config::semantics.frees_runs_as_chunks) {
   const ReportedCall call{"free_pages_bulk", caller};
   bug_on(cpu.id() >= zone.nr_cpus(), "the zone has no such CPU", call);
   for (const Pfn pfn : pages) bug_on(!zone.is_valid(pfn), "the zone has no such page", call);

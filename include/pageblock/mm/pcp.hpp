@@ -109,8 +109,8 @@ class PcpList {
 
 /// The lists of one CPU. Changed under the CPU's lock. CPUs share no cache line.
 template <ZoneConfig Config>
-struct alignas(64) PerCpuPages : detail::PcpTuningOf<Config::semantics.pcp_tuning,
-                                                     Config::semantics.high_order_drain> {
+struct alignas(64) PerCpuPages
+    : detail::PcpTuningOf<Config::semantics.pcp_tuning, Config::semantics.high_order_drain> {
   static constexpr Order top_order{Config::semantics.pcp_order};
   static constexpr std::size_t nr_small_lists = (top_order.value() + 1) * nr_pcp_types;
   static constexpr std::size_t nr_lists =

@@ -246,10 +246,9 @@ namespace detail {
 
 /// The tuning that a kernel has.
 template <PcpTuning tuning, HighOrderDrain high_order_drain>
-using PcpTuningOf =
-    std::conditional_t<tuning == PcpTuning::fixed, FixedPcp,
-                       std::conditional_t<tuning == PcpTuning::scaled, ScaledPcp,
-                                          TunedPcpOf<high_order_drain>>>;
+using PcpTuningOf = std::conditional_t<
+    tuning == PcpTuning::fixed, FixedPcp,
+    std::conditional_t<tuning == PcpTuning::scaled, ScaledPcp, TunedPcpOf<high_order_drain>>>;
 
 }  // namespace detail
 

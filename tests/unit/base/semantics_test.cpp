@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "pageblock/base/kernels.hpp"
-
 #include <vector>
+
+#include "pageblock/base/kernels.hpp"
 
 #include "support/catch.hpp"
 

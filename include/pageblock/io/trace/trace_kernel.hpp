@@ -16,8 +16,8 @@
 
 #include <fmt/format.h>
 
-#include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/kernels.hpp"
+#include "pageblock/base/migratetype.hpp"
 #include "pageblock/io/text/gfp_flags.hpp"
 #include "pageblock/io/text/kernel_version.hpp"
 #include "pageblock/io/text/parse_error.hpp"
