@@ -98,7 +98,8 @@ template <ZoneConfig Config, PageMovability Pages = AllMove>
   const int nr_tries = zone->type() == ZoneType::movable ? 5 : 1;
   for (int i = 0; i < nr_tries; ++i) {
     const Status ret =
-        alloc_contig_range(node, cpu, run.start, run.end, MigrateType::movable, pages, &attempt);
+        detail::try_contig_range(node, cpu, run, MigrateType::movable, pages, &attempt, false,
+                                 {"fake_offline", Place::here(), run.start});
     if (ret == -Err::nomem) return ret;
     if (ret != ok) continue;
     const IrqSaveGuard guard{zone->lock()};
