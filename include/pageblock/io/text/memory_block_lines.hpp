@@ -7,10 +7,7 @@
 ///     block_size_bytes 8000000
 ///     memory32 state=online removable=1 phys_index=00000020 valid_zones=Normal node=0
 ///
-///     lsmem, with any of its columns:
-///     RANGE                                  SIZE  STATE REMOVABLE BLOCK NODE   ZONES
-///     0x0000000100000000-0x000000012fffffff  768M online       yes 32-37    0  Normal
-///     Memory block size:       128M
+///     what lsmem prints: lsmem.hpp
 ///
 ///     grep . /sys/devices/system/memory/* /sys/devices/system/memory/*/*
 ///     /sys/devices/system/memory/block_size_bytes:8000000
@@ -32,6 +29,7 @@
 #include <fmt/format.h>
 
 #include "pageblock/io/text/line_reader.hpp"
+#include "pageblock/io/text/lsmem.hpp"
 #include "pageblock/io/text/parse_error.hpp"
 #include "pageblock/io/text/skipped_lines.hpp"
 
@@ -67,7 +65,7 @@ class MemoryBlockLines {
     while (reader_.next_line()) {
       if (!reader_.is_blank() && !read_line()) list_.skipped.add(reader_.number());
     }
-    resolve_ranges();
+    resolve_rows();
     for (auto& [id, block] : blocks_) {
       if (block.state.empty()) {
         throw file_.error_at_line(block.line, fmt::format("memory{} lacks state", id));
@@ -82,25 +80,13 @@ class MemoryBlockLines {
   using Block = MemoryBlockList::Block;
   static constexpr std::string_view name_prefix = "memory";
 
-  // Rows of lsmem wait for the size of a block, which stands behind them.
-  struct Range {
-    std::uint64_t first = 0;
-    std::uint64_t last = 0;
-    std::string blocks;  // "32-37", if there is such a column
-    Block block;
-  };
-
   bool read_line() {
     const std::string_view text = reader_.text();
     if (reader_.take("block_size_bytes"))
       return set_size(reader_.number_of("block_size_bytes", 16));
-    if (text.starts_with("0x") && text.find("-0x") != std::string_view::npos) return read_range();
     if (reader_.take("Memory block size:") || reader_.take("Memory block size"))
-      return read_size_of_lsmem();
-    if (text.find("RANGE") != std::string_view::npos && text.find("STATE") != text.npos) {
-      return read_columns();
-    }
-    if (text.starts_with("Total o") || text.starts_with("====")) return true;
+      return set_size(lsmem_.read_size());
+    if (lsmem_.read_line()) return true;
     if (text.starts_with(name_prefix) && id_length(text.substr(name_prefix.size())) != 0 &&
         text.find('/') == std::string_view::npos) {
       return read_own();
@@ -144,7 +130,7 @@ class MemoryBlockLines {
       } else if (key == "valid_zones") {
         block.zone = value;
       } else if (key == "node") {
-        block.node = to_node(value);
+        block.node = to_listed_node(reader_, value);
       } else if (key == "phys_index") {
         has_index = true;
         if (reader_.to_number(value, key, 16) != block.id) {
@@ -198,95 +184,31 @@ class MemoryBlockLines {
         reader_.fail(fmt::format("memory{} has phys_index {}", id, value));
       }
     } else if (key.starts_with(node_prefix) && id_length(key.substr(node_prefix.size())) != 0) {
-      block.node = to_node(key.substr(node_prefix.size()));
+      block.node = to_listed_node(reader_, key.substr(node_prefix.size()));
     }
   }
 
-  bool read_columns() {
-    columns_.clear();
-    for (std::string_view word = reader_.word(); !word.empty(); word = reader_.word()) {
-      columns_.emplace_back(word);
-    }
-    return true;
-  }
-
-  bool read_range() {
-    Range range;
-    range.block.line = reader_.number();
-    for (const std::string& column : columns_) {
-      const std::string_view word = reader_.word();
-      if (column == "RANGE") {
-        const std::size_t dash = word.find("-0x");
-        if (dash == std::string_view::npos) reader_.fail("expected '0x<start>-0x<end>'");
-        range.first = reader_.to_number(word.substr(2, dash - 2), "start", 16);
-        range.last = reader_.to_number(word.substr(dash + 3), "end", 16);
-        if (range.last < range.first) reader_.fail("the range ends before it begins");
-      } else if (column == "STATE") {
-        range.block.state = word;
-      } else if (column == "BLOCK") {
-        range.blocks = word;
-      } else if (column == "NODE" && !word.empty()) {
-        range.block.node = to_node(word);
-      } else if (column == "ZONES") {
-        range.block.zone = word.substr(0, word.find('/'));
-      }
-    }
-    if (range.block.state.empty()) reader_.fail("no STATE behind the range");
-    ranges_.push_back(std::move(range));
-    return true;
-  }
-
-  // "Memory block size:       128M", or in bytes
-  bool read_size_of_lsmem() {
-    std::string_view word = reader_.word();
-    if (word == ":") word = reader_.word();
-    const std::size_t digits = std::min(word.find_first_not_of("0123456789"), word.size());
-    std::uint64_t size = reader_.to_number(word.substr(0, digits), "Memory block size");
-    const std::string_view unit = digits < word.size() ? word.substr(digits) : reader_.word();
-    constexpr std::string_view units = "KMGT";
-    const std::size_t power = unit.empty() ? std::string_view::npos : units.find(unit.front());
-    if (power != std::string_view::npos && size < (std::uint64_t{1} << 32)) {
-      size <<= 10 * std::min<std::size_t>(power + 1, 3);
-    }
-    return set_size(size);
-  }
-
-  // Makes blocks of the rows of lsmem.
-  void resolve_ranges() {
-    for (Range& range : ranges_) {
-      const auto fail = [&](std::string_view fault) {
-        throw file_.error_at_line(range.block.line, fault);
-      };
-      const std::uint64_t bytes = range.last - range.first + 1;
+  // Makes blocks of the rows of lsmem, once it is known how large a block is.
+  void resolve_rows() {
+    for (const LsmemRow& row : lsmem_.rows()) {
+      const auto fail = [&](std::string_view fault) { throw file_.error_at_line(row.line, fault); };
+      const std::uint64_t bytes = row.last - row.first + 1;
       if (!list_.block_bytes) {
-        const std::uint64_t nr_blocks = blocks_in(range);
-        if (nr_blocks == 0 || !std::has_single_bit(bytes / nr_blocks) || bytes % nr_blocks != 0) {
+        if (row.nr_blocks == 0 || bytes % row.nr_blocks != 0 ||
+            !std::has_single_bit(bytes / row.nr_blocks)) {
           fail("neither 'Memory block size' nor a column BLOCK says how large a block is");
         }
-        list_.block_bytes = bytes / nr_blocks;
-        list_.size_line = range.block.line;
+        list_.block_bytes = bytes / row.nr_blocks;
+        list_.size_line = row.line;
       }
       const std::uint64_t size = *list_.block_bytes;
       constexpr std::uint64_t most_blocks = std::uint64_t{1} << 22;
-      if (range.first % size != 0 || bytes % size != 0)
-        fail("the range is not one of whole blocks");
+      if (row.first % size != 0 || bytes % size != 0) fail("the range is not one of whole blocks");
       if (bytes / size > most_blocks) fail("more blocks than any machine has");
-      for (std::uint64_t id = range.first / size; id <= range.last / size; ++id) {
-        range.block.id = id;
-        add(range.block);
+      for (std::uint64_t id = row.first / size; id <= row.last / size; ++id) {
+        add({.id = id, .state = row.state, .zone = row.zone, .node = row.node, .line = row.line});
       }
     }
-  }
-
-  // "32-37" are six.
-  [[nodiscard]] std::uint64_t blocks_in(const Range& range) const {
-    const std::string_view text = range.blocks;
-    const std::size_t dash = text.find('-');
-    if (text.empty()) return 0;
-    const std::uint64_t first = reader_.to_number(text.substr(0, dash), "BLOCK");
-    if (dash == std::string_view::npos) return 1;
-    const std::uint64_t last = reader_.to_number(text.substr(dash + 1), "BLOCK");
-    return last < first ? 0 : last - first + 1;
   }
 
   void add(Block block) {
@@ -294,13 +216,6 @@ class MemoryBlockLines {
     const auto [place, is_new] = blocks_.try_emplace(block.id, block);
     if (is_new) return;
     throw file_.error_at_line(block.line, fmt::format("memory{} is listed twice", block.id));
-  }
-
-  [[nodiscard]] unsigned to_node(std::string_view text) const {
-    constexpr std::uint64_t most_nodes = 1 << 20;
-    const std::uint64_t node = reader_.to_number(text, "node");
-    if (node >= most_nodes) reader_.fail(fmt::format("no machine has a node {}", node));
-    return static_cast<unsigned>(node);
   }
 
   [[nodiscard]] static std::size_t id_length(std::string_view text) {
@@ -311,8 +226,7 @@ class MemoryBlockLines {
   LineReader reader_;
   MemoryBlockList list_;
   std::map<std::uint64_t, Block> blocks_;
-  std::vector<Range> ranges_;
-  std::vector<std::string> columns_{"RANGE", "SIZE", "STATE", "REMOVABLE", "BLOCK"};
+  LsmemReader lsmem_{reader_};
 };
 
 }  // namespace detail

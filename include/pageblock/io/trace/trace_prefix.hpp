@@ -8,7 +8,7 @@
 ///     kernel       bash-1234    [002] d..1.  2319.000857: mm_page_free: ...
 ///     trace-cmd    the same, with blanks behind "mm_page_free:" and perhaps nanoseconds
 ///     latency      bash-1234      2d..1.   57us+: mm_page_free: ...
-///     perf script  bash  1234 [002]  2319.000857: kmem:mm_page_free: ...
+///     perf script  bash  1234 [002]  2319.000857: kmem:mm_page_free: ...   perhaps without the pid
 ///     graph        2) bash-1234 |  /* mm_page_free: ... */      perhaps with "2319.000857 |" first
 #pragma once
 
@@ -88,7 +88,8 @@ inline constexpr std::string_view decimal_digits = "0123456789";
   return fmt::format("{}{}-{} [{:0>3}] {}: ", is_odd ? " " : "", comm, pid, cpu, time);
 }
 
-// "bash  1234/1235 [002]  2319.000857:" and "kmem:" or nothing behind it. Without a CPU it is 0.
+// "bash  1234/1235 [002]  2319.000857:" and "kmem:" or nothing behind it. What perf was not asked
+// to print, comm, pid or CPU, is "unknown" or 0.
 [[nodiscard]] inline TraceFront read_perf_front(std::string_view front) {
   WordsFromEnd words{front};
   std::string_view word = words.word();
@@ -96,19 +97,23 @@ inline constexpr std::string_view decimal_digits = "0123456789";
   if (!word.ends_with(':')) return {};
   const std::string_view time = word.substr(0, word.size() - 1);
   if (!is_seconds(time)) return {};
+  std::string_view comm = words.rest();
   word = words.word();
   std::string_view cpu = "000";
   if (word.size() > 2 && word.front() == '[' && word.back() == ']') {
     cpu = word.substr(1, word.size() - 2);
+    comm = words.rest();
     word = words.word();
   }
-  const std::string_view pid = word.substr(0, word.find('/'));
-  if (!is_decimal(cpu) || !is_decimal(pid)) return {};
+  if (!is_decimal(cpu)) return {};
+  std::string_view pid = word.substr(0, word.find('/'));
+  if (is_decimal(pid)) {
+    comm = words.rest();
+  } else {
+    pid = "0";
+  }
   const std::string_view micros = time.substr(0, time.find('.') + 7);
-  return {TraceFront::Kind::perf,
-          kernel_front(trimmed_name(words.rest()), pid, cpu, micros),
-          {},
-          false};
+  return {TraceFront::Kind::perf, kernel_front(trimmed_name(comm), pid, cpu, micros), {}, false};
 }
 
 // "  2319.000857 |   2)  bash-1234  | d..1. |  /*"

@@ -26,6 +26,7 @@
 
 #include "pageblock/io/text/parse_error.hpp"
 #include "pageblock/io/text/skipped_lines.hpp"
+#include "pageblock/io/trace/trace_lines.hpp"
 #include "pageblock/io/trace/trace_payload.hpp"
 #include "pageblock/io/trace/trace_prefix.hpp"
 
@@ -33,7 +34,8 @@ namespace pageblock {
 
 /// A trace as the kernel would have printed it.
 struct TraceText {
-  /// Line n is made from line n of the original; what was passed over is a comment.
+  /// Line n is made from line n of the original, and the rest of it if it was broken; what was
+  /// passed over is a comment.
   InputFile file;
   SkippedLines skipped;
   std::uint64_t nr_events = 0;
@@ -56,13 +58,11 @@ class TraceRewriter {
 
   [[nodiscard]] TraceText rewrite() {
     if (file_.content.empty()) throw file_.error("the file is empty");
-    for (unread_ = file_.content; !unread_.empty();) {
-      const std::size_t end = unread_.find('\n');
-      std::string_view line = unread_.substr(0, end);
-      unread_.remove_prefix(end == std::string_view::npos ? unread_.size() : end + 1);
-      if (line.ends_with('\r')) line.remove_suffix(1);
+    while (lines_.next()) {
       ++number_;
-      rewrite_line(line);
+      rewrite_line(lines_.line());
+      for (std::size_t i = 0; i < lines_.nr_joined(); ++i) comment();
+      number_ += lines_.nr_joined();
     }
     if (text_.nr_events == 0) {
       throw file_.error_at_line(1,
@@ -158,7 +158,7 @@ class TraceRewriter {
     const std::size_t at = fields.find("pfn=");
     const std::string_view pfn = fields.substr(std::min(at, fields.size()));
     const std::string_view wanted = pfn.substr(0, pfn.find(' '));
-    std::string_view ahead = unread_;
+    std::string_view ahead = lines_.unread();
     pagevec_is_followed_ = false;
     for (std::size_t i = 0; i < lines_ahead && !ahead.empty(); ++i) {
       const std::string_view line = ahead.substr(0, ahead.find('\n'));
@@ -239,7 +239,7 @@ class TraceRewriter {
   }
 
   const InputFile& file_;
-  std::string_view unread_;
+  TraceLines lines_{file_.content};
   TraceText text_;
   std::size_t number_ = 0;
   std::optional<bool> pagevec_is_followed_;

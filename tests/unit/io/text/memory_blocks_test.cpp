@@ -95,6 +95,57 @@ TEST_CASE("parse_memory_blocks reads what lsmem prints", "[memory_blocks]") {
     CHECK(few.nr_pages == 32768);
     CHECK(few.blocks.size() == 8);
   }
+  SECTION("JSON and pairs say the same, without a summary") {
+    const std::string json =
+        "$ lsmem -J --output-all\n"
+        "{\n"
+        "   \"memory\": [\n"
+        "      {\n"
+        "         \"range\": \"0x0000000000000000-0x0000000007ffffff\",\n"
+        "         \"size\": \"128M\",\n"
+        "         \"state\": \"online\",\n"
+        "         \"removable\": true,\n"
+        "         \"block\": \"0\",\n"
+        "         \"node\": 0,\n"
+        "         \"zones\": \"None\"\n"
+        "      },{\n"
+        "         \"range\": \"0x0000000100000000-0x000000010fffffff\", \"state\": \"online\",\n"
+        "         \"block\": \"32-33\", \"node\": \"1\", \"zones\": \"Movable\"\n"
+        "      },\n"
+        "{\"range\":\"0x0000000110000000-0x0000000117ffffff\",\"state\":\"offline\",\"removable\":"
+        "null,"
+        "\"block\":\"34\",\"node\":null,\"zones\":null}\n"
+        "   ]\n"
+        "}\n";
+    const std::string pairs =
+        "$ lsmem -P\n"
+        "RANGE=\"0x0000000000000000-0x0000000007ffffff\" STATE=\"online\" REMOVABLE=\"yes\" "
+        "BLOCK=\"0\" NODE=\"0\" ZONES=\"None\"\n"
+        "RANGE=\"0x0000000100000000-0x000000010fffffff\" STATE=\"online\" BLOCK=\"32-33\" "
+        "NODE=\"1\" ZONES=\"Movable\"\n"
+        "RANGE=\"0x0000000110000000-0x0000000117ffffff\" STATE=\"offline\" REMOVABLE=\"\" "
+        "BLOCK=\"34\" NODE=\"\" ZONES=\"\"\n";
+    for (const std::string& text : {json, pairs}) {
+      SkippedLines passed_over;
+      const auto same = parse_memory_blocks(InputFile{"blocks", text}, 4096, &passed_over);
+      CHECK(passed_over.first() == std::vector<std::size_t>{1});
+      CHECK(same.nr_pages == 32768);
+      REQUIRE(same.blocks.size() == 4);
+      for (std::size_t i = 0; i < 4; ++i) {
+        CHECK(same.blocks[i].name == memory.blocks[i].name);
+        CHECK(same.blocks[i].range == memory.blocks[i].range);
+        CHECK(same.blocks[i].zone == memory.blocks[i].zone);
+        CHECK(same.blocks[i].is_online() == memory.blocks[i].is_online());
+      }
+      CHECK(same.blocks[2].node == 1U);
+    }
+    CHECK(fault_of("{\"memory\": [{\"range\": \"0x0-0x7ffffff\", \"block\": \"0\"}]}\n") ==
+          "blocks:1: no STATE behind the range");
+    CHECK(fault_of("\"range\": \"0x0\n") == "blocks:1: a quotation mark is missing");
+    CHECK(fault_of("{\"range\": \"128M\"}\n") == "blocks:1: expected '0x<start>-0x<end>'");
+    CHECK(fault_of("{\"range\": \"0x0-0xffffffffffffffff\"}\n") ==
+          "blocks:1: no machine has that much memory");
+  }
   SECTION("what cannot be is refused") {
     const std::string head = "RANGE SIZE STATE\n";
     CHECK(fault_of(head + "0x0-0x7ffffff 128M online\n") ==

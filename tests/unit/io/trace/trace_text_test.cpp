@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "pageblock/io/trace/trace_text.hpp"
 
+#include <cstddef>
 #include <string>
 #include <variant>
 #include <vector>
@@ -94,6 +95,56 @@ TEST_CASE("rewrite_trace reads what perf script prints", "[trace_text]") {
                                   freed + "\n");
   CHECK(whole.skipped.count() == 0);
   CHECK(whole.nr_events == 2);
+}
+
+TEST_CASE("rewrite_trace reads what perf script prints if not asked for a pid", "[trace_text]") {
+  CHECK(line("Web Content [012]   383.632199: kmem:" + freed) ==
+        "Web Content-0 [012] 383.632199: " + freed);
+  CHECK(line("[012]   383.632199: kmem:" + freed) == "unknown-0 [012] 383.632199: " + freed);
+  CHECK(line("bash   383.632199: kmem:" + freed) == "bash-0 [000] 383.632199: " + freed);
+  CHECK(line("  383.632199: " + freed) == "unknown-0 [000] 383.632199: " + freed);
+}
+
+TEST_CASE("rewrite_trace puts events together that were broken over lines", "[trace_text]") {
+  const std::string alloc =
+      "mm_page_alloc: page=00000000d2f41a07 pfn=0x8a3f21 order=10 migratetype=1 "
+      "gfp_flags=GFP_HIGHUSER_MOVABLE|__GFP_COMP";
+  const std::string other = front + freed + "\n";
+  for (const std::string& event : {freed, alloc}) {
+    const std::string whole = front + event + "\n";
+    // A terminal breaks anywhere behind the first letters of the name; a blank stays.
+    for (std::size_t at = front.size() + 8; at < whole.size() - 1; ++at) {
+      INFO(whole.substr(0, at));
+      CHECK(rewrite(other + whole.substr(0, at) + "\n" + whole.substr(at) + other).file.content ==
+            other + whole + "#\n" + other);
+    }
+    // Mail breaks at blanks, which are gone, and may indent what follows.
+    for (std::size_t at = whole.find(' ', front.size() - 1); at != std::string::npos;
+         at = whole.find(' ', at + 1)) {
+      INFO(whole.substr(0, at));
+      for (const std::string indent : {"", "    "}) {
+        CHECK(rewrite(other + whole.substr(0, at) + "\n" + indent + whole.substr(at + 1) + other)
+                  .file.content == other + whole + "#\n" + other);
+      }
+    }
+  }
+  const TraceText thrice =
+      rewrite(front.substr(0, front.size() - 1) + "\r\n" +
+              "mm_page_free: page=00000000d2f41a07\r\npfn=0x8a3f21 \r\n" + "order=1\r\n" + other);
+  CHECK(thrice.file.content == other + "#\n#\n#\n" + other);
+  CHECK(thrice.nr_events == 2);
+  CHECK(thrice.skipped.count() == 0);
+}
+
+TEST_CASE("rewrite_trace joins nothing to an event that is whole", "[trace_text]") {
+  for (const std::string next : {"done", "$ ", "order=2", " => free_one_page", "--------"}) {
+    const TraceText text = rewrite(front + freed + "\n" + next + "\n" + front + freed + "\n");
+    CHECK(text.nr_events == 2);
+    CHECK(text.file.content == front + freed + "\n#\n" + front + freed + "\n");
+  }
+  // A line that is torn is an error still, if nothing follows that could be its rest.
+  CHECK(fault_of(front + "mm_page_free: page=0 pfn=0x8a3f\n" + front + freed + "\n") ==
+        "trace:1: mm_page_free: no 'order='");
 }
 
 TEST_CASE("rewrite_trace reads events among the function_graph tracer's lines", "[trace_text]") {
