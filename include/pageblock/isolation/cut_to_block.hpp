@@ -31,13 +31,11 @@ template <ZoneConfig Config>
   return {};
 }
 
-// Marks the block of pfn as isolated, or ends that and gives it a type: its own, where it has kept that.
+// Marks the block of pfn as isolated, or ends that and gives it a type: where it has kept its own, that as it was
+// written.
 template <ZoneConfig Config>
 void write_isolation(Zone<Config>& zone, Pfn pfn, MigrateType type) {
-  if constexpr (has_isolate_bit<Config>) {
-    if (type != MigrateType::isolate) return zone.pageblock_flags().clear_isolate(pfn);
-    return zone.pageblock_flags().set(pfn, type);
-  }
+  if constexpr (has_isolate_bit<Config>) return zone.pageblock_flags().set(pfn, type);
   set_pageblock_migratetype(zone, pfn, type);
 }
 

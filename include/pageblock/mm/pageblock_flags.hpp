@@ -121,13 +121,6 @@ class PageblockFlags {
     detail::write_once<is_shared<Config>>(byte, to);
   }
 
-  /// Ends the isolation of a block, which shows its own type again.
-  /// Kernel: clear_pageblock_isolate() (v6.17).
-  void clear_isolate(Pfn pfn) requires(has_isolate_bit<Config>) {
-    std::uint8_t& byte = types_[index(pfn)];
-    detail::write_once<is_shared<Config>>(byte, static_cast<std::uint8_t>(byte & ~isolate_bit));
-  }
-
   /// Gives the blocks of a chunk the type, as it is written for them.
   void relabel(Pfn pfn, Order order, MigrateType type) {
     for (Pfn block = pfn; block < pfn + order.nr_pages(); block += Blocks::pageblock_nr_pages) {
