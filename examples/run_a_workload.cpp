@@ -23,7 +23,7 @@ int main() {
   Churn churn{zone, build, RandomKey{.seed = 1}, options};
   fmt::print("operations  refused  unmovable in  mixed  unusable at order 9\n");
   for (int i = 0; i < 6; ++i) {
-    churn.run(250'000);
+    churn.run(100'000);
     fmt::print("{:10}  {:7}  {:12}  {:5}  {:19}\n", churn.nr_operations(), churn.nr_refused(),
                churn.ledger().nr_with(MigrateType::unmovable), churn.ledger().nr_mixed(),
                free_memory(zone).unusable(Order{9}));

@@ -30,6 +30,7 @@
 #include "pageblock/io/text/pagetypeinfo.hpp"
 #include "pageblock/io/text/pagetypeinfo_reader.hpp"
 #include "pageblock/io/text/zoneinfo.hpp"
+#include "pageblock/io/trace/llfree_trace.hpp"
 #include "pageblock/lab/verify.hpp"
 #include "pageblock/pageblock.hpp"
 
@@ -124,6 +125,13 @@ void read_words(const InputFile& file) {
 
 void read_version(const InputFile& file) {
   require(!parse_kernel_release(file, file.content).evidence.empty(), "a release without evidence");
+}
+
+// What was read is written, and reads as it was but for the order of events of one time.
+void read_llfree(const InputFile& file) {
+  const LlfreeTrace trace = read_llfree_trace(file);
+  const LlfreeTrace again = read_llfree_trace({file.name, write_llfree_trace(trace)});
+  require(again.events.size() == trace.events.size(), "another trace:", file.name);
 }
 
 void read_xz(const InputFile& file) {
@@ -245,6 +253,7 @@ constexpr std::array readers{
     Reader{&test::read_meta, "meta.json"},
     Reader{&read_version, "version"},
     Reader{&test::rewrite_trace_text, "trace.txt"},
+    Reader{&read_llfree, "llfree.trace"},
 };
 
 // "name:12: fault", "name: byte 12: fault" or "name: fault" of a file that lacks something as a whole.

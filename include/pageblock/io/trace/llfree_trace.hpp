@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -98,8 +99,9 @@ void put_little_endian(std::string& to, std::size_t at, T value) {
   constexpr std::size_t page_bytes = detail::llfree_page_bytes;
   const std::string_view content = file.content;
   if (content.size() < page_bytes || content.size() % page_bytes != 0) {
-    throw file.error(fmt::format("{} bytes are no pages of 4096: no trace of LLFree, or it is cut",
-                                 content.size()));
+    throw file.error_at_byte(
+        content.size(),
+        "the file ends, and not at a page of 4096 bytes: no trace of LLFree, or it is cut");
   }
   LlfreeTrace trace{.cores = little_endian<std::uint32_t>(content.substr(4)),
                     .max_pfn = little_endian<std::uint32_t>(content.substr(8))};
@@ -135,7 +137,7 @@ void put_little_endian(std::string& to, std::size_t at, T value) {
     std::size_t page = 0;
     std::size_t next = page_bytes;  // where the page ends, a new one begins
   };
-  std::vector<Place> places(trace.cores);
+  std::map<std::uint32_t, Place> places;
   for (const LlfreeEvent& event : trace.events) {
     const std::uint64_t pfn = event.pfn.value();
     if (event.core >= trace.cores || pfn == 0 || pfn > trace.max_pfn || pfn >> 24 != 0 ||

@@ -65,9 +65,12 @@ TEST_CASE("read_llfree_trace says where a file is no trace", "[llfree_trace]") {
   const auto fault = [](const std::string& bytes) {
     return fault_in([&] { static_cast<void>(read_llfree_trace({"t", bytes})); });
   };
-  CHECK(fault("") == "t: 0 bytes are no pages of 4096: no trace of LLFree, or it is cut");
+  CHECK(fault("") ==
+        "t: byte 0: the file ends, and not at a page of 4096 bytes: no trace of LLFree, or it is "
+        "cut");
   CHECK(fault(one_event().substr(1)) ==
-        "t: 12287 bytes are no pages of 4096: no trace of LLFree, or it is cut");
+        "t: byte 12287: the file ends, and not at a page of 4096 bytes: no trace of LLFree, or it "
+        "is cut");
   CHECK(fault(std::string(4096, '\0')) ==
         "t: byte 4: the machine has no cores: no trace of LLFree");
   std::string bytes = one_event();
