@@ -181,8 +181,10 @@ void judge_by(const SnapshotFiles& files, std::string_view kernel, KernelVersion
           "a zone owns pages that it does not span");
     }
   }
-  const Judgement judgement = rules.minor == 6 ? example::judge_v3_6(snapshot, files, version)
-                                               : example::judge_v6_1(snapshot, files, version);
+  const auto judge_files = rules.major == 3    ? example::judge_v3_6
+                           : rules.minor == 12 ? example::judge_v6_12
+                                               : example::judge_v6_1;
+  const Judgement judgement = judge_files(snapshot, files, version);
   for (const SnapshotZone& zone : snapshot.zones) {
     check_zone(rebuild<Config>(snapshot, zone, files.kpagecount), zone);
   }
@@ -198,6 +200,7 @@ void judge(const SnapshotFiles& files) {
   judge_by<kernel::v3_6>(files, "v3.6", {3, 6});
   judge_by<kernel::v6_1>(files, "v6.1", {4, 15});
   judge_by<kernel::v6_1>(files, "v6.1", {6, 1});
+  judge_by<kernel::v6_12>(files, "v6.12", {6, 12});
 }
 
 void judge_in_memory(const InputFile& file) { judge(test::files_of(file.content)); }

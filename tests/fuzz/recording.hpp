@@ -7,9 +7,12 @@
 #include <string>
 #include <string_view>
 
+#include "pageblock/base/semantics.hpp"
 #include "pageblock/io/recording/exact_state_reader.hpp"
 #include "pageblock/io/recording/page_runs.hpp"
 #include "pageblock/io/recording/recording.hpp"
+#include "pageblock/io/recording/replay.hpp"
+#include "pageblock/io/recording/replay_tracer.hpp"
 #include "pageblock/io/trace/ftrace_events.hpp"
 #include "pageblock/io/trace/ftrace_reader.hpp"
 #include "pageblock/io/trace/ftrace_writer.hpp"
@@ -23,11 +26,15 @@
 
 namespace pageblock::test {
 
-/// Its requests and frees are served from other memory, or a line is refused.
+inline constexpr Semantics newest = kernel::without_cma(kernel::v6_12);
+
+/// Its requests and frees are served from other memory, by the rules of two kernels, or a line is refused.
 inline void replay_trace(const InputFile& file) {
   const ReplayReport report = example::replay_trace(file, 4096, {});
   require(!example::as_text(report).empty(), "nothing to say");
   require(is_json(example::as_json(report)), "the report is no JSON");
+  const ReplayReport newer = pageblock::replay_trace<ReplayConfig<newest>>(file, 4096);
+  require(newer.result.nr_operations == report.result.nr_operations, "other operations");
 }
 
 /// What any tool may have printed: each line becomes one line of the kernel's own format.
