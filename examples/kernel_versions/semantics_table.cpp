@@ -118,6 +118,7 @@ const std::array rows{
     row<&S::high_ignores_boost>("v6.3", "urgent requests do not heed the boost"),
     row<&S::kswapd_bit_needs_flag>("v6.5", "a request must say that it may wake kswapd"),
     row<&S::movable_min_capped>("v6.6", "the movable zone has a small lowest watermark"),
+    row<&S::reserve_follows_managed>("v6.13", "lowmem reserves follow each change of memory"),
     row<&S::watermark_rule>("v4.4", "what a request of several pages needs besides the mark"),
     row<&S::watermark_share>("v3.9, v4.6", "how watermarks follow from a zone's size"),
     row<&S::isolate_says>("v3.8, v5.0, v5.19, v6.17",

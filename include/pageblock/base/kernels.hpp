@@ -62,6 +62,7 @@ inline constexpr Semantics v3_6{
     .high_ignores_boost = false,
     .kswapd_bit_needs_flag = false,
     .movable_min_capped = false,
+    .reserve_follows_managed = false,
     .watermark_rule = WatermarkRule::by_order,
     .watermark_share = WatermarkShare::of_present,
     .isolate_says = IsolateSays::nothing,
@@ -134,6 +135,7 @@ inline constexpr Semantics v6_1{
     .high_ignores_boost = false,
     .kswapd_bit_needs_flag = false,
     .movable_min_capped = false,
+    .reserve_follows_managed = false,
     .watermark_rule = WatermarkRule::any_chunk,
     .watermark_share = WatermarkShare::of_managed,
     .isolate_says = IsolateSays::flags,
@@ -197,6 +199,7 @@ inline constexpr Semantics v6_18 = [] {
   kernel.minor = 18;
   kernel.high_order_drain = HighOrderDrain::after_half_high;
   kernel.freezes_slab = true;
+  kernel.reserve_follows_managed = true;
   kernel.counts_free_blocks = true;
   kernel.isolate_says = IsolateSays::mode;
   kernel.isolate_mark = IsolateMark::bit;

@@ -157,6 +157,10 @@ struct Semantics {
   /// would have.
   bool movable_min_capped;
 
+  /// Whether what zones keep for requests that could go to higher ones follows each change of managed pages
+  /// (v6.13), and not only the watermarks.
+  bool reserve_follows_managed;
+
   WatermarkRule watermark_rule;    ///< What a watermark check wants for a request of several pages.
   WatermarkShare watermark_share;  ///< How watermarks follow from a zone's size.
 

@@ -22,6 +22,7 @@
 #include "pageblock/mm/free_chunk.hpp"
 #include "pageblock/mm/move_block.hpp"
 #include "pageblock/mm/node.hpp"
+#include "pageblock/mm/node_watermarks.hpp"
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/zone.hpp"
 
@@ -102,9 +103,12 @@ template <ZoneConfig Config, PageMovability Pages = AllMove>
                                  {"fake_offline", Place::here(), run.start});
     if (ret == -Err::nomem) return ret;
     if (ret != ok) continue;
-    const IrqSaveGuard guard{zone->lock()};
-    zone->memmap().transform(run.start, run.end, [](PageBits) { return detail::driver_page; });
-    zone->mod_managed_pages(-static_cast<std::int64_t>(run.nr_pages()));
+    {
+      const IrqSaveGuard guard{zone->lock()};
+      zone->memmap().transform(run.start, run.end, [](PageBits) { return detail::driver_page; });
+      zone->mod_managed_pages(-static_cast<std::int64_t>(run.nr_pages()));
+    }
+    detail::follow_managed(node);
     return ok;
   }
   return -Err::busy;
@@ -130,6 +134,7 @@ void fake_online(Node<Config>& node, Cpu cpu, const PfnRange& run, IsFresh is_fr
       zone->mod_managed_pages(static_cast<std::int64_t>(order.nr_pages()));
       if (fresh) detail::free_chunk(*zone, pfn, order, ListEnd::tail);
     }
+    detail::follow_managed(node);
     if (!fresh) free_contig_range(*zone, cpu, pfn, order.nr_pages());
   }
 }

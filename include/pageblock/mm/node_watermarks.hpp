@@ -137,6 +137,16 @@ void setup_per_zone_lowmem_reserve(Node<Config>& node) {
   }
 }
 
+namespace detail {
+
+// What follows at once when the number of managed pages of a zone changes. Kernel: adjust_managed_page_count().
+template <ZoneConfig Config>
+void follow_managed(Node<Config>& node) {
+  if constexpr (Config::semantics.reserve_follows_managed) setup_per_zone_lowmem_reserve(node);
+}
+
+}  // namespace detail
+
 /// Sets all that depends on how much memory the zones have, as a kernel does at boot and whenever
 /// memory came online or went. (With transparent huge pages it then calls setup_per_zone_wmarks()
 /// with recommended_min_free_kbytes(), if that is more.)

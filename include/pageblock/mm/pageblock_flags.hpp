@@ -90,9 +90,8 @@ class PageblockFlags {
   [[nodiscard]] Pfn find_other(Pfn pfn, MigrateType type) const {
     std::size_t block = index(pfn);
     if ((*this)[block] != type) return pfn;
-    // Of what marks blocks as isolated, the type beside it does not count.
+    // Of isolated blocks that keep their own type, those that are movable besides are passed at once.
     const bool is_marked = has_bit && type == MigrateType::isolate;
-    const std::uint8_t mask = is_marked ? isolate_bit : 0xff;
     const auto stored = static_cast<std::uint8_t>(
         is_marked ? isolate_bit : static_cast<std::uint8_t>(type) ^ untouched);
     if constexpr (!is_shared<Config>) {  // many blocks in one instruction
@@ -100,7 +99,7 @@ class PageblockFlags {
       const auto all_equal = [&] {
         std::uint8_t difference = 0;
         for (std::size_t i = 0; i < step; ++i) {
-          difference |= static_cast<std::uint8_t>((types_[block + i] & mask) ^ stored);
+          difference |= static_cast<std::uint8_t>(types_[block + i] ^ stored);
         }
         return difference == 0;
       };

@@ -287,7 +287,7 @@ class ZoneMachine : public Machine {
       init_cma_reserved_pageblock(zone(), pfn(line));
       // The number of managed pages has changed, and from v6.13 on the kernel then recomputes what zones keep for
       // requests that could go to higher ones: the machine of the recordings has such.
-      if (Config::semantics.counts_free_blocks) keep_lowmem_reserve();
+      if (Config::semantics.reserve_follows_managed) keep_lowmem_reserve();
       return "ok";
     }
     return {};

@@ -11,11 +11,13 @@
 #include <fmt/format.h>
 
 #include "pageblock/clients/contig.hpp"
+#include "pageblock/clients/fake_offline.hpp"
 #include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/lab/verify.hpp"
 #include "pageblock/mm/free_blocks.hpp"
 #include "pageblock/mm/free_run.hpp"
 #include "pageblock/mm/node_alloc.hpp"
+#include "pageblock/mm/node_watermarks.hpp"
 #include "pageblock/mm/page_ref.hpp"
 
 #include "support/catch.hpp"
@@ -202,6 +204,29 @@ TEST_CASE("an urgent request that finds a page on the CPU's list reserves nothin
   CHECK(zone.pressure().nr_reserved_highatomic == 0);
   REQUIRE(alloc_pages(zone, cpu0, Order{4}, unmovable, urgent));
   CHECK(zone.pressure().nr_reserved_highatomic == 512);
+}
+
+TEST_CASE("lowmem reserves follow each change of memory from v6.13 on", "[node_watermarks][v7_2]") {
+  const auto reserve_without_a_block = []<typename Config>(Config) {
+    std::vector<Zone<Config>> zones;
+    zones.emplace_back(ZoneLayout{.spanned_pages = 131072});
+    zones.emplace_back(
+        ZoneLayout{.type = ZoneType::movable, .start_pfn = Pfn{131072}, .spanned_pages = 131072});
+    Node<Config> node{std::move(zones)};
+    init_per_zone_wmark_min(node);
+    Attempt attempt;
+    REQUIRE(fake_offline(node, cpu0, range(131072, 131584), NothingMoves{}, attempt) == ok);
+    const auto reserve = [&node] {
+      return node.find(ZoneType::normal)
+          ->lowmem_reserve(static_cast<std::size_t>(ZoneType::movable));
+    };
+    const std::uint64_t without = reserve();
+    fake_online(node, cpu0, range(131072, 131584), [](Pfn) { return true; });
+    CHECK(reserve() == 131072 / 32);
+    return without;
+  };
+  CHECK(reserve_without_a_block(V6_12Config{}) == 131072 / 32);
+  CHECK(reserve_without_a_block(V7_2Config{}) == (131072 - 512) / 32);
 }
 
 TEST_CASE("what is free in whole blocks is counted but for isolated ones", "[free_blocks][v7_2]") {
