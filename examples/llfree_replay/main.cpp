@@ -67,7 +67,8 @@ int main(int argc, char** argv) {
            "FILE may be compressed; - is standard input.",
        .more = "Exit status: 0 if the trace was replayed, 1 if FILE cannot be read or is no such "
                "trace, 2 if the arguments are wrong.\n"}};
-  program.choice("--kernel", {"v3.6", "v6.1", "v6.12"}, kernel, "whose rules (default v6.1)");
+  program.choice("--kernel", {"v3.6", "v6.1", "v6.12", "v6.18", "v7.2"}, kernel,
+                 "whose rules (default v6.1)");
   program.flag("--json", json, "one JSON document instead of text");
   program.operands(files);
   return program.run(argc, argv, [&] {

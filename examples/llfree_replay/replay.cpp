@@ -53,6 +53,8 @@ Replayed replay_by(const LlfreeTrace& trace) {
 Replayed replay_trace(const LlfreeTrace& trace, std::string_view kernel) {
   if (kernel == "v3.6") return replay_by<kernel::v3_6>(trace);
   if (kernel == "v6.12") return replay_by<kernel::v6_12>(trace);
+  if (kernel == "v6.18") return replay_by<kernel::v6_18>(trace);
+  if (kernel == "v7.2") return replay_by<kernel::v7_2>(trace);
   return replay_by<kernel::v6_1>(trace);
 }
 

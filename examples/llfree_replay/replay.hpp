@@ -25,7 +25,7 @@ struct Replayed {
   pageblock::HugeFrames frames{};
 };
 
-/// Replays @p trace by the rules of @p kernel: "v3.6", "v6.1" or "v6.12". What CPUs keep for themselves is
+/// Replays @p trace by the rules of @p kernel: "v3.6", "v6.1", "v6.12", "v6.18" or "v7.2". What CPUs keep for themselves is
 /// given back at the end. Requires: most_cores at most.
 [[nodiscard]] Replayed replay_trace(const pageblock::LlfreeTrace& trace, std::string_view kernel);
 

@@ -1,6 +1,6 @@
 # A trace of two cores: 1899 events of order 0 to 9, and of all types.
 set(trace tests/data/llfree/two_cores.trace.xz)
-foreach(kernel 3.6 6.1 6.12)
+foreach(kernel 3.6 6.1 6.12 7.2)
   string(REPLACE . _ name v${kernel})
   add_output_test(llfree_replay_${name} PROGRAM llfree_replay EXPECTED llfree_replay/expected/${name}.txt
                   ARGS ${trace} --kernel v${kernel})

@@ -23,7 +23,9 @@ namespace pageblock {
 /// The free pages of each huge frame of a zone, from its lowest.
 struct HugeFrames {
   std::uint32_t frame_pages = 512;     ///< Pages of a huge frame.
-  std::vector<std::uint32_t> nr_free;  ///< On free lists; of a frame that a zone has in part, too.
+  std::vector<std::uint32_t> nr_free;  ///< On free lists; of a frame that is memory in part, too.
+  /// Which frames are that, ascending. They can never be free as a whole, so the score is without them.
+  std::vector<std::size_t> in_part{};
 
   /// Returns the frames that are free as a whole.
   [[nodiscard]] std::uint64_t nr_free_frames() const {
@@ -44,7 +46,16 @@ struct HugeFrames {
   /// Returns how many pages must move at least until as many frames are free as can be: from the emptiest
   /// frames into the fullest.
   [[nodiscard]] std::uint64_t moves_to_compact() const {
-    std::vector<std::uint32_t> sorted = nr_free;
+    std::vector<std::uint32_t> sorted;
+    sorted.reserve(nr_free.size());
+    auto left_out = in_part.begin();
+    for (std::size_t i = 0; i < nr_free.size(); ++i) {
+      if (left_out != in_part.end() && *left_out == i) {
+        ++left_out;
+      } else {
+        sorted.push_back(nr_free[i]);
+      }
+    }
     std::ranges::sort(sorted);
     // In the frames from `full` to `empty`, where room is left.
     std::uint64_t room = std::accumulate(sorted.begin(), sorted.end(), std::uint64_t{0});
@@ -68,20 +79,23 @@ struct HugeFrames {
 };
 
 /// Counts the free pages of each huge frame of 2^order pages.
-/// Requires: @p order is at most 31. Cost: one pass over the pages. Locking: none; nothing may change.
+/// Requires: @p order is at most 28. Cost: one pass over the pages. Locking: none; nothing may change.
 template <ZoneConfig Config>
 [[nodiscard]] HugeFrames huge_frames(const Zone<Config>& zone, Order order = Order{9}) {
-  HugeFrames frames{static_cast<std::uint32_t>(order.nr_pages()), {}};
+  HugeFrames frames{static_cast<std::uint32_t>(order.nr_pages()), {}, {}};
   Pfn pfn = zone.start_pfn().align_down(order);
   PageScan<Config> scan{zone, pfn};
   while (pfn < zone.end_pfn()) {
     const Pfn end = pfn + order.nr_pages();
     std::uint32_t free = 0;
+    bool has_hole = false;
     while (pfn < end) {
       const LookRun run = scan.next(end);
       if (run.look == PageLook::free) free += static_cast<std::uint32_t>(run.nr_pages);
+      has_hole = has_hole || run.look == PageLook::hole;
       pfn = pfn + run.nr_pages;
     }
+    if (has_hole) frames.in_part.push_back(frames.nr_free.size());
     frames.nr_free.push_back(free);
   }
   return frames;

@@ -60,7 +60,7 @@ const std::array<FragmentTarget, 22> targets{{
 
 TEMPLATE_TEST_CASE("fragment reaches each of 22 targets within 1 %", "[lab_fragment]",
                    SmallBlocksConfig<kernel::v3_6>, SmallBlocksConfig<kernel::v6_1>,
-                   SmallBlocksConfig<kernel::v6_12>) {
+                   SmallBlocksConfig<kernel::v7_2>) {
   for (const FragmentTarget& target : targets) {
     Zone<TestType> zone{{.spanned_pages = small_zone_pages}};
     const FragmentResult result = fragment(zone, target, {.seed = 22});

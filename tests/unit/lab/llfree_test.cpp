@@ -2,6 +2,7 @@
 #include "pageblock/lab/llfree.hpp"
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -31,17 +32,20 @@ TEST_CASE("a map of digits says how much of each huge frame is free", "[lab_llfr
   CHECK(frames.nr_free == std::vector<std::uint32_t>{8, 0, 4, 7, 4});
   CHECK(frames.digits() == "90474");
   CHECK(frames.nr_free_frames() == 1);
-  CHECK(HugeFrames{512, {1, 64, 65, 448, 449, 511}}.digits() == "112788");
+  CHECK(frames.in_part == std::vector<std::size_t>{4});
+  CHECK(frames.moves_to_compact() ==
+        1);  // of the frame with one page in use, not of the one in part
+  CHECK(HugeFrames{512, {1, 64, 65, 448, 449, 511}, {}}.digits() == "112788");
 }
 
 TEST_CASE("moves_to_compact empties the emptiest frames into the fullest", "[lab_llfree]") {
-  CHECK(HugeFrames{8, {}}.moves_to_compact() == 0);
-  CHECK(HugeFrames{8, {8, 0, 8, 0}}.moves_to_compact() == 0);
-  CHECK(HugeFrames{8, {4, 4}}.moves_to_compact() == 4);
-  CHECK(HugeFrames{8, {7, 1}}.moves_to_compact() == 1);
-  CHECK(HugeFrames{8, {7, 4, 4, 1}}.moves_to_compact() == 1 + 4);
-  CHECK(HugeFrames{8, {4, 3}}.moves_to_compact() == 0);  // 4 pages do not fit where 3 are free
-  CHECK(HugeFrames{8, {0, 7, 8, 5, 4}}.moves_to_compact() == 1 + 3);
+  CHECK(HugeFrames{8, {}, {}}.moves_to_compact() == 0);
+  CHECK(HugeFrames{8, {8, 0, 8, 0}, {}}.moves_to_compact() == 0);
+  CHECK(HugeFrames{8, {4, 4}, {}}.moves_to_compact() == 4);
+  CHECK(HugeFrames{8, {7, 1}, {}}.moves_to_compact() == 1);
+  CHECK(HugeFrames{8, {7, 4, 4, 1}, {}}.moves_to_compact() == 1 + 4);
+  CHECK(HugeFrames{8, {4, 3}, {}}.moves_to_compact() == 0);  // 4 pages do not fit where 3 are free
+  CHECK(HugeFrames{8, {0, 7, 8, 5, 4}, {}}.moves_to_compact() == 1 + 3);
 }
 
 TEST_CASE("memory of which any half is free needs as many moves as computed", "[lab_llfree]") {
