@@ -26,7 +26,7 @@ std::uint64_t pages_of(const std::optional<std::uint64_t>& bytes, std::uint64_t 
 
 int main(int argc, char** argv) {
   std::string kernel = "v6.1";
-  std::string align = "all";
+  std::string align;  // "all" and none differ with --one
   std::optional<std::uint64_t> memory;
   std::optional<std::uint64_t> area;
   std::optional<std::uint64_t> order_per_bit;
@@ -92,6 +92,9 @@ int main(int argc, char** argv) {
     if (one) sizes = {512};
     if (request_size) sizes = {pages_of(request_size, 0)};
     std::vector<Alignment> alignments{Alignment::none, Alignment::dma};
+    if (one && align == "all") {
+      throw UsageError{"--one makes one request, so --align is none, dma or size"};
+    }
     if (one || align == "dma") alignments = {Alignment::dma};
     if (align == "none") alignments = {Alignment::none};
     if (align == "size") alignments = {Alignment::size};

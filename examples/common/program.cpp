@@ -99,6 +99,7 @@ struct Program::Parser {
   CLI::App app{};
   std::vector<std::string> operands{};
   std::vector<std::string>* wanted = nullptr;
+  bool are_paths = false;
 
   CLI::Option& add(const std::string& name, const std::string& placeholder,
                    std::function<void(const std::string&)> take, const std::string& help) {
@@ -198,6 +199,11 @@ void Program::operands(std::vector<std::string>& values) {
   parser_->app.add_option("operands", parser_->operands)->group("");
 }
 
+void Program::paths(std::vector<std::string>& values) {
+  operands(values);
+  parser_->are_paths = true;
+}
+
 std::string Program::help() const {
   const Texts& texts = parser_->texts;
   std::string text;
@@ -252,6 +258,10 @@ int Program::run(int argc, const char* const* argv, const std::function<int()>& 
     }
     if (std::ranges::find(parser_->operands, "") != parser_->operands.end()) {
       throw UsageError{"an argument is empty"};
+    }
+    for (const std::string& path : parser_->operands) {
+      if (!parser_->are_paths || path == "-" || access(path.c_str(), R_OK) == 0) continue;
+      throw UsageError{fmt::format("{}: {}", path, std::generic_category().message(errno))};
     }
     if (parser_->wanted != nullptr) *parser_->wanted = parser_->operands;
     return body();

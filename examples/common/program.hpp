@@ -56,6 +56,8 @@ class Program {
   void size(const std::string& name, std::optional<std::uint64_t>& bytes, const std::string& help);
   /// Further arguments. The usage says what they are.
   void operands(std::vector<std::string>& values);
+  /// The same, of files and folders: one that cannot be read is a wrong argument. "-" is none.
+  void paths(std::vector<std::string>& values);
 
   /// Reads the arguments and runs @p body. Returns the exit status: that of @p body; 1 if it throws,
   /// after its message; 2 if the arguments are wrong or it throws UsageError, after one line.

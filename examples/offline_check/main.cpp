@@ -51,7 +51,7 @@ void declare(example::Program& program, Options& options) {
   std::vector<std::string> words;
   for (const Verdict verdict : verdicts) words.emplace_back(to_string(verdict));
 
-  program.operands(options.folders);
+  program.paths(options.folders);
   program.flag("--live", options.live, "look at this machine, in /proc and /sys; needs root");
   program.flag("--compare", options.compare,
                "only what the kernel answered, for each recording and in all");
@@ -80,6 +80,10 @@ void check_arguments(const Options& options) {
     if (!options.svg.empty() || !options.html.empty()) {
       throw UsageError{fmt::format("{} draws one folder, and --compare no pageblocks",
                                    options.svg.empty() ? "--html" : "--svg")};
+    }
+    if (!options.only.empty() || options.summary) {
+      throw UsageError{fmt::format("--compare shows attempts, not blocks, so {} says nothing",
+                                   options.summary ? "--summary" : "--only")};
     }
     if (options.folders.empty()) {
       throw UsageError{
@@ -183,8 +187,9 @@ int main(int argc, char** argv) {
            "or zstd (kpageflags.xz, zoneinfo.txt.gz). Of a recording (a folder with meta.json and "
            "before/) it is before/, and what the kernel answered to attempts to take blocks "
            "offline is shown beside.",
-       .more = "Exit status: 0 if the check ran, 1 if a file is missing, damaged or contradicts "
-               "another, 2 if the arguments are wrong."}};
+       .more =
+           "Exit status: 0 if the check ran, 1 if a folder lacks a file, or a file is damaged or "
+           "contradicts another, 2 if the arguments are wrong or name what cannot be read."}};
   Options options;
   declare(program, options);
   return program.run(argc, argv, [&] { return run(options); });

@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "pageblock/base/count_text.hpp"
 #include "pageblock/io/picture/block_map_text.hpp"
 #include "pageblock/io/snapshot/obstacles.hpp"
 
@@ -290,8 +291,8 @@ class TextWriter {
     if (obstacles.empty()) return;
     title("What stands in the way of the refused blocks");
     for (const Obstacle& of : obstacles) {
-      line("{}: {} pages in {} block{}", to_string(of.kind), of.nr_pages, of.nr_blocks,
-           of.nr_blocks == 1 ? "" : "s");
+      line("{}: {} in {}", to_string(of.kind), pageblock::count_text(of.nr_pages, "page"),
+           pageblock::count_text(of.nr_blocks, "block"));
       paragraph("    ", "    ", advice_for(of.kind));
     }
   }

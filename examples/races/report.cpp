@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <fmt/format.h>
+#include <pageblock/base/count_text.hpp>
 
 #include "common/json.hpp"
 
@@ -39,8 +40,8 @@ std::string wrapped(std::string_view text) {
 std::string how_it_was(const Answer& answer) {
   const Result& result = answer.result;
   if (result.found.empty()) return result.is_complete ? "silent" : "nothing yet";
-  return fmt::format("{} after {} preemptions", result.found.front().finding.rule,
-                     result.found.front().preemptions);
+  return fmt::format("{} after {}", result.found.front().finding.rule,
+                     pageblock::count_text(result.found.front().preemptions, "preemption"));
 }
 
 std::string schedule_text(const Answer& answer, const Schedule& schedule) {
@@ -96,7 +97,8 @@ std::string list_as_text() {
       text += fmt::format("       {:<34} {}\n", one.kernel,
                           one.finds.empty()
                               ? "silent"
-                              : fmt::format("{} with {} preemptions", one.finds, one.bound));
+                              : fmt::format("{} with {}", one.finds,
+                                            pageblock::count_text(one.bound, "preemption")));
     }
   }
   return text;

@@ -39,7 +39,7 @@ struct Options {
 };
 
 void declare(example::Program& program, Options& options) {
-  program.operands(options.paths);
+  program.paths(options.paths);
   program.size("--memory", options.memory,
                "replay the requests and frees of a trace (its mm_page_alloc and mm_page_free "
                "events) in memory of this size that is free at first. Page numbers are other ones "
@@ -123,8 +123,9 @@ int main(int argc, char** argv) {
                 "present dmesg and before/memory_blocks. Texts may end in .txt, and every file may "
                 "be compressed with gzip, xz or zstd. TRACE may be - for standard input.",
        .more = "SIZE is in bytes, or has a unit: 512M, 1.5GiB, 2t.\n\n"
-               "Exit status: 0 if all that is predicted came true, 1 if not, or if a file is "
-               "missing, damaged or contradicts another, 2 if the arguments are wrong."}};
+               "Exit status: 0 if all that is predicted came true, 1 if not, or if a folder "
+               "lacks a file, or a file is damaged or contradicts another, 2 if the arguments are "
+               "wrong or name what cannot be read."}};
   Options options;
   declare(program, options);
   return program.run(argc, argv, [&] { return replay(options); });

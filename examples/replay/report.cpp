@@ -209,7 +209,8 @@ class TextReport {
 
   void write_plain(const PlainResult& plain) {
     line("\nRequests");
-    line("{:>10} requests, {} of them found no memory", plain.nr_requests, plain.nr_refused);
+    line("{:>10} request{}, {} of them found no memory", plain.nr_requests,
+         plain.nr_requests == 1 ? "" : "s", plain.nr_refused);
     line("{:>10} frees, {} of them of pages that no request got here", plain.nr_frees,
          plain.nr_unknown_frees);
     line("{:>10} pages were requested again without a free in the trace", plain.nr_unseen_frees);

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "pageblock/base/count_text.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/io/text/gfp_flags.hpp"
 #include "pageblock/io/text/kernel_version.hpp"
@@ -62,7 +63,6 @@ struct Series {
 /// "2048 KiB", "1.5 GiB": so many pages of @p page_kbytes kB each.
 [[nodiscard]] std::string size_text(std::uint64_t pages, std::uint64_t page_kbytes = 4);
 
-/// "1 page", "2 pages".
-[[nodiscard]] std::string count_text(std::uint64_t count, std::string_view what);
+using pageblock::count_text;
 
 }  // namespace example

@@ -70,7 +70,7 @@ int main(int argc, char** argv) {
                 "it says which pages are "
                 "in the way.",
        .more = "Exit status: 0 something was found, 1 nothing was, or a text has an error, 2 the "
-               "arguments are wrong.\n"}};
+               "arguments are wrong or name what cannot be read.\n"}};
   program.number("--order", "N", order, 0, 19,
                  "would 2^N pages be served? For tables, and reports without a request");
   program.option("--gfp", "FLAGS", gfp,
@@ -79,7 +79,7 @@ int main(int argc, char** argv) {
   program.flag("--json", json, "one JSON document instead of text");
   program.choice("--color", {"auto", "always", "never"}, color,
                  "colours (default auto: on a terminal)");
-  program.operands(paths);
+  program.paths(paths);
   return program.run(argc, argv, [&] {
     Question question;
     if (order) question.order = pageblock::Order{static_cast<unsigned>(*order)};

@@ -467,9 +467,9 @@ Answer answer_to(const PageOwners& owners, const Question& /*question*/) {
         if (shown == most_shown) continue;
         ++shown;
         text += fmt::format(
-            "  {:>8} pages in {:>6}, {}: {}{}\n", group->nr_pages, group->nr_allocations,
-            group->page_type.empty() ? group->gfp : group->page_type, stack_text(*group),
-            group->comm.empty() ? "" : fmt::format(" ({})", group->comm));
+            "  {:>14} in {:>6}, {}: {}{}\n", count_text(group->nr_pages, "page"),
+            group->nr_allocations, group->page_type.empty() ? group->gfp : group->page_type,
+            stack_text(*group), group->comm.empty() ? "" : fmt::format(" ({})", group->comm));
       }
     }
     if (groups.size() > shown)

@@ -144,10 +144,6 @@ std::string size_text(std::uint64_t pages, std::uint64_t page_kbytes) {
   return fmt::format("{:.4g} GiB", kbytes / 1024 / 1024);
 }
 
-std::string count_text(std::uint64_t count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
-}
-
 std::string as_text(const Findings& findings, const Question& question, bool color) {
   constexpr std::size_t most_told = 12;
   const Paint paint{color};

@@ -89,6 +89,17 @@ TEST_CASE("Program ends with 2 where the arguments are wrong", "[program]") {
   CHECK(given({"--name", "a", "b"}).status == 0);
 }
 
+TEST_CASE("Program ends with 2 where a path leads nowhere", "[program]") {
+  for (const char* const path : {"/", "-", "/no/such/file"}) {
+    std::vector<std::string> paths;
+    example::Program program{{.name = "test", .usage = {"FILE"}, .about = "Tests."}};
+    program.paths(paths);
+    const char* const arguments[]{"test", path};
+    const int status = program.run(2, arguments, [] { return 0; });
+    CHECK(status == (path == std::string{"/no/such/file"} ? 2 : 0));
+  }
+}
+
 TEST_CASE("Program ends with 1 where its body fails", "[program]") {
   example::Program program{{.name = "test", .usage = {""}, .about = ""}};
   const char* const arguments[]{"test"};

@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include "pageblock/base/count_text.hpp"
 #include "pageblock/lab/interleave_program.hpp"
 #include "pageblock/lab/interleave_schedule.hpp"
 #include "pageblock/lab/interleave_search.hpp"
@@ -166,8 +167,9 @@ struct StretchText {
   switch (result.strategy) {
     case Strategy::bounded:
       text = result.is_complete
-                 ? fmt::format("all schedules with at most {} preemptions", result.bound)
-                 : fmt::format("schedules with at most {} preemptions, not all", result.bound);
+                 ? "all schedules with at most " + count_text(result.bound, "preemption")
+                 : fmt::format("schedules with at most {}, not all",
+                               count_text(result.bound, "preemption"));
       break;
     case Strategy::breadth:
       text = result.is_complete ? "all states" : "states with the fewest choices, not all";
