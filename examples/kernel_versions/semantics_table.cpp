@@ -144,6 +144,7 @@ const std::array rows{
                                      "contiguous: places with unmovable pages are passed over"),
     row<&S::contig_compound>("v6.12", "a range can be one compound page"),
     row<&S::offline_leaves>("by v6.1", "what becomes of pages that go offline"),
+    row<&S::removes_again>("by v6.12", "virtio-mem tries again to remove an empty block"),
     row<&S::migration, &M::copies_first>("v6.3",
                                          "copies are allocated before the first page moves"),
     row<&S::migration, &M::frees_late>("by v6.1",

@@ -83,8 +83,8 @@ struct Semantics {
   /// (v5.10); else they are lost, since the last holder frees one page.
   bool frees_behind_shared;
 
-  HighOrderDrain
-      high_order_drain;  ///< When chunks of order 1 to 3 drain all, where lists are tuned.
+  /// When chunks of order 1 to 3 drain all, where lists are tuned.
+  HighOrderDrain high_order_drain;
 
   /// Whether a free drains batch by batch, each rounded up to chunks (v6.19).
   bool drains_in_batches;
