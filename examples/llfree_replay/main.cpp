@@ -65,12 +65,12 @@ int main(int argc, char** argv) {
            "huge "
            "frames are free as can be.\n\n"
            "FILE may be compressed; - is standard input.",
-       .more = "Exit status: 0 if the trace was replayed, 1 if FILE cannot be read or is no such "
-               "trace, 2 if the arguments are wrong.\n"}};
+       .more = "Exit status: 0 if the trace was replayed, 1 if FILE is no such trace, 2 if the "
+               "arguments are wrong or FILE cannot be read.\n"}};
   program.choice("--kernel", {"v3.6", "v6.1", "v6.12", "v6.18", "v7.2"}, kernel,
                  "whose rules (default v6.1)");
   program.flag("--json", json, "one JSON document instead of text");
-  program.operands(files);
+  program.paths(files);
   return program.run(argc, argv, [&] {
     if (files.size() != 1) throw UsageError{"one FILE is wanted"};
     const LlfreeTrace trace = read_llfree_trace(FileReader{}(files.front()));

@@ -156,6 +156,10 @@ class PageDumpReader {
     dump.refcount = detail::number_behind(text, "refcount:")
                         .value_or(detail::number_behind(text, "count:").value_or(0));
     dump.mapcount = static_cast<std::int64_t>(detail::number_behind(text, "mapcount:").value_or(0));
+    // A free page keeps that in the place of its map count: -128, since v4.18 -129; one more is shown.
+    if (text.find("mapcount:-127") != text.npos || text.find("mapcount:-128") != text.npos) {
+      dump.type = "buddy";
+    }
   }
 
   bool take_detail(PageDump& dump, std::string_view text) {
@@ -181,6 +185,11 @@ class PageDumpReader {
     if (text == "anon" || text == "anon " || text == "ksm") return dump.is_anonymous = true;
     if (text.starts_with("aops:")) {
       if (text.find("hugetlbfs_aops") != text.npos) dump.type = "hugetlb";
+      // Pages that have a mapping, and so operations, so that they can be migrated (v3.8 to v5.19).
+      if (text.find("balloon_aops") != text.npos) {
+        dump.type = "offline";
+        return true;
+      }
       return dump.is_of_file = true;
     }
     constexpr std::array<std::string_view, 8> others{

@@ -75,6 +75,11 @@ TEST_CASE("PageDump::kind knows what a page is and how long it stays", "[page_du
   CHECK(kind("node=0", "page_type: f2(table)\n") == PageKind::page_table);
   CHECK(kind("head|node=0", "aops:hugetlbfs_aops ino:1\n") == PageKind::hugetlb);
   CHECK(kind("uptodate|swapbacked") == PageKind::off_lru);
+  CHECK(kind("node=0", "aops:balloon_aops [virtio_balloon] ino:0\n") == PageKind::offline);
+  CHECK(one("page:0 refcount:0 mapcount:-127 mapping:0 index:0 pfn:0x1", "node=0").kind() ==
+        PageKind::free);
+  CHECK(one("page:0 refcount:0 mapcount:-128 mapping:0 index:0 pfn:0x1", "node=0").kind() ==
+        PageKind::free);
   CHECK(kind("referenced|dirty", "aops:ext4_aops ino:1\n") == PageKind::off_lru);
   CHECK(kind("lru|uptodate") == PageKind::page_cache);
   CHECK(kind("private") == PageKind::kernel);
