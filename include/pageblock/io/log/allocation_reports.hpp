@@ -200,6 +200,7 @@ class AllocationReportReader {
                                          "CPU ",
                                          "Hardware name:",
                                          "Call Trace",
+                                         "Call trace",  // arm64
                                          "Workqueue:",
                                          "active_anon:",
                                          "active_file:",
@@ -207,6 +208,7 @@ class AllocationReportReader {
                                          "slab_reclaimable:",
                                          "mapped:",
                                          "free:",
+                                         "free_cma:",  // v3.10 to v3.18
                                          "kernel_misc_reclaimable:",
                                          "sec_pagetables:",
                                          "Pid:",

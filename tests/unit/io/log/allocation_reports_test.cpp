@@ -67,6 +67,23 @@ constexpr std::string_view of_2_6_32 =
 
 }  // namespace
 
+TEST_CASE("AllocationReportReader passes over no line of a report", "[allocation_reports]") {
+  std::size_t skipped = 99;
+  const auto reports = read(
+      "java: page allocation failure: order:8, mode:0x40d0\n"
+      "Call trace:\n"
+      "([<0000000000112f0c>] show_trace+0x10c/0x150)\n"
+      "Mem-Info:\n"
+      " mapped:11238 shmem:291 pagetables:6123 bounce:0\n"
+      " free_cma:0\n"
+      "DMA free:120000kB min:3332kB low:4164kB high:4996kB present:2097152kB\n",
+      &skipped);
+  CHECK(skipped == 0);
+  REQUIRE(reports.size() == 1);
+  REQUIRE(reports.front().info.zones.size() == 1);
+  CHECK(reports.front().info.zones.front().free == 120000);
+}
+
 TEST_CASE("AllocationReportReader reads a report of 2.6.32, without letters or managed pages",
           "[allocation_reports]") {
   std::size_t skipped = 99;
