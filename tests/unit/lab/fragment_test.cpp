@@ -58,7 +58,7 @@ const std::array<FragmentTarget, 22> targets{{
     {.occupancy = 400, .free_blocks = 400, .unmovable_blocks = 450},
 }};
 
-TEMPLATE_TEST_CASE("fragment reaches each of 22 targets within 1 %", "[lab_fragment]",
+TEMPLATE_TEST_CASE("fragment reaches each of 22 targets within a hundredth", "[lab_fragment]",
                    SmallBlocksConfig<kernel::v3_6>, SmallBlocksConfig<kernel::v6_1>,
                    SmallBlocksConfig<kernel::v7_2>) {
   for (const FragmentTarget& target : targets) {

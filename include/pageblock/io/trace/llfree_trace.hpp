@@ -133,11 +133,11 @@ void put_little_endian(std::string& to, std::size_t at, T value) {
 [[nodiscard]] inline std::string write_llfree_trace(const LlfreeTrace& trace) {
   constexpr std::size_t page_bytes = detail::llfree_page_bytes;
   std::string bytes(page_bytes, '\0');
-  struct Place {
+  struct OpenPage {
     std::size_t page = 0;
     std::size_t next = page_bytes;  // where the page ends, a new one begins
   };
-  std::map<std::uint32_t, Place> places;
+  std::map<std::uint32_t, OpenPage> places;
   for (const LlfreeEvent& event : trace.events) {
     const std::uint64_t pfn = event.pfn.value();
     if (event.core >= trace.cores || pfn == 0 || pfn > trace.max_pfn || pfn >> 24 != 0 ||
@@ -146,7 +146,7 @@ void put_little_endian(std::string& to, std::size_t at, T value) {
           fmt::format("the event of core {} at {} us, pfn {}, does not fit in a trace of LLFree",
                       event.core, event.time_us, pfn)};
     }
-    Place& place = places[event.core];
+    OpenPage& place = places[event.core];
     if (place.next == page_bytes) {
       place = {bytes.size(), detail::llfree_entry_bytes};
       bytes.resize(bytes.size() + page_bytes, '\0');
