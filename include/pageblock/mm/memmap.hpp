@@ -89,8 +89,8 @@ class Memmap : public PageRecords<Config> {
         if (first < lowest) same &= ~std::uint64_t{0} << (lowest - first);
         if (highest - first < 63) same &= (std::uint64_t{2} << (highest - first)) - 1;
         nr += static_cast<Index>(std::popcount(same));
-        for (; same != 0; same &= same - 1) {
-          write(bits[first + static_cast<Index>(std::countr_zero(same))], to.raw());
+        for (std::uint16_t* const here = bits + first; same != 0; same &= same - 1) {
+          write(here[std::countr_zero(same)], to.raw());
         }
       }
     } else {

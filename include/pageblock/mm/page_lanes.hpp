@@ -28,14 +28,20 @@ template <bool shared, std::size_t nr>
   PageLanes<nr> lanes;
   if constexpr (!shared) {
     std::memcpy(lanes.data(), from, sizeof(lanes));
-  } else if constexpr (nr % 4 != 0) {
+  } else if constexpr (nr % 16 != 0) {
     for (std::size_t i = 0; i < nr; ++i) lanes[i] = read_once(from[i]);
   } else {
+    // Four loads are put together in a register: a wide look at what was stored in parts would wait
+    // until it has reached the cache.
     using FourPages [[gnu::may_alias]] = std::uint64_t;
+    using SixteenPages [[gnu::vector_size(32)]] = std::uint64_t;
     const auto* words = reinterpret_cast<const FourPages*>(from);
-    for (std::size_t i = 0; i < nr / 4; ++i) {
-      const std::uint64_t four = __atomic_load_n(&words[i], __ATOMIC_RELAXED);
-      std::memcpy(&lanes[4 * i], &four, sizeof(four));
+    const auto load = [](const FourPages& word) {
+      return __atomic_load_n(&word, __ATOMIC_RELAXED);
+    };
+    for (std::size_t i = 0; i < nr; i += 16, words += 4) {
+      const SixteenPages pages{load(words[0]), load(words[1]), load(words[2]), load(words[3])};
+      std::memcpy(&lanes[i], &pages, sizeof(pages));
     }
   }
   return lanes;
