@@ -36,7 +36,7 @@ template <ZoneConfig Config>
 template <ZoneConfig Config>
 void write_isolation(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   if constexpr (has_isolate_bit<Config>) return zone.pageblock_flags().set(pfn, type);
-  set_pageblock_migratetype(zone, pfn, type);
+  write_block_type(zone, pfn, type);
 }
 
 // Isolates the block of pfn, which the zone has all of, or gives it back with a type. What is free in it moves

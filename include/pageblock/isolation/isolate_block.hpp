@@ -131,8 +131,8 @@ void mark_isolated(Zone<Config>& zone, Pfn pfn, MigrateType block_type) {
   if constexpr (Config::semantics.isolate_splits == SplitRule::block) {
     return retype_and_cut(zone, pfn, MigrateType::isolate);
   }
-  if (is_new) set_pageblock_migratetype(zone, pfn, MigrateType::isolate);
-  const std::int64_t moved = move_freepages_block(zone, pfn, MigrateType::isolate);
+  if (is_new) write_block_type(zone, pfn, MigrateType::isolate);
+  const std::int64_t moved = move_block(zone, pfn, MigrateType::isolate);
   if (!Config::semantics.counts_isolated) zone.mod_freepage_state(-moved, block_type);
 }
 
@@ -235,9 +235,9 @@ void give_block_back(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   } else if constexpr (Config::semantics.isolate_splits == SplitRule::block) {
     if (has_whole_block(zone, pfn)) retype_and_cut(zone, pfn, type);
   } else {
-    const std::int64_t moved = move_freepages_block(zone, pfn, type);
+    const std::int64_t moved = move_block(zone, pfn, type);
     if (!Config::semantics.counts_isolated) zone.mod_freepage_state(moved, type);
-    set_pageblock_migratetype(zone, pfn, type);
+    write_block_type(zone, pfn, type);
   }
   zone.mod_nr_pageblock_isolate(-1);
   zone.trace(trace::UnsetMigratetypeIsolate{pfn, type});

@@ -27,6 +27,16 @@ template <ZoneConfig Config>
   return zone.pageblock_flags().get(pfn);
 }
 
+namespace detail {
+
+// set_pageblock_migratetype() for a caller who has checked what it gives.
+template <ZoneConfig Config>
+void write_block_type(Zone<Config>& zone, Pfn pfn, MigrateType type) {
+  zone.pageblock_flags().set(pfn, PageblockFlags<Config>::written(type, zone.mobility_grouping()));
+}
+
+}  // namespace detail
+
 /// Writes the type of the pageblock that holds @p pfn; moves nothing, counts nothing. With mobility
 /// grouping off it writes unmovable: in v3.6 whatever @p type is, in v6.1 for types of requests. Where isolation
 /// is a mark beside the type (v6.17), an isolated block is so no more then.
@@ -38,7 +48,7 @@ void set_pageblock_migratetype(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   bug_on(!has_type<Config>(type), "no such migratetype");
   bug_on(has_isolate_bit<Config> && type == MigrateType::isolate,
          "since v6.17 isolate is no type that is written");
-  zone.pageblock_flags().set(pfn, PageblockFlags<Config>::written(type, zone.mobility_grouping()));
+  detail::write_block_type(zone, pfn, type);
 }
 
 namespace detail {
@@ -84,8 +94,17 @@ std::int64_t move_and_count(Zone<Config>& zone, Pfn pfn, MigrateType type) {
 template <ZoneConfig Config>
 std::int64_t move_and_retype(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   const std::int64_t moved = move_and_count(zone, pfn, type);
-  if (moved >= 0) set_pageblock_migratetype(zone, pfn, type);
+  if (moved >= 0) write_block_type(zone, pfn, type);
   return moved;
+}
+
+// move_freepages_block() for a caller who has checked what it gives.
+template <ZoneConfig Config>
+std::int64_t move_block(Zone<Config>& zone, Pfn pfn, MigrateType type) {
+  if constexpr (Config::semantics.move_rule == MoveRule::block) {
+    return move_and_retype(zone, pfn, type);
+  }
+  return move_chunks(zone, pfn, type);
 }
 
 }  // namespace detail
@@ -105,10 +124,7 @@ std::int64_t move_freepages_block(Zone<Config>& zone, Pfn pfn, MigrateType type)
   zone.assert_locked();
   bug_on(!zone.spans(pfn), "pfn is not in the zone");
   bug_on(!has_type<Config>(type), "no such migratetype");
-  if constexpr (Config::semantics.move_rule == MoveRule::block) {
-    return detail::move_and_retype(zone, pfn, type);
-  }
-  return detail::move_chunks(zone, pfn, type);
+  return detail::move_block(zone, pfn, type);
 }
 
 }  // namespace pageblock
