@@ -201,8 +201,7 @@ class Memmap : public PageRecords<Config> {
     return pfn;
   }
 
-  /// Returns whether a page behind the first of the chunk of @p order at @p page has one of @p
-  /// flags.
+  /// Returns whether a page of the chunk of @p order at @p page, but its first, has one of @p flags.
   [[nodiscard]] bool tail_has(Index page, Order order, unsigned flags) const {
     if (order == Order{0}) return false;
     if (order > Blocks::pageblock_order) {
@@ -230,8 +229,7 @@ class Memmap : public PageRecords<Config> {
              kept.with((count > 0 ? PageBits::in_use : 0U) | (count > 1 ? PageBits::shared : 0U)));
   }
 
-  /// Returns the head of the free chunk that holds @p pfn, if there is one and its order is not
-  /// below @p least.
+  /// Returns the head of the free chunk, of order @p least or larger, that holds @p pfn, if any.
   [[nodiscard]] OptionalPfn free_chunk_of(Pfn pfn, Order least = Order{0}) const {
     for (Order order = least; order <= Blocks::top_order; ++order) {
       const Pfn head = pfn.align_down(order);
@@ -337,8 +335,7 @@ class Memmap : public PageRecords<Config> {
     return true;
   }
 
-  // The bits that any page of the chunk has, but for its first. The chunk is in one block, whose
-  // pages are written down.
+  // The bits that any page of a chunk but its first has, in one block whose pages have records.
   [[nodiscard, gnu::noinline]] PageBits any_of_tail(Index page, Order order) const {
     // As many pages at a time as fit in one instruction; those around a small chunk do not count.
     constexpr std::size_t step = std::min<std::uint64_t>(Blocks::pageblock_nr_pages, 32);
@@ -351,10 +348,13 @@ class Memmap : public PageRecords<Config> {
       const bool is_in = static_cast<std::uint16_t>(i - offset - 1) < nr_here;
       any |= static_cast<std::uint16_t>(first[i] & (is_in ? 0xffff : 0));
     }
-    for (std::size_t behind = step; behind < nr; behind += step) {
-      const auto lanes = lanes_at<step>(page + static_cast<Index>(behind));
-      for (std::size_t i = 0; i < step; ++i) any |= lanes[i];
+    if (nr <= step) return PageBits{any};
+    auto lanes = lanes_at<step>(page + static_cast<Index>(step));
+    for (std::size_t behind = 2 * step; behind < nr; behind += step) {
+      const auto more = lanes_at<step>(page + static_cast<Index>(behind));
+      for (std::size_t i = 0; i < step; ++i) lanes[i] |= more[i];
     }
+    for (const std::uint16_t lane : lanes) any |= lane;
     return PageBits{any};
   }
 
