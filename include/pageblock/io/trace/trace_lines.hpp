@@ -125,8 +125,8 @@ class TraceLines {
   // "order=1" and "0", "gfp_flags=GFP_HIGH" and "USER_MOVABLE|__GFP_ZERO".
   static bool is_rest_of_word(std::string_view fields, std::string_view text) {
     const bool is_flags = fields.find("gfp_flags=") != std::string_view::npos;
-    const std::string_view letters = is_flags ? "ABCDEFGHIJKLMNOPQRSTUVWXYZ_|" : "0123456789";
-    return text.find_first_not_of(letters) == std::string_view::npos;
+    const std::string_view alphabet = is_flags ? "ABCDEFGHIJKLMNOPQRSTUVWXYZ_|" : "0123456789";
+    return text.find_first_not_of(alphabet) == std::string_view::npos;
   }
 
   std::string_view unread_;
