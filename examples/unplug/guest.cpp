@@ -205,6 +205,7 @@ template <typename F>
 auto with_kernel(std::string_view name, F f) {
   if (name == "v6.1") return f(KernelConfig<kernel::v6_1>{});
   if (name == "v6.12") return f(KernelConfig<kernel::v6_12>{});
+  if (name == "v7.2") return f(KernelConfig<kernel::v7_2>{});
   throw std::invalid_argument{fmt::format("no such kernel: {}", name)};
 }
 
@@ -245,7 +246,7 @@ std::uint64_t share_back(const Row& row) {
 }
 
 const std::vector<std::string>& kernel_names() {
-  static const std::vector<std::string> names{"v6.1", "v6.12"};
+  static const std::vector<std::string> names{"v6.1", "v6.12", "v7.2"};
   return names;
 }
 

@@ -22,6 +22,10 @@ using enum SubBlockState;
 // Blocks of 32 pages. The kernel has 0 to 1023; a device brings 1024 to 2047 in memory blocks of 256.
 constexpr PfnRange region{Pfn{1024}, Pfn{2048}};
 
+struct SmallV7_2Config : SmallV6_1Config {
+  static constexpr Semantics semantics = kernel::v7_2;
+};
+
 template <typename Config>
 Node<Config> guest() {
   const ZoneLayout normal{.spanned_pages = 2048, .holes = {region}};
@@ -235,6 +239,22 @@ TEST_CASE("big blocks come and go as a whole, section by section", "[virtio_mem]
   REQUIRE(attempt.candidates.size() == 4);
   CHECK(attempt.candidates[1].range == PfnRange{Pfn{1792}, Pfn{2048}});
   CHECK(attempt.candidates[1].status == -Err::busy);
+  CHECK(problems(node).empty());
+}
+
+TEST_CASE("virtio-mem plugs and unplugs in v7.2 as before", "[virtio_mem][v7_2]") {
+  auto node = guest<SmallV7_2Config>();
+  VirtioMem device{settings(OnlineType::online_movable), Order{5}};
+  device.request(288);
+  CHECK(device.run(node) == ok);
+  Zone<SmallV7_2Config>& zone = *node.find(ZoneType::movable);
+  CHECK(zone.nr_free_pages() == 288);
+  const auto page = alloc_pages(zone, cpu0, Order{0}, MigrateType::movable);
+  REQUIRE(page);
+  set_page_lru(zone, page->pfn(), true);
+  device.request(32);
+  CHECK(device.run(node) == ok);
+  CHECK(device.plugged_pages() == 32);
   CHECK(problems(node).empty());
 }
 
