@@ -153,6 +153,14 @@ void Program::option(const std::string& name, const std::string& placeholder, st
   parser_->add(name, placeholder, take, help);
 }
 
+void Program::options(const std::string& name, const std::string& placeholder,
+                      std::vector<std::string>& values, const std::string& help) {
+  const auto take = [&values](const std::vector<std::string>& texts) { values = texts; };
+  parser_->app.add_option_function<std::vector<std::string>>(name, take, help)
+      ->type_name(placeholder)
+      ->allow_extra_args(false);
+}
+
 void Program::choice(const std::string& name, const std::vector<std::string>& choices,
                      std::string& value, const std::string& help) {
   const auto take = [=, &value](const std::string& text) {

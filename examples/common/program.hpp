@@ -45,6 +45,9 @@ class Program {
   /// An option with a value, which is not empty; @p placeholder stands for it in the help.
   void option(const std::string& name, const std::string& placeholder, std::string& value,
               const std::string& help);
+  /// An option that may be given several times, each time with a value.
+  void options(const std::string& name, const std::string& placeholder,
+               std::vector<std::string>& values, const std::string& help);
   /// One of several words.
   void choice(const std::string& name, const std::vector<std::string>& choices, std::string& value,
               const std::string& help);
