@@ -266,7 +266,7 @@ template <ZoneConfig Config>
 template <Memory M, PageMovability Pages = AllMove>
 [[nodiscard]] Status offline_pages(M& memory, Pfn start_pfn, std::uint64_t nr_pages,
                                    Pages&& pages = {}, const HotplugOptions& options = {},
-                                   Attempt* attempt = nullptr) {
+                                   Attempt* attempt = nullptr, Place caller = Place::here()) {
   using Config = typename M::Config;
   using Policy = std::remove_reference_t<Pages>;
   Attempt unused;
@@ -279,7 +279,8 @@ template <Memory M, PageMovability Pages = AllMove>
     record.stage = AttemptStage::arguments;
     return record.status;
   }
-  bug_on(options.cpu.id() >= zone->nr_cpus(), "the zone has no such CPU");
+  bug_on(options.cpu.id() >= zone->nr_cpus(), "the zone has no such CPU",
+         ReportedCall{"offline_pages", caller, start_pfn});
 
   Candidate candidate{.range = record.range};
   detail::PageMover<M, Policy> mover{memory,   *zone, options.cpu, pages, MigrationPurpose::offline,

@@ -87,11 +87,13 @@ template <ZoneConfig Config>
 /// Locking:  takes zone.lock, several times; in v3.6 as free_pages().
 template <ZoneConfig Config>
 [[nodiscard]] Status online_pages(Zone<Config>& zone, Pfn start_pfn, std::uint64_t nr_pages,
-                                  const HotplugOptions& options = {}) {
+                                  const HotplugOptions& options = {},
+                                  Place caller = Place::here()) {
   const PfnRange range{start_pfn, start_pfn + nr_pages};
   if (!detail::is_hotplug_range(zone, start_pfn, nr_pages)) return -Err::inval;
   if (!detail::is_offline(zone, range)) return -Err::inval;
-  bug_on(options.cpu.id() >= zone.nr_cpus(), "the zone has no such CPU");
+  bug_on(options.cpu.id() >= zone.nr_cpus(), "the zone has no such CPU",
+         ReportedCall{"online_pages", caller, start_pfn});
 
   const Status ret = detail::notify_memory(options, MemoryEvent::going_online, range);
   if (ret != ok) {
@@ -113,10 +115,12 @@ template <ZoneConfig Config>
 /// Requires: the node has such a zone.
 template <ZoneConfig Config>
 [[nodiscard]] Status online_pages(Node<Config>& node, ZoneType type, Pfn start_pfn,
-                                  std::uint64_t nr_pages, const HotplugOptions& options = {}) {
+                                  std::uint64_t nr_pages, const HotplugOptions& options = {},
+                                  Place caller = Place::here()) {
   Zone<Config>* const zone = node.find(type);
-  bug_on(zone == nullptr, "the node has no such zone");
-  const Status ret = online_pages(*zone, start_pfn, nr_pages, options);
+  bug_on(zone == nullptr, "the node has no such zone",
+         ReportedCall{"online_pages", caller, start_pfn});
+  const Status ret = online_pages(*zone, start_pfn, nr_pages, options, caller);
   if (ret != ok) return ret;
   if constexpr (Config::semantics.pcp_tuning == PcpTuning::fixed) {
     zone->set_pageset(fixed_pageset(zone->present_pages()));

@@ -193,22 +193,28 @@ inline constexpr bool reports_miscount =
 /// Locking:  takes zone.lock; in v3.6 on success then each CPU's lock in turn. What a notifier
 ///           throws passes through, with nothing changed.
 template <ZoneConfig Config>
-Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn) {
-  bug_on(!zone.spans(pfn), "pfn is not in the zone");
+Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn, Place caller = Place::here()) requires(
+    !IsolatesForFlagsUntilV6_16<Config>) {
+  bug_on(!zone.spans(pfn), "pfn is not in the zone",
+         ReportedCall{"set_migratetype_isolate", caller, pfn});
   return detail::isolate_block(zone, pfn, {});
 }
 /// The same with what v6.1 asks.
 template <ZoneConfig Config>
-Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn, const IsolateRequest& request) requires
+Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn, const IsolateRequest& request = {},
+                               Place caller = Place::here()) requires
     IsolatesForFlagsUntilV6_16<Config> {
-  bug_on(!zone.spans(pfn), "pfn is not in the zone");
+  bug_on(!zone.spans(pfn), "pfn is not in the zone",
+         ReportedCall{"set_migratetype_isolate", caller, pfn});
   return detail::isolate_block(zone, pfn, request);
 }
 /// The same with what v6.17 asks: only pages of [@p start_pfn, @p end_pfn) count.
 template <ZoneConfig Config>
 Status set_migratetype_isolate(Zone<Config>& zone, Pfn pfn, IsolateMode mode, Pfn start_pfn,
-                               Pfn end_pfn) requires IsolatesForModeSinceV6_17<Config> {
-  bug_on(!zone.spans(pfn), "pfn is not in the zone");
+                               Pfn end_pfn, Place caller = Place::here()) requires
+    IsolatesForModeSinceV6_17<Config> {
+  bug_on(!zone.spans(pfn), "pfn is not in the zone",
+         ReportedCall{"set_migratetype_isolate", caller, pfn});
   return detail::isolate_block(
       zone, pfn, {{start_pfn, end_pfn}, detail::type_of(mode), detail::flags_of(mode)});
 }
@@ -252,9 +258,11 @@ void give_block_back(Zone<Config>& zone, Pfn pfn, MigrateType type) {
 /// Requires: @p zone spans @p pfn; the kernel has @p type; some block is counted as isolated.
 /// Locking:  takes zone.lock.
 template <ZoneConfig Config>
-void unset_migratetype_isolate(Zone<Config>& zone, Pfn pfn,
-                               MigrateType type) requires GivesBackTypeUntilV6_16<Config> {
-  bug_on(!has_type<Config>(type), "no such migratetype");
+void unset_migratetype_isolate(Zone<Config>& zone, Pfn pfn, MigrateType type,
+                               Place caller = Place::here()) requires
+    GivesBackTypeUntilV6_16<Config> {
+  bug_on(!has_type<Config>(type), "no such migratetype",
+         ReportedCall{"unset_migratetype_isolate", caller, pfn});
   detail::give_block_back(zone, pfn, type);
 }
 /// The same since v6.17: the block has its own type again.

@@ -67,15 +67,15 @@ Status isolate_from_ends(Zone<Config>& zone, const PfnRange& blocks,
 // start_isolate_page_range(), in the words of v6.1.
 template <ZoneConfig Config>
 Status isolate_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, MigrateType undo_type,
-                     unsigned flags = 0) {
+                     unsigned flags = 0, const ReportedCall& call = {}) {
   if constexpr (Config::semantics.isolate_range == IsolateRange::ends_first) {
-    bug_on(!has_type<Config>(undo_type), "no such migratetype");
+    bug_on(!has_type<Config>(undo_type), "no such migratetype", call);
     const PfnRange range{start_pfn, end_pfn};
     return isolate_from_ends(zone, blocks_around(zone, range), {range, undo_type, flags});
   }
-  bug_on(flags != 0, "v3.6 knows no flags");
-  bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");
-  bug_on(!has_type<Config>(undo_type), "no such migratetype");
+  bug_on(flags != 0, "v3.6 knows no flags", call);
+  bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks", call);
+  bug_on(!has_type<Config>(undo_type), "no such migratetype", call);
   const PfnRange blocks = windows_of(zone, start_pfn, end_pfn);
   Pfn pfn = blocks.start;
   const auto roll_back = [&] {
@@ -103,14 +103,15 @@ Status isolate_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, MigrateType
 
 // undo_isolate_page_range(). Where blocks keep their own type, that counts and not the one given.
 template <ZoneConfig Config>
-Status give_range_back(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, MigrateType type) {
+Status give_range_back(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, MigrateType type,
+                       const ReportedCall& call = {}) {
   if constexpr (Config::semantics.isolate_range == IsolateRange::ends_first) {
     const PfnRange rounded = blocks_around(zone, {start_pfn, end_pfn});
     start_pfn = rounded.start;
     end_pfn = rounded.end;
   }
-  bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks");
-  bug_on(!has_type<Config>(type), "no such migratetype");
+  bug_on(!zone.is_block_aligned(start_pfn, end_pfn), "the range is not whole pageblocks", call);
+  bug_on(!has_type<Config>(type), "no such migratetype", call);
   const PfnRange blocks = windows_of(zone, start_pfn, end_pfn);
   const auto for_each_isolated = [&](auto visit) {
     for (Pfn pfn = blocks.start; pfn < blocks.end; pfn += Zone<Config>::pageblock_nr_pages) {
@@ -164,10 +165,11 @@ Status give_range_back(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, MigrateTy
 /// Returns:  ok, or -EBUSY.
 /// Locking:  takes zone.lock once per block, and in v3.6 the CPUs' locks behind each.
 template <ZoneConfig Config>
-Status start_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
-                                MigrateType undo_type,
-                                unsigned flags = 0) requires GivesBackTypeUntilV6_16<Config> {
-  return detail::isolate_range(zone, start_pfn, end_pfn, undo_type, flags);
+Status start_isolate_page_range(
+    Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, MigrateType undo_type, unsigned flags = 0,
+    Place caller = Place::here()) requires GivesBackTypeUntilV6_16<Config> {
+  return detail::isolate_range(zone, start_pfn, end_pfn, undo_type, flags,
+                               {"start_isolate_page_range", caller, start_pfn});
 }
 /// The same since v6.17, where each block keeps its own type and gets it back.
 template <ZoneConfig Config>
@@ -187,9 +189,11 @@ Status start_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
 /// Locking:  takes zone.lock once per isolated block, and before that once where fewer blocks are
 ///           counted than the range has.
 template <ZoneConfig Config>
-Status undo_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn,
-                               MigrateType type) requires GivesBackTypeUntilV6_16<Config> {
-  return detail::give_range_back(zone, start_pfn, end_pfn, type);
+Status undo_isolate_page_range(Zone<Config>& zone, Pfn start_pfn, Pfn end_pfn, MigrateType type,
+                               Place caller = Place::here()) requires
+    GivesBackTypeUntilV6_16<Config> {
+  return detail::give_range_back(zone, start_pfn, end_pfn, type,
+                                 {"undo_isolate_page_range", caller, start_pfn});
 }
 /// The same since v6.17: each block has its own type again.
 template <ZoneConfig Config>

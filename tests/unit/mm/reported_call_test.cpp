@@ -6,6 +6,9 @@
 
 #include "pageblock/clients/cma.hpp"
 #include "pageblock/clients/contig.hpp"
+#include "pageblock/clients/offline_pages.hpp"
+#include "pageblock/clients/online_pages.hpp"
+#include "pageblock/isolation/page_isolation.hpp"
 #include "pageblock/mm/node_alloc.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/page_ref.hpp"
@@ -77,6 +80,23 @@ TEST_CASE("a report names the function, its place, pfn and order", "[page_alloc]
   CHECK_CALL(zone.nr_free(Order{5}), "Zone::nr_free", none, Order{5});
   CHECK_CALL(zone.free_list(Order{5}, movable), "Zone::free_list", none, Order{5});
   CHECK_CALL(zone.set_pageset(0, 0), "Zone::set_pageset", none, none);
+}
+
+TEST_CASE("a report names the function that isolates or plugs, its place and pfn",
+          "[page_isolation]") {
+  TinyZone zone = free_zone(32);
+  constexpr auto no_type = static_cast<MigrateType>(7);
+  const HotplugOptions no_cpu{.cpu = Cpu{2}};
+  CHECK_CALL(start_isolate_page_range(zone, Pfn{1}, Pfn{8}, movable), "start_isolate_page_range",
+             Pfn{1}, none);
+  CHECK_CALL(undo_isolate_page_range(zone, Pfn{1}, Pfn{8}, movable), "undo_isolate_page_range",
+             Pfn{1}, none);
+  CHECK_CALL(set_migratetype_isolate(zone, Pfn{99}), "set_migratetype_isolate", Pfn{99}, none);
+  CHECK_CALL(unset_migratetype_isolate(zone, Pfn{8}, no_type), "unset_migratetype_isolate", Pfn{8},
+             none);
+  CHECK_CALL(offline_pages(zone, Pfn{8}, 8, AllMove{}, no_cpu), "offline_pages", Pfn{8}, none);
+  REQUIRE(offline_pages(zone, Pfn{0}, 32) == ok);
+  CHECK_CALL(online_pages(zone, Pfn{0}, 32, no_cpu), "online_pages", Pfn{0}, none);
 }
 
 TEST_CASE("a report of a wrong order names both", "[page_alloc]") {
