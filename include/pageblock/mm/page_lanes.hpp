@@ -26,24 +26,19 @@ using PageLanes = std::array<std::uint16_t, nr>;
 template <bool shared, std::size_t nr>
 [[gnu::always_inline]] inline PageLanes<nr> read_lanes(const std::uint16_t* from) {
   PageLanes<nr> lanes;
-  if constexpr (nr % 16 != 0) {
-    for (std::size_t i = 0; i < nr; ++i) lanes[i] = read_once<shared>(from[i]);
+  if constexpr (!shared) {
+    std::memcpy(lanes.data(), from, sizeof(lanes));
+  } else if constexpr (nr % 16 != 0) {
+    for (std::size_t i = 0; i < nr; ++i) lanes[i] = read_once(from[i]);
   } else {
-    // Sixteen at a time pass through a register: a wide look at what was stored in smaller parts would
+    // Four loads are put together in a register: a wide look at what was stored in smaller parts would
     // wait until it has reached the cache.
     using FourPages [[gnu::may_alias]] = std::uint64_t;
     using SixteenPages [[gnu::vector_size(32)]] = std::uint64_t;
-    for (std::size_t i = 0; i < nr; i += 16) {
-      SixteenPages pages;
-      if constexpr (shared) {
-        const auto* const four = reinterpret_cast<const FourPages*>(from + i);
-        const auto load = [](const FourPages& at) {
-          return __atomic_load_n(&at, __ATOMIC_RELAXED);
-        };
-        pages = SixteenPages{load(four[0]), load(four[1]), load(four[2]), load(four[3])};
-      } else {
-        std::memcpy(&pages, from + i, sizeof(pages));
-      }
+    const auto* words = reinterpret_cast<const FourPages*>(from);
+    const auto load = [](const FourPages& at) { return __atomic_load_n(&at, __ATOMIC_RELAXED); };
+    for (std::size_t i = 0; i < nr; i += 16, words += 4) {
+      const SixteenPages pages{load(words[0]), load(words[1]), load(words[2]), load(words[3])};
       std::memcpy(&lanes[i], &pages, sizeof(pages));
     }
   }
