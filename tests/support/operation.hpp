@@ -135,7 +135,7 @@ struct Result {
 
 /// Calls move_freepages_block() as it asks for, under zone.lock.
 template <ZoneConfig Config>
-std::int64_t move_block(Zone<Config>& zone, Pfn pfn, MigrateType type) {
+std::int64_t move_chunks_of_block(Zone<Config>& zone, Pfn pfn, MigrateType type) {
   const std::lock_guard guard{zone.lock()};
   return move_freepages_block(zone, pfn, type);
 }
@@ -199,7 +199,7 @@ std::int64_t call_any(Zone<Config>& zone, const Operation& op) {
       set_pageblock_migratetype(zone, op.pfn, op.type);
       return 0;
     case Call::move_freepages_block:
-      return move_block(zone, op.pfn, op.type);
+      return move_chunks_of_block(zone, op.pfn, op.type);
     case Call::zone_watermark_ok:
       return zone_watermark_ok(zone, op.order, op.number, op.classzone_idx, op.flags) ? 1 : 0;
     case Call::alloc_contig_range:
@@ -483,7 +483,7 @@ template <ZoneConfig Config>
     case Call::set_pageblock_migratetype:
       return fmt::format("set_pageblock_migratetype(zone, {}, {})", pfn, type);
     case Call::move_freepages_block:
-      return fmt::format("move_block(zone, {}, {})", pfn, type);
+      return fmt::format("move_chunks_of_block(zone, {}, {})", pfn, type);
     case Call::zone_watermark_ok:
       return fmt::format("zone_watermark_ok(zone, {}, {}, {}, {:#x})", order, op.number,
                          op.classzone_idx, op.flags);
