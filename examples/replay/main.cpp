@@ -117,11 +117,12 @@ int main(int argc, char** argv) {
   example::Program program{
       {.name = "replay",
        .usage = {"DIR [OPTION]...", "--memory SIZE TRACE [OPTION]..."},
-       .about = "Replays what a kernel v6.1 or v6.12 was recorded to do, and predicts each page "
-                "that it handed out.\n\n"
-                "DIR is a recording: meta.json, T0.state, T0.pages, T1.state and trace, and where "
-                "present dmesg and before/memory_blocks. Texts may end in .txt, and every file may "
-                "be compressed with gzip, xz or zstd. TRACE may be - for standard input.",
+       .about =
+           "Replays what a kernel v6.1, v6.12 or v7.2 was recorded to do, and predicts each page "
+           "that it handed out.\n\n"
+           "DIR is a recording: meta.json, T0.state, T0.pages, T1.state and trace, and where "
+           "present dmesg and before/memory_blocks. Texts may end in .txt, and every file may "
+           "be compressed with gzip, xz or zstd. TRACE may be - for standard input.",
        .more = "SIZE is in bytes, or has a unit: 512M, 1.5GiB, 2t.\n\n"
                "Exit status: 0 if all that is predicted came true, 1 if not, or if a folder "
                "lacks a file, or a file is damaged or contradicts another, 2 if the arguments are "

@@ -17,9 +17,10 @@ namespace {
 
 using namespace pageblock;
 
-// Debian builds its cloud kernels without CMA.
+// Debian builds its cloud kernels until 6.12 without CMA.
 constexpr Semantics debian_v6_1 = kernel::without_cma(kernel::v6_1);
 constexpr Semantics debian_v6_12 = kernel::without_cma(kernel::v6_12);
+constexpr Semantics debian_v7_2 = kernel::v7_2;  // with it
 
 }  // namespace
 
@@ -39,8 +40,12 @@ ReplayReport replay_recording(const std::filesystem::path& folder, const InputRe
       return replay_recording<ReplayConfig<debian_v6_12>>(read_recording_files(files), meta,
                                                           options, ReplayTimeLine{line});
     }
+    if (version == KernelVersion{7, 2}) {
+      return replay_recording<ReplayConfig<debian_v7_2>>(read_recording_files(files), meta, options,
+                                                         ReplayTimeLine{line});
+    }
     throw meta_file.error(
-        fmt::format("'{}' is no kernel that can be replayed: Linux 6.1 or 6.12", meta.kernel));
+        fmt::format("'{}' is no kernel that can be replayed: Linux 6.1, 6.12 or 7.2", meta.kernel));
   };
   ReplayReport report = replay();
   report.source = folder.string();

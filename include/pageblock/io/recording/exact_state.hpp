@@ -135,7 +135,9 @@ struct ExactSection {
   bool is_online = false;
   std::uint64_t subsections = 0;           ///< a bit for each that has memory
   std::vector<std::uint8_t> migratetypes;  ///< of its pageblocks
-  std::vector<bool> skip;                  ///< compaction leaves the pageblock out
+  /// The types that isolated ones have besides (v6.17), and others alike; empty where there are none.
+  std::vector<std::uint8_t> own_types;
+  std::vector<bool> skip;  ///< compaction leaves the pageblock out
 };
 
 /// All that a recording says of a machine at one moment.

@@ -322,7 +322,13 @@ class ExactStateReader {
     const std::string_view key = reader_.word();
     if (!key.empty()) {
       if (key != "orig") reader_.fail("expected the end of the line");
-      static_cast<void>(digits("9"));
+      for (const char digit : digits("9")) {
+        section.own_types.push_back(static_cast<std::uint8_t>(digit - '0'));
+      }
+      if (section.own_types.size() != section.migratetypes.size()) {
+        reader_.fail(fmt::format("{} blocks have a type, but {} one of their own",
+                                 section.migratetypes.size(), section.own_types.size()));
+      }
     }
     state_.sections.push_back(std::move(section));
   }

@@ -2,7 +2,7 @@
 /// Builds zones from the exact state of a machine, and compares them with another one.
 ///
 /// Layer:  io.
-/// Kernel: struct zone of v6.1.
+/// Kernel: struct zone of v6.1 and later.
 #pragma once
 
 #include <algorithm>
@@ -106,10 +106,15 @@ template <ZoneConfig Config>
   }
   for (const ExactSection& section : state.sections) {
     Pfn block = section.start_pfn;
-    for (const std::uint8_t number : section.migratetypes) {
+    for (std::size_t i = 0; i < section.migratetypes.size(); ++i) {
       const Pfn pfn = std::max(block, range.start);
       if (range.contains(pfn) && pfn < block + Zone<Config>::pageblock_nr_pages) {
-        zone.pageblock_flags().set(pfn, detail::exact_type(Config::semantics, number));
+        if (has_isolate_bit<Config> && !section.own_types.empty()) {
+          zone.pageblock_flags().set(pfn,
+                                     detail::exact_type(Config::semantics, section.own_types[i]));
+        }
+        zone.pageblock_flags().set(pfn,
+                                   detail::exact_type(Config::semantics, section.migratetypes[i]));
       }
       block += Zone<Config>::pageblock_nr_pages;
     }

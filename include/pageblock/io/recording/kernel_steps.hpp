@@ -5,19 +5,26 @@
 /// Kernel: rmqueue() and free_one_page() (mm/page_alloc.c), and what they call.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "pageblock/base/config.hpp"
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
+#include "pageblock/base/spinlock.hpp"
 #include "pageblock/io/recording/list_repair.hpp"
 #include "pageblock/io/trace/trace_operations.hpp"
+#include "pageblock/isolation/isolate_block.hpp"
+#include "pageblock/isolation/isolate_mode.hpp"
+#include "pageblock/isolation/refusal.hpp"
 #include "pageblock/mm/free_list.hpp"
 #include "pageblock/mm/free_pages.hpp"
 #include "pageblock/mm/page_alloc.hpp"
 #include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/pcp.hpp"
 #include "pageblock/mm/refill.hpp"
 #include "pageblock/mm/zone.hpp"
 
@@ -88,6 +95,21 @@ void free(Zone<Config>& zone, Cpu cpu, Pfn pfn, Order order, bool past_pcp, List
   }
 }
 
+/// Puts a chunk on a CPU's list, and drains nothing. Returns how many pages are to be drained now, and
+/// beginning with which list. Kernel: free_unref_page_commit().
+template <ZoneConfig Config>
+std::pair<std::uint32_t, std::size_t> put_on_pcp(Zone<Config>& zone, Cpu cpu, Pfn pfn,
+                                                 Order order) {
+  PerCpuPages<Config>& pcp = zone.pcp(cpu);
+  PcpList& list = pcp.list_to_free_to(zone.pageblock_flags().get(pfn), order);
+  list.reserve(1);
+  zone.memmap().set_bits(pfn, PageBits{});
+  pcp.count += static_cast<std::uint32_t>(order.nr_pages());
+  list.push_head(pfn);
+  return {pcp.on_put(order, zone.pcp_pressure()),
+          static_cast<std::size_t>(&list - pcp.lists.data())};
+}
+
 /// Puts a chunk back as if nobody had taken it. Kernel: __putback_isolated_page().
 template <ZoneConfig Config>
 void put_back(Zone<Config>& zone, Pfn pfn, Order order, MigrateType type, ListEnd to) {
@@ -114,6 +136,15 @@ void isolate_free_page(Zone<Config>& zone, Pfn pfn) {
       zone.pageblock_flags().set(block, MigrateType::movable);
     }
   }
+}
+
+/// Returns why a block would not be isolated. Kernel: set_migratetype_isolate().
+template <ZoneConfig Config>
+[[nodiscard]] std::optional<Refusal> explain(const Zone<Config>& zone, Pfn pfn,
+                                             const IsolateRequest& request) {
+  const IrqSaveGuard guard{zone.lock()};
+  return pageblock::detail::refuse_isolate(zone, pfn, get_pageblock_migratetype(zone, pfn),
+                                           request);
 }
 
 }  // namespace pageblock::kernel_step

@@ -57,7 +57,8 @@ inline constexpr std::uint32_t uninitialised = 0xffffff;
 /// Whose numbers the flags of a file have.
 enum class PageFlagNumbers : std::uint8_t {
   v6_1,
-  v6_12  ///< Slab is a type instead, and others have moved.
+  v6_12,  ///< Slab is a type instead, and others have moved.
+  v7_2    ///< Dropbehind is new, and movable pages of drivers have a flag of their own.
 };
 
 /// What the kernel notes in a descriptor instead of how often the page is mapped.
@@ -153,6 +154,11 @@ class PageRunReader {
     }
     run.zone_bits = static_cast<unsigned>(within(reader_.number_of("zone"), 0xffff));
     run.mapping = one_of(mappings, "mapping");
+    const bool is_of_driver = run.type == PageType::offline || run.type == PageType::zsmalloc;
+    if (numbers_ == PageFlagNumbers::v7_2 && is_of_driver && run.mapping == PageMapping::none &&
+        (run.flags & page_flag::uptodate) != 0) {
+      run.mapping = PageMapping::movable;  // PG_movable_ops has uptodate's place
+    }
     if (!reader_.word().empty()) reader_.fail("expected the end of the line");
     return run;
   }
@@ -177,15 +183,17 @@ class PageRunReader {
                                        std::pair{std::string_view{"K"}, PageMapping::ksm},
                                        std::pair{std::string_view{"T"}, PageMapping::tail}};
 
-  // v6.12's numbers 0 to 19; what follows has none in v6.1.
+  // v6.12's numbers 0 to 19, of which v7.2 has moved the last; what follows has none in v6.1.
   [[nodiscard]] std::uint32_t flags_of(std::uint32_t raw) const {
     using namespace page_flag;
     if (numbers_ == PageFlagNumbers::v6_1 || raw == uninitialised) return raw;
-    constexpr std::array masks{
-        locked,       writeback, referenced, uptodate,      dirty,          lru,    head,
-        waiters,      active,    workingset, owner_private, mapped_to_disk, arch,   reserved,
-        private_data, private_2, reclaim,    swap_backed,   unevictable,    mlocked};
-    std::uint32_t flags = 0;
+    constexpr std::array masks{locked,        writeback,      referenced,  uptodate,   dirty,
+                               lru,           head,           waiters,     active,     workingset,
+                               owner_private, mapped_to_disk, arch,        reserved,   private_data,
+                               private_2,     reclaim,        swap_backed, unevictable};
+    const auto nr_of_mlocked =
+        static_cast<unsigned>(numbers_ == PageFlagNumbers::v6_12 ? masks.size() : masks.size() + 1);
+    std::uint32_t flags = (raw & bit(nr_of_mlocked)) != 0 ? mlocked : 0;
     for (unsigned number = 0; number < masks.size(); ++number) {
       if ((raw & bit(number)) != 0) flags |= masks[number];
     }

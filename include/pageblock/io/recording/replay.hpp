@@ -28,6 +28,7 @@
 #include "pageblock/base/cpu.hpp"
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/io/log/kernel_log.hpp"
+#include "pageblock/io/recording/captured_chunks.hpp"
 #include "pageblock/io/recording/exact_state.hpp"
 #include "pageblock/io/recording/exact_state_reader.hpp"
 #include "pageblock/io/recording/exact_zone.hpp"
@@ -102,6 +103,23 @@ inline void name_refusing_pages(std::vector<IsolationAttempt>& attempts,
   }
 }
 
+// What isolated blocks will be again.
+template <ReplayableConfig Config>
+void compare_own_types(ReplayMachine<Config>& machine, const ExactSection& section,
+                       ReplayScore& score) {
+  if constexpr (has_isolate_bit<Config>) {
+    Pfn block = section.start_pfn;
+    for (const std::uint8_t number : section.own_types) {
+      if (const typename ReplayMachine<Config>::Part* part = machine.find(block)) {
+        const auto& flags = part->zone.pageblock_flags();
+        const Pfn pfn = std::max(block, part->zone.start_pfn());
+        score.count(Config::semantics.number_of(flags.own_type(flags.index(pfn))) == number);
+      }
+      block += Zone<Config>::pageblock_nr_pages;
+    }
+  }
+}
+
 template <ReplayableConfig Config>
 void compare_types(ReplayMachine<Config>& machine, const ExactState& t1, ReplayScore& score) {
   for (const ExactSection& section : t1.sections) {
@@ -113,6 +131,7 @@ void compare_types(ReplayMachine<Config>& machine, const ExactState& t1, ReplayS
       }
       block += Zone<Config>::pageblock_nr_pages;
     }
+    compare_own_types(machine, section, score);
   }
 }
 
@@ -155,9 +174,10 @@ template <ReplayableConfig Config, typename Watcher = NoWatcher>
   const ExactState t1 = parse_exact_state(files.t1_state);
   constexpr KernelVersion of_rules{static_cast<unsigned>(Config::semantics.major),
                                    static_cast<unsigned>(Config::semantics.minor)};
-  const PageRuns pages =
-      parse_page_runs(files.t0_pages, of_rules >= KernelVersion{6, 12} ? PageFlagNumbers::v6_12
-                                                                       : PageFlagNumbers::v6_1);
+  constexpr PageFlagNumbers numbers = of_rules >= KernelVersion{7, 2}    ? PageFlagNumbers::v7_2
+                                      : of_rules >= KernelVersion{6, 12} ? PageFlagNumbers::v6_12
+                                                                         : PageFlagNumbers::v6_1;
+  const PageRuns pages = parse_page_runs(files.t0_pages, numbers);
   ReplaySettings settings{.free_area = meta.free_area};
   if (files.memory_blocks) {
     settings.memory_block_pages = parse_memory_blocks(*files.memory_blocks).nr_pages;
@@ -175,6 +195,7 @@ template <ReplayableConfig Config, typename Watcher = NoWatcher>
     throw files.trace.error("events were lost, so what happened is not known");
   }
   ReplayMachine<Config> machine{t0, pages, t1, operations};
+  if (settings.shows_attempts) settings.captured = find_captured_chunks(operations);
   std::optional<PageHistory> history;
   if (!decoder.has_pcp_probes()) {
     settings.history = &history.emplace(operations, t1, Zone<Config>::top_order);

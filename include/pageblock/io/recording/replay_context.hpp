@@ -11,13 +11,16 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
+#include "pageblock/io/recording/captured_chunks.hpp"
 #include "pageblock/io/recording/list_repair.hpp"
 #include "pageblock/io/recording/page_history.hpp"
 #include "pageblock/io/recording/recording.hpp"
@@ -28,6 +31,7 @@
 #include "pageblock/io/text/parse_error.hpp"
 #include "pageblock/io/trace/trace_operations.hpp"
 #include "pageblock/mm/page_bits.hpp"
+#include "pageblock/mm/pcp.hpp"
 #include "pageblock/mm/zone.hpp"
 
 namespace pageblock {
@@ -43,6 +47,8 @@ struct ReplaySettings {
   bool shows_reclaim = true;
   /// Whether probes show each attempt to take a page, and how compaction turns free lists (v6.12).
   bool shows_attempts = false;
+  /// What compacting tasks are handed as it is freed.
+  CapturedChunks captured{};
   /// Where a zone's free lists are, which the trace names by their addresses.
   std::optional<FreeAreaPlace> free_area{};
 };
@@ -119,6 +125,24 @@ struct ReplayContext {
   ZoneForecaster<Config> zones;
   bool compacted = false;
   std::unordered_set<Pfn> slabs{};  ///< first pages
+  /// What a free has still to drain, and beginning with which list.
+  struct Excess {
+    std::uint32_t left;
+    std::size_t first;
+  };
+  std::unordered_map<std::size_t, Excess> excesses{};
+  /// Returns how much the next step of a free's drain brings, and from which list on.
+  [[nodiscard]] std::pair<std::uint32_t, std::size_t> next_step(const recorded::DrainStep& step,
+                                                                const PerCpuPages<Config>& pcp) {
+    const auto found = excesses.find(step.of_free);
+    if (found == excesses.end()) return {0, 0};
+    auto& [left, first] = found->second;
+    const std::uint32_t nr = Config::semantics.drains_in_batches ? std::min(left, pcp.batch) : left;
+    left -= nr;
+    const std::pair now{std::min(nr, pcp.count), first};
+    if (left == 0) excesses.erase(found);
+    return now;
+  }
   /// Memory that is to become empty.
   struct Emptying {
     PfnRange range;

@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <tuple>
 #include <variant>
 #include <vector>
 
@@ -17,6 +19,7 @@
 
 #include "pageblock/base/migratetype.hpp"
 #include "pageblock/base/pfn.hpp"
+#include "pageblock/io/recording/captured_chunks.hpp"
 #include "pageblock/io/recording/kernel_steps.hpp"
 #include "pageblock/io/recording/list_repair.hpp"
 #include "pageblock/io/recording/replay_context.hpp"
@@ -60,7 +63,12 @@ class ReplayEngine {
     const auto zones = replay_.machine.node().zones();
     std::array<std::int64_t, max_nr_zones> free{};
     for (std::size_t i = 0; i < zones.size(); ++i) free[i] = zones[i].nr_free_pages();
-    std::visit([this](const auto& what) { this->on(what); }, operation.what);
+    const auto captured = replay_.settings.captured.find(&operation);
+    if (captured == replay_.settings.captured.end()) {
+      std::visit([this](const auto& what) { this->on(what); }, operation.what);
+    } else {
+      apply_capturing(operation, captured->second);
+    }
     for (std::size_t i = 0; i < zones.size(); ++i) {
       const std::int64_t change = zones[i].nr_free_pages() - free[i];
       if (change != 0)
@@ -82,6 +90,24 @@ class ReplayEngine {
     } else {
       isolation_.apply(what);
     }
+  }
+
+  // Applies an operation that frees the last page of a chunk, which somebody gets at once: its buddy is
+  // out of sight meanwhile, so that they do not merge.
+  void apply_capturing(const recorded::Operation& operation, const CapturedChunk& chunk) {
+    Zone<Config>& zone = replay_.machine.zone_of(chunk.pfn);
+    Memmap<Config>& map = zone.memmap();
+    const Pfn buddy{chunk.pfn.value() ^ chunk.order.nr_pages()};
+    std::optional<PageBits> hidden;
+    if (zone.spans(buddy) && map.bits(buddy).is_chunk(chunk.order)) {
+      hidden = map.bits(buddy);
+      map.set_bits(buddy, PageBits{PageBits::in_use});
+    }
+    std::visit([this](const auto& what) { this->on(what); }, operation.what);
+    if (hidden) map.set_bits(buddy, *hidden);
+    if (!map.bits(chunk.pfn).is_chunk(chunk.order)) return;
+    take_observed(zone, chunk.pfn, chunk.order);
+    mark_in_use(zone, chunk.pfn, chunk.order, false);
   }
 
   void on(const recorded::FailedRequest&) { replay_.take("requests that failed"); }
@@ -141,7 +167,10 @@ class ReplayEngine {
     Zone<Config>& zone = replay_.machine.part_at(step.zone).zone;
     PerCpuPages<Config>& pcp = lists_of(step.zone, step.cpu);
     std::uint32_t nr = std::min(pcp.count, pcp.batch << detail::pcp_batch_scale_max);
-    if (step.decays) {
+    std::size_t first = 0;
+    if (step.of_free != 0) {
+      std::tie(nr, first) = replay_.next_step(step, pcp);
+    } else if (step.decays) {
       std::uint32_t& left = excess_[step.cpu];
       const std::uint32_t most = std::min(left, pcp.batch);
       left -= most;
@@ -151,7 +180,7 @@ class ReplayEngine {
     }
     replay_.result.counters.count(nr == std::min<std::uint64_t>(step.count, pcp.count));
     Replay::watch(zone);
-    if (nr != 0) detail::free_pcppages_bulk(zone, nr, pcp);
+    if (nr != 0) detail::free_pcppages_bulk(zone, nr, pcp, first);
     replay_.compare_drained(zone, step.drained);
   }
   [[nodiscard]] PerCpuPages<Config>& lists_of(std::uint64_t address, Cpu cpu) {
@@ -173,7 +202,7 @@ class ReplayEngine {
 
   void on(const recorded::UnsetIsolate& unset) {
     Zone<Config>& zone = replay_.machine.zone_of(unset.pfn);
-    unset_migratetype_isolate(zone, unset.pfn, Replay::type_of(unset.migratetype));
+    detail::give_block_back(zone, unset.pfn, Replay::type_of(unset.migratetype));
   }
   void on([[maybe_unused]] const recorded::SplitFree& split) {
     if constexpr (Config::semantics.isolate_splits == SplitRule::border) {

@@ -78,6 +78,7 @@ class ReplayIsolation {
   ReplayContext<Config>& replay_;
   bool is_attempting_ = false;  // the last attempt of the result
   MigrateType undo_type_ = MigrateType::movable;
+  std::vector<MigrateType> given_back_;  // what the blocks of the last range will be again
   std::optional<PfnRange> offlining_;
   std::optional<PfnRange> contig_;
   bool has_mark_ = false;  // which also says when it ends
@@ -87,16 +88,16 @@ template <ReplayableConfig Config>
 void ReplayIsolation<Config>::apply(const recorded::SetIsolate& set) {
   Zone<Config>& zone = replay_.machine.zone_of(set.pfn);
   const IsolateRequest request{set.range, undo_type_, set.flags};
-  auto refusal = explain_isolate(zone, set.pfn, request);
+  auto refusal = kernel_step::explain(zone, set.pfn, request);
   replay_.result.isolated.count(refusal.has_value() == (set.ret != 0));
   if (set.ret != 0) return;
   // What stood in the way is movable after all.
   while (refusal && refusal->reason == Reason::not_lru) {
     zone.memmap().set_bits(refusal->pfn, zone.memmap().bits(refusal->pfn).with(PageBits::lru));
     replay_.take("pages that can be migrated");
-    refusal = explain_isolate(zone, set.pfn, request);
+    refusal = kernel_step::explain(zone, set.pfn, request);
   }
-  static_cast<void>(set_migratetype_isolate(zone, set.pfn, request));
+  static_cast<void>(detail::isolate_block(zone, set.pfn, request));
   if (is_attempting_) ++replay_.result.attempts.back().blocks;
 }
 
@@ -109,16 +110,18 @@ void ReplayIsolation<Config>::apply(const recorded::IsolateRange& range) {
   attempt.isolate_ret = range.ret;
   attempt.undo_type = undo_type_;
   attempt.reports = (range.flags & isolate_flags::report_failure) != 0;
+  given_back_ = types_in(range.range);
+  if constexpr (!has_isolate_bit<Config>) std::ranges::fill(given_back_, undo_type_);
+  const IsolateRequest request{range.range, undo_type_, range.flags};
   Zone<Config> copy = replay_.machine.zone_of(range.range.start);
-  attempt.predicted = start_isolate_page_range(copy, range.range.start, range.range.end, undo_type_,
-                                               range.flags) == ok;
+  attempt.predicted = detail::isolate_range(copy, range.range.start, range.range.end, undo_type_,
+                                            range.flags) == ok;
   for (const trace::SetMigratetypeIsolate& set : copy.tracer().set) {
     if (set.ret == ok) {
       ++attempt.predicted_blocks;
-    } else if (const auto refusal =
-                   explain_isolate(copy, set.pfn, {range.range, undo_type_, range.flags})) {
+    } else if (const auto refusal = kernel_step::explain(copy, set.pfn, request)) {
       attempt.predicted_page = refusal->pfn;
-      look_behind_slabs(copy, set.pfn, {range.range, undo_type_, range.flags}, attempt);
+      look_behind_slabs(copy, set.pfn, request, attempt);
     }
   }
   for (Pfn pfn = range.range.start.align_down(Zone<Config>::pageblock_order); pfn < range.range.end;
@@ -132,10 +135,10 @@ template <ReplayableConfig Config>
 void ReplayIsolation<Config>::look_behind_slabs(Zone<Config>& copy, Pfn block,
                                                 const IsolateRequest& request,
                                                 IsolationAttempt& attempt) {
-  auto refusal = explain_isolate(copy, block, request);
+  auto refusal = kernel_step::explain(copy, block, request);
   while (refusal && refusal->reason == Reason::not_lru && replay_.slabs.contains(refusal->pfn)) {
     copy.memmap().set_bits(refusal->pfn, copy.memmap().bits(refusal->pfn).with(PageBits::lru));
-    refusal = explain_isolate(copy, block, request);
+    refusal = kernel_step::explain(copy, block, request);
     if (refusal) attempt.other_pages.push_back(refusal->pfn);
   }
   attempt.may_pass = !refusal;
@@ -145,8 +148,8 @@ template <ReplayableConfig Config>
 void ReplayIsolation<Config>::apply(const recorded::TestIsolated& test) {
   Zone<Config>& zone = replay_.machine.zone_of(test.range.start);
   const bool offlines = offlining_ && offlining_->contains(test.range.start);
-  const bool passes = test_pages_isolated(zone, test.range.start, test.range.end,
-                                          offlines ? isolate_flags::memory_offline : 0U) == ok;
+  const bool passes = detail::test_range(zone, test.range.start, test.range.end,
+                                         offlines ? isolate_flags::memory_offline : 0U) == ok;
   replay_.result.tested.count(passes == test.success &&
                               zone.tracer().tested->fin_pfn == test.fin_pfn);
   if (test.success && contig_ && replay_.settings.history != nullptr) {
@@ -228,7 +231,8 @@ void ReplayIsolation<Config>::apply(const recorded::ContigBegin& begin) {
 template <ReplayableConfig Config>
 void ReplayIsolation<Config>::apply(const recorded::ContigEnd& end) {
   if (contig_ && end.ret == 0 &&
-      end.caller.starts_with("virtio_mem")) {  // a driver gives them to the host
+      (end.caller.starts_with("virtio_mem") || end.caller.starts_with("alloc_contig_range"))) {
+    // A driver gives them to the host; in v7.2 through a function that only drivers use.
     Zone<Config>& zone = replay_.machine.zone_of(contig_->start);
     zone.memmap().transform(contig_->start, contig_->end, [](PageBits) {
       return PageBits{PageBits::offline | PageBits::in_use};
@@ -278,7 +282,10 @@ void ReplayIsolation<Config>::end_attempt(std::int64_t ret) {
   attempt.ret = ret;
   // What is offline stays isolated; all else is given back.
   if (ret != 0 || attempt.what == "contiguous") {
-    std::ranges::replace(attempt.predicted_types, MigrateType::isolate, attempt.undo_type);
+    for (std::size_t i = 0; i < attempt.predicted_types.size(); ++i) {
+      MigrateType& type = attempt.predicted_types[i];
+      if (type == MigrateType::isolate) type = given_back_[i];
+    }
   }
   if (attempt.isolate_ret && attempt.types.empty()) attempt.types = types_in(attempt.range);
   is_attempting_ = false;
@@ -326,6 +333,7 @@ void ReplayIsolation<Config>::apply(const recorded::OnlineBegin& online) {
                           [](PageBits) { return PageBits{PageBits::offline | PageBits::in_use}; });
   for (Pfn pfn = online.range.start; pfn < online.range.end;
        pfn += Zone<Config>::pageblock_nr_pages) {
+    zone.pageblock_flags().set(pfn, MigrateType::movable);  // what it is besides, if anything
     zone.pageblock_flags().set(pfn, MigrateType::isolate);
   }
   detail::mod_memory(zone, online.range, 1);

@@ -247,6 +247,13 @@ void ReplayRequests<Config>::apply(const recorded::Free& free) {
     replay_.take("busy per-CPU locks");
   }
   Replay::watch(zone);
+  if (free.number != 0) {
+    const auto [nr, first] =
+        kernel_step::put_on_pcp(zone, replay_.operation->cpu, free.pfn, free.order);
+    replay_.result.counters.count((nr != 0) == free.drains);
+    if (nr != 0) replay_.excesses[free.number] = {nr, first};
+    return;
+  }
   if (!past_pcp) expect_drain(replay_.machine.part_of(free.pfn), free);
   kernel_step::free(zone, replay_.operation->cpu, free.pfn, free.order, past_pcp,
                     free.to_tail ? ListEnd::tail : ListEnd::head);

@@ -3,7 +3,7 @@
 /// page from the per-CPU lists, as those of v6.12 do.
 ///
 /// Layer:  io.
-/// Kernel: mm/page_alloc.c of v6.12 writes the lines in this order.
+/// Kernel: mm/page_alloc.c of v6.12 and v7.2 writes the lines in this order.
 ///
 ///     pcp_take                             one Allocation, with the zone and its flags. It takes
 ///     mm_page_alloc_zone_locked, claim     effect at the first line that is written under zone->lock
@@ -28,6 +28,7 @@
 
 #include "pageblock/base/pfn.hpp"
 #include "pageblock/io/text/parse_error.hpp"
+#include "pageblock/io/trace/announced_frees.hpp"
 #include "pageblock/io/trace/ftrace.hpp"
 #include "pageblock/io/trace/trace_operations.hpp"
 #include "pageblock/io/trace/trace_requests.hpp"
@@ -102,9 +103,12 @@ class AttemptDecoder : protected RequestDecoder {
   void on(const ftrace::MmPageFree& event) {
     if (!shows_attempts_) return RequestDecoder::on(event);
     if (to_compaction_.erase(event.pfn) != 0) return;  // it keeps the page
-    announced_[event.pfn].push_back(
-        {reader_.number(), line().cpu, event.order,
-         is_in_interrupt() ? std::optional{of_cpu().section} : std::nullopt});
+    if (is_in_interrupt() && draining().free) {        // no later page is drained for the last free
+      draining() = {};
+      drainer().reset();
+    }
+    announced_.add(event.pfn, {reader_.number(), line().cpu, event.order,
+                               is_in_interrupt() ? std::optional{of_cpu().section} : std::nullopt});
   }
   void on(const ftrace::MmPageFreeBatched& event) {
     if (!shows_attempts_) return RequestDecoder::on(event);
@@ -113,6 +117,7 @@ class AttemptDecoder : protected RequestDecoder {
   void on(const ftrace::MmPagePcpuDrain& event) {
     if (!shows_attempts_) return RequestDecoder::on(event);
     note_section(event.pfn);
+    if (is_in_interrupt() && !drainer()) return announced_.add_drained(event.pfn);
     OfCpu& here = cpu();
     const auto usual = std::exchange(here.drainer, drainer());
     RequestDecoder::on(event);
@@ -121,15 +126,14 @@ class AttemptDecoder : protected RequestDecoder {
 
   /// Adds the frees that no probe has shown, since they came while another probe was handled.
   void add_missed_frees() {
-    for (const auto& [pfn, frees] : announced_) {
-      for (const Announced& free : frees) {
-        operations_.push_back({free.line, free.cpu,
-                               recorded::Free{.pfn = pfn,
-                                              .order = free.order,
-                                              .past_pcp = !has_pcp_orders(free.order),
-                                              .interrupted = free.interrupted}});
-      }
-    }
+    announced_.for_each([this](Pfn pfn, const AnnouncedFree& free) {
+      operations_.push_back({free.line, free.cpu,
+                             recorded::Free{.pfn = pfn,
+                                            .order = free.order,
+                                            .past_pcp = !has_pcp_orders(free.order),
+                                            .interrupted = free.interrupted,
+                                            .drained = free.drained}});
+    });
     announced_.clear();
   }
 
@@ -138,9 +142,15 @@ class AttemptDecoder : protected RequestDecoder {
   bool on_probe_of_attempts();
 
  private:
+  // What a drain's next step is one of; another process may run in between.
+  struct Draining {
+    std::optional<recorded::DrainStep> step;
+    std::optional<Index> free;  // if it is a free that drains
+  };
   // A process on one CPU, and the interrupts that come while it runs.
   struct OfTask {
     std::vector<Index> attempts;  // that have no page yet, and may have found none
+    Draining draining;
   };
   // What a CPU is in the middle of.
   struct MoreOfCpu {
@@ -148,15 +158,9 @@ class AttemptDecoder : protected RequestDecoder {
     bool has_taken_effect = false;
     std::optional<Index> bulk;
     std::optional<Index> interrupt_drainer;
-    std::optional<recorded::DrainStep> draining;  // what the next step is one of
-    std::optional<Pfn> freeing;                   // to the buddy lists
-    recorded::Interrupted section;                // the last line outside of interrupts
-  };
-  struct Announced {
-    std::size_t line;
-    Cpu cpu;
-    Order order;
-    std::optional<recorded::Interrupted> interrupted;
+    Draining interrupt_draining;
+    std::optional<Pfn> freeing;     // to the buddy lists
+    recorded::Interrupted section;  // the last line outside of interrupts
   };
 
   [[nodiscard]] std::pair<std::size_t, unsigned> task_of() const {
@@ -173,6 +177,9 @@ class AttemptDecoder : protected RequestDecoder {
   }
   [[nodiscard]] std::optional<Index>& drainer() {
     return is_in_interrupt() ? of_cpu().interrupt_drainer : cpu().drainer;
+  }
+  [[nodiscard]] Draining& draining() {
+    return is_in_interrupt() ? of_cpu().interrupt_draining : tasks_[task_of()].draining;
   }
   void note_section(Pfn pfn) {
     if (!is_in_interrupt()) of_cpu().section = {std::nullopt, pfn};
@@ -221,7 +228,7 @@ class AttemptDecoder : protected RequestDecoder {
   void on_claim() {
     const Index index = under_zone_lock(order(), number<unsigned>("start"));
     auto& request = as<recorded::Allocation>(index);
-    const auto flags = number<std::uint32_t>("flags");
+    const auto flags = static_cast<std::uint32_t>(probe().number("flags").value_or(0));
     request.steals.push_back({page(), false, flags});
     request.alloc_flags |= flags;
     request.zone = number<std::uint64_t>("zone");
@@ -235,14 +242,44 @@ class AttemptDecoder : protected RequestDecoder {
 
   void on_pcp_free() {
     if (!is_in_interrupt()) of_cpu().section = {number<std::uint64_t>("zone"), std::nullopt};
-    forget_announced(page());
-    if (!is_in_interrupt()) of_cpu().draining.reset();
-    drainer() = add(recorded::Free{.pfn = page(), .order = order(), .zone_flags = zone_flags()});
+    announced_.forget(page());
+    const auto flags = probe().number("fpi");
+    if (flags) forget_prepared(*flags);
+    const Index index =
+        add(recorded::Free{.pfn = page(), .order = order(), .zone_flags = zone_flags()});
+    drainer() = index;
+    draining() = {};
+    if (!flags) return;
+    // The kernel that says so drains in steps.
+    as<recorded::Free>(index).number = reader_.number();
+    draining() = {
+        recorded::DrainStep{
+            .cpu = line().cpu, .zone = number<std::uint64_t>("zone"), .of_free = reader_.number()},
+        index};
+  }
+  // Pages that were prepared one by one, and are freed as one chunk (v7.2).
+  void forget_prepared(std::uint64_t flags) {
+    constexpr std::uint64_t prepared = 8;
+    if ((flags & prepared) != 0) announced_.forget(page(), order().nr_pages());
+  }
+  void on_pcp_bulk_free() {
+    Draining& here = draining();
+    if (!is_in_interrupt()) {
+      of_cpu().section = {number<std::uint64_t>("zone"), std::nullopt};
+    } else if (!here.free) {
+      return;
+    }
+    if (!here.step) return;
+    if (here.free) as<recorded::Free>(*here.free).drains = true;
+    recorded::DrainStep step = *here.step;
+    step.count = number<std::uint64_t>("count");
+    drainer() = add(std::move(step));
   }
   // The chunk is freed at the next split_buddy, under zone->lock.
   void on_free_one() {
     of_cpu().freeing = page();
-    forget_announced(page());
+    announced_.forget(page());
+    forget_prepared(number<std::uint64_t>("fpi"));
     OfCpu& here = cpu();
     if (here.onlining) {
       as<recorded::OnlineBegin>(*here.onlining).zone = number<std::uint64_t>("zone");
@@ -260,18 +297,12 @@ class AttemptDecoder : protected RequestDecoder {
     const auto pfn = ftrace::Vmemmap{}.pfn_of(number<std::uint64_t>("page"));
     if (pfn) add(recorded::TurnList{number<std::uint64_t>("list"), *pfn, to_head});
   }
-  void forget_announced(Pfn pfn) {
-    const auto found = announced_.find(pfn);
-    if (found == announced_.end()) return;
-    found->second.pop_back();
-    if (found->second.empty()) announced_.erase(found);
-  }
 
   bool shows_attempts_;
   std::map<std::pair<std::size_t, unsigned>, OfTask> tasks_;
   std::vector<MoreOfCpu> more_;
-  std::unordered_map<Pfn, std::vector<Announced>> announced_;  // frees that no probe has shown yet
-  std::unordered_set<Pfn> to_compaction_;                      // whose next mm_page_free is none
+  AnnouncedFrees announced_;
+  std::unordered_set<Pfn> to_compaction_;  // whose next mm_page_free is none
 };
 
 inline bool AttemptDecoder::on_probe_of_attempts() {
@@ -292,28 +323,21 @@ inline bool AttemptDecoder::on_probe_of_attempts() {
       {"pcp_free", [](D& d, OfCpu&) { d.on_pcp_free(); }},
       {"free_one", [](D& d, OfCpu&) { d.on_free_one(); }},
       {"split_buddy", [](D& d, OfCpu&) { d.on_split_buddy(); }},
-      {"pcp_bulk_free",
-       [](D& d, OfCpu&) {
-         MoreOfCpu& here = d.of_cpu();
-         if (d.is_in_interrupt()) return;
-         here.section = {d.number<std::uint64_t>("zone"), std::nullopt};
-         if (!here.draining) return;
-         recorded::DrainStep step = *here.draining;
-         step.count = d.number<std::uint64_t>("count");
-         d.drainer() = d.add(std::move(step));
-       }},
+      {"pcp_bulk_free", [](D& d, OfCpu&) { d.on_pcp_bulk_free(); }},
       {"compact_free", [](D& d, OfCpu&) { d.to_compaction_.insert(d.page()); }},
       {"drain_zone_cpu",
        [](D& d, OfCpu&) {
-         d.of_cpu().draining = {.cpu = Cpu{d.number<unsigned>("cpu")},
-                                .zone = d.number<std::uint64_t>("zone")};
+         d.draining() = {recorded::DrainStep{.cpu = Cpu{d.number<unsigned>("cpu")},
+                                             .zone = d.number<std::uint64_t>("zone")},
+                         std::nullopt};
        }},
       {"pcp_decay",
        [](D& d, OfCpu&) {
          const auto zone = d.number<std::uint64_t>("zone");
          d.add(recorded::Decay{zone, d.number<std::uint64_t>("high"),
                                d.number<std::uint64_t>("count")});
-         d.of_cpu().draining = {.cpu = d.line().cpu, .zone = zone, .decays = true};
+         d.draining() = {recorded::DrainStep{.cpu = d.line().cpu, .zone = zone, .decays = true},
+                         std::nullopt};
        }},
       {"pcp_set_ret",
        [](D& d, OfCpu&) {

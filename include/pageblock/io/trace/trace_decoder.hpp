@@ -107,6 +107,20 @@ class TraceDecoder : private detail::AttemptDecoder {
     const Pfn start{reader_.number_of(probe(), "start")};
     return {start, start + reader_.number_of(probe(), "nr")};
   }
+  // For what pageblocks are isolated: the type that they get afterwards, and flags. Since v6.17 one mode.
+  using Isolation = std::pair<unsigned, std::uint32_t>;
+  [[nodiscard]] static Isolation of_mode(unsigned mode) {
+    constexpr unsigned movable = 1;
+    constexpr unsigned cma = 4;
+    constexpr std::uint32_t offline = 1 | 2;  // MEMORY_OFFLINE, REPORT_FAILURE
+    return {mode == 1 ? cma : movable, mode == 0 ? offline : 0};
+  }
+  [[nodiscard]] Isolation isolation(std::string_view type, std::string_view flags) {
+    const auto mode = probe().number("mode");
+    has_modes_ = mode.has_value();
+    if (mode) return of_mode(static_cast<unsigned>(*mode));
+    return {number<unsigned>(type), number<std::uint32_t>(flags)};
+  }
   // Who wants a contiguous range drains the per-CPU lists next.
   void end_isolate_range(OfCpu& here) {
     if (!here.ranging) return;
@@ -123,6 +137,7 @@ class TraceDecoder : private detail::AttemptDecoder {
   }
 
   std::uint64_t highest_reclaimed_ = 0;
+  bool has_modes_ = false;  // the kernel isolates for a mode
 };
 
 /// A probe's name decides what it begins, ends or says.
@@ -191,14 +206,18 @@ inline void TraceDecoder::on(const ftrace::Probe& event) {
        }},
       {"start_isolate",
        [](TraceDecoder& d, OfCpu& here) {
-         here.ranging = d.add(recorded::IsolateRange{
-             d.range("start", "end"), d.number<unsigned>("mt"), d.number<std::uint32_t>("flags")});
+         const auto [type, flags] = d.isolation("mt", "flags");
+         here.ranging = d.add(recorded::IsolateRange{d.range("start", "end"), type, flags});
        }},
       {"start_isolate_ret", [](TraceDecoder& d, OfCpu& here) { d.end_isolate_range(here); }},
       {"set_isolate",
        [](TraceDecoder& d, OfCpu& here) {
          here.isolating = d.add(
              recorded::SetIsolate{d.page(), d.number<std::uint32_t>("a2"), d.range("a3", "a4")});
+         if (d.has_modes_) {
+           d.as<recorded::SetIsolate>(*here.isolating).flags =
+               d.of_mode(d.number<unsigned>("a2")).second;
+         }
        }},
       {"set_isolate_ret",
        [](TraceDecoder& d, OfCpu& here) { d.set_ret<recorded::SetIsolate>(here.isolating); }},
@@ -213,7 +232,8 @@ inline void TraceDecoder::on(const ftrace::Probe& event) {
        }},
       {"unset_isolate",
        [](TraceDecoder& d, OfCpu& here) {
-         here.unsetting = d.add(recorded::UnsetIsolate{d.page(), d.number<unsigned>("mt")});
+         const auto type = static_cast<unsigned>(d.probe().number("mt").value_or(0));
+         here.unsetting = d.add(recorded::UnsetIsolate{d.page(), type});
        }},
       {"unset_isolate_ret", [](TraceDecoder&, OfCpu& here) { here.unsetting.reset(); }},
       {"split_free",
@@ -259,7 +279,11 @@ inline void TraceDecoder::on(const ftrace::Probe& event) {
        }},
       {"alloc_contig",
        [](TraceDecoder& d, OfCpu&) {
-         d.add(recorded::ContigBegin{d.range("start", "end"), d.number<unsigned>("mt")});
+         // Since v6.17 one flag: for a CMA area.
+         const auto type = d.probe().number("mt");
+         const unsigned of_flags = type ? 0 : d.of_mode(2 - d.number<unsigned>("flags") % 2).first;
+         d.add(recorded::ContigBegin{d.range("start", "end"),
+                                     type ? static_cast<unsigned>(*type) : of_flags});
        }},
       {"alloc_contig_ret",
        [](TraceDecoder& d, OfCpu&) {

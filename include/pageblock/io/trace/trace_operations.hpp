@@ -81,6 +81,9 @@ struct Free {
   /// Where the free's own probe was missed: whether the lock was busy, and so past_pcp, depends on it.
   std::optional<Interrupted> interrupted{};
   std::vector<Pfn> drained{};  ///< what left the per-CPU lists for it, in this order
+  /// Where a probe shows each step of its drain (v7.2): what those DrainSteps call it; else 0.
+  std::size_t number = 0;
+  bool drains = false;  ///< there are such steps
 };
 
 /// The lists of a CPU in one zone are emptied.
@@ -97,12 +100,14 @@ struct Decay {
   std::uint64_t high = 0;
   std::uint64_t count = 0;
 };
-/// One of the steps in which a CPU's lists in one zone are emptied, or shrink; zone->lock is given up between
-/// them, and others come in. Only where probes show them; else there is one Drain.
+/// One of the steps in which a CPU's lists in one zone are emptied, or shrink, or are drained for a free;
+/// zone->lock is given up between them, and others come in. Only where probes show them; else there is one
+/// Drain, or the Free has what was drained.
 struct DrainStep {
   Cpu cpu{};
   std::uint64_t zone = 0;
   bool decays = false;
+  std::size_t of_free = 0;  ///< the number of the Free that drains
   std::uint64_t count = 0;  ///< of pages to free, if there are as many
   std::vector<Pfn> drained{};
 };

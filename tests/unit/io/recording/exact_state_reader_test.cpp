@@ -153,6 +153,17 @@ TEST_CASE("parse_exact_state reads the types of the pageblocks", "[exact_state]"
   CHECK_FALSE(read.sections[1].is_online);
 }
 
+TEST_CASE("parse_exact_state reads what isolated blocks are besides (v6.17)", "[exact_state]") {
+  std::string later = state;
+  later.insert(later.rfind("skip 10") + 7, " orig 01");
+  const ExactState read = parse_exact_state({"T0.state", later});
+  CHECK(read.sections[1].own_types == std::vector<std::uint8_t>{0, 1});
+  CHECK(read.sections[0].own_types.empty());
+  CHECK(fault_with("skip 10", "skip 10 orig 1") ==
+        "T0.state:25: 2 blocks have a type, but 1 one of their own");
+  CHECK(fault_with("skip 10", "skip 10 more") == "T0.state:25: expected the end of the line");
+}
+
 TEST_CASE("parse_exact_state refuses other formats and records", "[exact_state]") {
   CHECK(fault_of("") == "T0.state: the file is empty");
   CHECK(fault_with("format 1", "format 2") ==

@@ -87,6 +87,20 @@ TEST_CASE("parse_page_runs gives v6.12's flags the numbers of v6.1", "[page_runs
   CHECK(!pages.runs()[3].is_initialised());
 }
 
+TEST_CASE("parse_page_runs knows v7.2's flags, and what drivers let move", "[page_runs]") {
+  const InputFile file{"T0.pages", header +
+                                       "10 1 180000 1 -1 - - 0 -\n"  // dropbehind, mlocked
+                                       "11 1 8 1 f1000000 offline - 0 -\n"
+                                       "12 1 0 1 f1000000 offline - 0 -\n"
+                                       "13 1 8 1 -1 - - 0 -\n"};
+  const PageRuns pages = parse_page_runs(file, PageFlagNumbers::v7_2);
+  REQUIRE(pages.runs().size() == 4);
+  CHECK(pages.runs()[0].flags == page_flag::mlocked);
+  CHECK(pages.runs()[1].mapping == PageMapping::movable);
+  CHECK(pages.runs()[2].mapping == PageMapping::none);
+  CHECK(pages.runs()[3].mapping == PageMapping::none);
+}
+
 TEST_CASE("parse_page_runs names the line of what is wrong", "[page_runs]") {
   CHECK(test::fault_in([] {
           return parse_page_runs({"T0.pages", "0 1 0 0 -1 - - 0 -\n"});

@@ -193,4 +193,54 @@ TEST_CASE("TraceDecoder reads limits that move, and lists that compaction turns"
   CHECK(reserved.migratetype == 3);
 }
 
+TEST_CASE("TraceDecoder reads what v7.2's probes show: modes, prepared runs, each step of a drain",
+          "[trace_attempts]") {
+  const auto put_with = [](unsigned pfn, unsigned order, std::string_view flags) {
+    return fmt::format(
+        "pcp_free: (free_frozen_page_commit+0x0/0x1) zone=0x10 pcp=0x20 page={} mt=1 order={} "
+        "fpi={} zf=0x0\n",
+        descriptor(pfn), order, flags);
+  };
+  const Trace trace{
+      take("0x10") + alloc("0x1") +
+      // Four pages, each prepared by itself, are one chunk.
+      freed_page("0x4") + freed_page("0x5") + freed_page("0x6") + freed_page("0x7") +
+      put_with(4, 2, "0x8") + bulk_free(63) + drained("0x30") + bulk_free(5) + drained("0x31") +
+      freed_page("0x8") + put_with(8, 0, "0x0") +
+      "start_isolate: (start_isolate_page_range+0x0/0x1) start=0x8000 end=0x8200 mode=0\n"
+      "set_isolate: (set_migratetype_isolate+0x0/0x1) page=0xffffea0000200000 a2=0x0 a3=0x8000 "
+      "a4=0x8200\n"
+      "set_isolate_ret: (a+0x1/0x2 <- set_migratetype_isolate) ret=0\n"
+      "start_isolate_ret: (offline_pages+0x1/0x2 <- start_isolate_page_range) ret=0\n"
+      "unset_isolate: (unset_migratetype_isolate+0x0/0x1) page=0xffffea0000200000\n"
+      "unset_isolate_ret: (a+0x1/0x2 <- unset_migratetype_isolate)\n"
+      "alloc_contig: (alloc_contig_frozen_range_noprof+0x0/0x1) start=0x8000 end=0x8200 flags=0x1 "
+      "gfp=0xcc0\n" +
+      take("0x10") +
+      fmt::format("claim: (try_to_claim_block+0x0/0x1) zone=0x10 page={} found=8 order=0 start=0 "
+                  "block=1\n",
+                  descriptor(0x100)) +
+      "claim_ret: (a+0x9/0xb <- try_to_claim_block) ret=0x0\n"};
+  const auto operations = trace.decode();
+  REQUIRE(operations.size() == 10);
+  const auto& chunk = as<recorded::Free>(operations[1]);
+  CHECK(chunk.pfn == Pfn{4});
+  CHECK(chunk.order == Order{2});
+  CHECK(chunk.drains);
+  CHECK(chunk.drained.empty());
+  const auto& first = as<recorded::DrainStep>(operations[2]);
+  CHECK(first.of_free == chunk.number);
+  CHECK(first.count == 63);
+  CHECK(first.drained == std::vector{Pfn{0x30}});
+  CHECK(as<recorded::DrainStep>(operations[3]).drained == std::vector{Pfn{0x31}});
+  CHECK(!as<recorded::Free>(operations[4]).drains);
+  const auto& range = as<recorded::IsolateRange>(operations[5]);
+  CHECK(range.migratetype == 1);
+  CHECK(range.flags == 3);  // memory goes offline
+  CHECK(as<recorded::SetIsolate>(operations[6]).flags == 3);
+  CHECK(as<recorded::UnsetIsolate>(operations[7]).pfn == Pfn{0x8000});
+  CHECK(as<recorded::ContigBegin>(operations[8]).migratetype == 4);
+  CHECK(as<recorded::Allocation>(operations[9]).steals.size() == 1);
+}
+
 }  // namespace pageblock::test::trace_attempts_cases
