@@ -19,9 +19,7 @@ namespace pageblock::experiments {
 
 /// The kernels that are compared, oldest first. A further one is a further line.
 inline constexpr std::array kernels{
-    kernel::v3_6,
-    kernel::v6_1,
-    kernel::v6_12,
+    kernel::v3_6, kernel::v6_1, kernel::v6_12, kernel::v6_18, kernel::v7_2,
 };
 
 /// Returns a kernel's name: v6.1.

@@ -119,32 +119,67 @@ class Stage {
 
   void isolate(Pfn pfn) { static_cast<void>(try_isolate(pfn)); }
   Status try_isolate(Pfn pfn) {
-    return step(fmt::format("set_migratetype_isolate({})", pfn.value()),
-                [&] { return set_migratetype_isolate(zone, pfn); });
+    return step(fmt::format("set_migratetype_isolate({})", pfn.value()), [&] {
+      return isolate_for({pfn, pfn + block_pages}, pfn);
+    });
   }
+  /// The pages of @p range count.
+  Status isolate_for(const PfnRange& range, Pfn pfn) {
+    if constexpr (IsolatesForModeSinceV6_17<Config>) {
+      return set_migratetype_isolate(zone, pfn, IsolateMode::other, range.start, range.end);
+    } else if constexpr (IsolatesForFlagsUntilV6_16<Config>) {
+      return set_migratetype_isolate(zone, pfn, {.range = range});
+    } else {
+      return set_migratetype_isolate(zone, pfn);
+    }
+  }
+  /// The block gets @p type; where kernels keep a block's own type, that.
   void undo(Pfn pfn, MigrateType type = MigrateType::movable) {
-    step(fmt::format("unset_migratetype_isolate({}, {})", pfn.value(), type),
-         [&] { unset_migratetype_isolate(zone, pfn, type); });
+    if constexpr (IsolatesForModeSinceV6_17<Config>) {
+      step(fmt::format("unset_migratetype_isolate({})", pfn.value()),
+           [&] { unset_migratetype_isolate(zone, pfn); });
+    } else {
+      step(fmt::format("unset_migratetype_isolate({}, {})", pfn.value(), type),
+           [&] { unset_migratetype_isolate(zone, pfn, type); });
+    }
   }
   void start_range(const PfnRange& range) { static_cast<void>(try_start_range(range)); }
   Status try_start_range(const PfnRange& range) {
     return step(in_words("start_isolate_page_range", range), [&] {
-      return start_isolate_page_range(zone, range.start, range.end, MigrateType::movable);
+      if constexpr (IsolatesForModeSinceV6_17<Config>) {
+        return start_isolate_page_range(zone, range.start, range.end, IsolateMode::other);
+      } else {
+        return start_isolate_page_range(zone, range.start, range.end, MigrateType::movable);
+      }
     });
   }
   void undo_range(const PfnRange& range) {
     step(in_words("undo_isolate_page_range", range), [&] {
-      static_cast<void>(
-          undo_isolate_page_range(zone, range.start, range.end, MigrateType::movable));
+      if constexpr (IsolatesForModeSinceV6_17<Config>) {
+        static_cast<void>(undo_isolate_page_range(zone, range.start, range.end));
+      } else {
+        static_cast<void>(
+            undo_isolate_page_range(zone, range.start, range.end, MigrateType::movable));
+      }
     });
   }
   Status test_range(const PfnRange& range, unsigned flags = 0) {
-    return step(in_words("test_pages_isolated", range),
-                [&] { return test_pages_isolated(zone, range.start, range.end, flags); });
+    return step(in_words("test_pages_isolated", range), [&] {
+      if constexpr (IsolatesForModeSinceV6_17<Config>) {
+        return test_pages_isolated(zone, range.start, range.end,
+                                   flags != 0 ? IsolateMode::mem_offline : IsolateMode::other);
+      } else {
+        return test_pages_isolated(zone, range.start, range.end, flags);
+      }
+    });
   }
   Status contig(const PfnRange& range) {
     return step(in_words("alloc_contig_range", range), [&] {
-      return alloc_contig_range(zone, cpu, range.start, range.end, MigrateType::movable);
+      if constexpr (IsolatesForModeSinceV6_17<Config>) {
+        return alloc_contig_range(zone, cpu, range.start, range.end, AcrFlags::none);
+      } else {
+        return alloc_contig_range(zone, cpu, range.start, range.end, MigrateType::movable);
+      }
     });
   }
   std::optional<Pfn> request(unsigned order, MigrateType type = MigrateType::movable) {

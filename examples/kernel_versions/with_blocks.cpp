@@ -168,12 +168,7 @@ std::vector<Experiment> experiments_with_blocks() {
                    layout.spanned_pages += 256;
                    Stage<kernel> stage{story, layout};
                    const Status ret = stage.step("set_migratetype_isolate(1024, up to 1280)", [&] {
-                     if constexpr (kernel.isolate_says == IsolateSays::flags) {
-                       return set_migratetype_isolate(stage.zone, block(2),
-                                                      {.range = {block(2), Pfn{1280}}});
-                     } else {
-                       return set_migratetype_isolate(stage.zone, block(2));
-                     }
+                     return stage.isolate_for({block(2), Pfn{1280}}, block(2));
                    });
                    return fmt::format("{}, {}", ret, stage.list_of(block(2)));
                  }),

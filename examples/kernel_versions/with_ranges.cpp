@@ -35,7 +35,7 @@ std::vector<Experiment> experiments_with_ranges() {
                    stage.step("the driver marks page 7 PageOffline, and drops its reference", [&] {
                      stage.zone.memmap().set_bits(Pfn{7}, PageBits{PageBits::offline});
                    });
-                   constexpr bool has_flags = kernel.isolate_says == IsolateSays::flags;
+                   constexpr bool has_flags = kernel.isolate_says != IsolateSays::nothing;
                    const unsigned flags = has_flags ? isolate_flags::memory_offline : 0;
                    return fmt::format("{}", stage.test_range(blocks(0, 1), flags));
                  }),
@@ -56,7 +56,7 @@ std::vector<Experiment> experiments_with_ranges() {
                  }),
       experiment("D21", "isolate an unmovable block as a range, undo it as movable: it is",
                  []<Semantics kernel>(Story& story) {
-                   ZoneLayout layout = free_blocks(4);
+                   ZoneLayout layout = used_but(4);
                    layout.block_types = {{blocks(0, 1), MigrateType::unmovable}};
                    Stage<kernel> stage{story, layout};
                    stage.start_range(blocks(0, 1));
@@ -105,6 +105,19 @@ std::vector<Experiment> experiments_with_ranges() {
             }
             return text;
           }),
+      experiment("D44", "a block with one page of a slab: isolating it, and testing that",
+                 []<Semantics kernel>(Story& story) {
+                   ZoneLayout layout = free_blocks(2);
+                   layout.in_use = {{.range = chunk(7, 0)}};
+                   Stage<kernel> stage{story, layout};
+                   if constexpr (FreezesPagesSinceV6_14<ConfigOf<kernel>>) {
+                     stage.step("the slab's page 7 has no count",
+                                [&] { freeze_page(stage.zone, Pfn{7}); });
+                   }
+                   const Status ret = stage.try_isolate(block(0));
+                   if (ret != ok) return fmt::format("{}", ret);
+                   return fmt::format("{}; {}", ret, stage.test_range(blocks(0, 1)));
+                 }),
       experiment("D50",
                  "512 contiguous pages of two blocks, one with a kernel page: ranges isolated",
                  []<Semantics kernel>(Story& story) {
