@@ -57,6 +57,7 @@ auto with_kernel(std::string_view name, F f) {
   if (name == "v3.6") return f(KernelConfig<kernel::v3_6>{});
   if (name == "v6.1") return f(KernelConfig<kernel::v6_1>{});
   if (name == "v6.12") return f(KernelConfig<kernel::v6_12>{});
+  if (name == "v7.2") return f(KernelConfig<kernel::v7_2>{});
   throw std::invalid_argument{fmt::format("no such kernel: {}", name)};
 }
 
@@ -222,7 +223,7 @@ std::string_view to_string(Alignment alignment) {
 }
 
 const std::vector<std::string>& kernel_names() {
-  static const std::vector<std::string> names{"v3.6", "v6.1", "v6.12"};
+  static const std::vector<std::string> names{"v3.6", "v6.1", "v6.12", "v7.2"};
   return names;
 }
 

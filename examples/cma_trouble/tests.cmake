@@ -4,6 +4,8 @@ add_output_test(cma_trouble_v3_6 PROGRAM cma_trouble EXPECTED cma_trouble/expect
                 ARGS --kernel v3.6 --align dma --tries 3)
 add_output_test(cma_trouble_v6_12 PROGRAM cma_trouble EXPECTED cma_trouble/expected/table_v6_12.json
                 ARGS --kernel v6.12 --align dma --tries 3 --json)
+add_output_test(cma_trouble_v7_2 PROGRAM cma_trouble EXPECTED cma_trouble/expected/held_v7_2.txt STATUS 1
+                ARGS --kernel v7.2 --one --request 2M --held 60)
 add_output_test(cma_trouble_busy PROGRAM cma_trouble EXPECTED cma_trouble/expected/busy.txt STATUS 1
                 ARGS --one --request 2M --pins 64)
 add_output_test(cma_trouble_held PROGRAM cma_trouble EXPECTED cma_trouble/expected/held.txt STATUS 1

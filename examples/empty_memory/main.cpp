@@ -77,7 +77,7 @@ int main(int argc, char** argv) {
            "after so many tries; of off-lru, looks.",
        .more =
            "Exit status: 0 whether the memory was had or not, 2 if the arguments are wrong.\n"}};
-  program.choice("--kernel", {"v3.6", "v6.1", "v6.12"}, request.kernel,
+  program.choice("--kernel", {"v3.6", "v6.1", "v6.12", "v7.2"}, request.kernel,
                  "whose rules (default v6.1)");
   program.choice("--want", {"contig", "offline", "contig-pages"}, want,
                  "a contiguous range (the default), memory offline, or a contiguous range anywhere "

@@ -22,6 +22,7 @@
 #include "pageblock/mm/page_bits.hpp"
 #include "pageblock/mm/zone.hpp"
 
+#include "common/kernel_arguments.hpp"
 #include "common/program.hpp"
 #include "empty_memory/request.hpp"
 
@@ -142,7 +143,7 @@ Answer run_with(const Request& request, TimeLine* line) {
   switch (request.want) {
     case Want::contig:
       static_cast<void>(alloc_contig_range(node, Cpu{0}, range.start, range.end,
-                                           MigrateType::movable, pages, &answer.attempt));
+                                           contig_argument<Config>(), pages, &answer.attempt));
       break;
     case Want::contig_pages:
       static_cast<void>(alloc_contig_pages(node, Cpu{0}, range.nr_pages(), ZoneType::movable, pages,
@@ -194,6 +195,7 @@ Answer run(const Request& request, TimeLine* line) {
   }
   if (request.kernel == "v3.6") return run_by<kernel::v3_6>(request, line);
   if (request.kernel == "v6.12") return run_by<kernel::v6_12>(request, line);
+  if (request.kernel == "v7.2") return run_by<kernel::v7_2>(request, line);
   return run_by<kernel::v6_1>(request, line);
 }
 

@@ -7,6 +7,8 @@ add_output_test(empty_memory_v3_6 PROGRAM empty_memory EXPECTED empty_memory/exp
                 ARGS --want offline --kernel v3.6 --in-use 1M 0x2010=pinned)
 add_output_test(empty_memory_places PROGRAM empty_memory EXPECTED empty_memory/expected/places.txt
                 ARGS --want contig-pages --range 0+4096 0x123=reserved 0x1234=kernel 0x2345=pinned-anon)
+add_output_test(empty_memory_v7_2 PROGRAM empty_memory EXPECTED empty_memory/expected/places_v7_2.txt
+                ARGS --kernel v7.2 --want contig-pages --range 0+4096 0x123=reserved 0x1234=kernel 0x2345=pinned-anon)
 # A million pages take a third of a second where the compiler optimises, so here it is a quarter of that:
 #   empty_memory --times --memory 9G --range 1048576+1048576 --in-use 4G
 add_output_test(empty_memory_many PROGRAM empty_memory EXPECTED empty_memory/expected/many.txt

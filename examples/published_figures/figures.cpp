@@ -445,7 +445,7 @@ void add_small_ones(std::vector<Figure>& figures) {
 
 }  // namespace
 
-std::vector<Figure> published_figures() {
+std::vector<Figure> published_figures(std::uint64_t llfree_scale) {
   std::vector<Figure> figures;
   add_drains(figures);
   add_two_nodes(figures);
@@ -456,6 +456,7 @@ std::vector<Figure> published_figures() {
   add_pcp_high(figures);
   add_boost(figures);
   add_min_free(figures);
+  add_llfree(figures, llfree_scale);
   add_small_ones(figures);
   return figures;
 }

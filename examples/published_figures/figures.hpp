@@ -2,6 +2,8 @@
 /// Numbers that others have published about Linux, and what the model makes of the same setting.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,10 +19,16 @@ struct Figure {
   std::string theirs{};
   std::string ours{};
   std::string explained{};  ///< Why they differ, if they do and that is known.
+  /// Computes ours, where that takes long: only for figures that are asked for.
+  std::function<std::string()> compute{};
   [[nodiscard]] bool agrees() const { return theirs == ours; }
 };
 
-/// Computes all figures, in the order of the table.
-[[nodiscard]] std::vector<Figure> published_figures();
+/// Returns all figures, in the order of the table. Those of LLFree's benchmark are of a guest whose memory is
+/// divided by @p llfree_scale.
+[[nodiscard]] std::vector<Figure> published_figures(std::uint64_t llfree_scale);
+
+/// Adds those.
+void add_llfree(std::vector<Figure>& figures, std::uint64_t scale);
 
 }  // namespace example

@@ -8,6 +8,8 @@ foreach(figure IN LISTS figures)
 endforeach()
 add_output_test(published_figures_json PROGRAM published_figures EXPECTED published_figures/expected/two.json
                 ARGS --json drains_scaled min_free_8192m)
+add_output_test(published_figures_smaller PROGRAM published_figures EXPECTED published_figures/expected/llfree_512.txt
+                ARGS --llfree 512 llfree_moves llfree_huge)
 add_output_test(published_figures_help PROGRAM published_figures EXPECTED published_figures/expected/help.txt
                 ARGS --help)
 add_test(NAME example/published_figures_unknown COMMAND published_figures boost bost)

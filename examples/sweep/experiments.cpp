@@ -11,6 +11,7 @@
 #include "pageblock/mm/drain.hpp"
 
 #include "cma_trouble/board.hpp"
+#include "common/kernel_arguments.hpp"
 #include "common/program.hpp"
 #include "sweep/memory.hpp"
 
@@ -49,7 +50,7 @@ Json fill_and_isolate(std::uint64_t nr_pages, std::uint64_t occupancy, std::uint
   std::uint64_t nr_isolated = 0;
   for (Pfn pfn{0}; pfn < zone.end_pfn(); pfn += Zone<Config>::pageblock_nr_pages) {
     const Pfn end = pfn + Zone<Config>::pageblock_nr_pages;
-    if (start_isolate_page_range(zone, pfn, end, MigrateType::movable) == ok) ++nr_isolated;
+    if (start_isolate_page_range(zone, pfn, end, isolate_argument<Config>()) == ok) ++nr_isolated;
   }
   return {{"blocks", metrics.blocks.total},
           {"isolated", nr_isolated},

@@ -12,6 +12,7 @@
 #include "pageblock/mm/node.hpp"
 #include "pageblock/mm/node_watermarks.hpp"
 
+#include "common/kernel_arguments.hpp"
 #include "sweep/memory.hpp"
 
 namespace example {
@@ -41,7 +42,9 @@ Json ask_for_contiguous(const Values& values, const RandomKey& key,
     pause();
     Zone<Config> copy{zone};
     ++nr;
-    if (alloc_contig_range(copy, Cpu{0}, pfn, pfn + wanted, MigrateType::movable) == ok) ++served;
+    const Status status =
+        alloc_contig_range(copy, Cpu{0}, pfn, pfn + wanted, contig_argument<Config>());
+    if (status == ok) ++served;
   }
   const Metrics metrics = measure(zone);
   return {{"ranges", nr},
@@ -205,7 +208,7 @@ Experiment unplug_experiment() {
   return {"unplug",
           "a virtio-mem device gives memory to a guest of 512 MiB, which uses it, and is to give "
           "it back",
-          {{"kernel", 0, 0, 1, "whose rules", {"v6.1", "v6.12"}},
+          {{"kernel", 0, 0, 2, "whose rules", {"v6.1", "v6.12", "v7.2"}},
            {"device", 1024, 128, 65536, "MiB, whole memory blocks of 128", {}},
            {"zone", 0, 0, 1, "where its memory comes online", {"normal", "movable"}},
            {"step", 1, 0, 7, "2^step MiB come and go alone", {}},

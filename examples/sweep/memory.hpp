@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pageblock/base/config.hpp"
+#include "pageblock/base/kernels.hpp"
 #include "pageblock/base/spinlock.hpp"
 #include "pageblock/lab/churn.hpp"
 #include "pageblock/lab/metrics.hpp"
@@ -29,20 +30,23 @@ struct SweptConfig : pageblock::DefaultConfig {
 };
 
 /// The kernels that experiments can run with, and whose memory takes the most room.
-[[nodiscard]] inline std::vector<std::string> swept_kernels() { return {"v3.6", "v6.1", "v6.12"}; }
-using LargestConfig = SweptConfig<pageblock::kernel::v6_12>;
+[[nodiscard]] inline std::vector<std::string> swept_kernels() {
+  return {"v3.6", "v6.1", "v6.12", "v7.2"};
+}
+using LargestConfig = SweptConfig<pageblock::kernel::v7_2>;
 
 /// Calls f(Config) for a kernel, by its place in swept_kernels().
 template <typename F>
 auto with_swept_kernel(std::uint64_t number, F f) {
   if (number == 0) return f(SweptConfig<pageblock::kernel::v3_6>{});
   if (number == 1) return f(SweptConfig<pageblock::kernel::v6_1>{});
-  return f(SweptConfig<pageblock::kernel::v6_12>{});
+  if (number == 2) return f(SweptConfig<pageblock::kernel::v6_12>{});
+  return f(SweptConfig<pageblock::kernel::v7_2>{});
 }
 
 // Parameters that several have.
 [[nodiscard]] inline Parameter kernel_parameter() {
-  return {"kernel", 1, 0, 2, "whose rules", swept_kernels()};
+  return {"kernel", 1, 0, swept_kernels().size() - 1, "whose rules", swept_kernels()};
 }
 [[nodiscard]] inline Parameter memory_parameter(std::uint64_t usual) {
   return {"memory", usual, 4, 1048576, "MiB", {}};

@@ -6,13 +6,13 @@ add_output_test(sweep_estimate PROGRAM sweep EXPECTED sweep/expected/estimate.tx
                 ARGS scatter --sweep memory=65536 --replicas 10 --task 3 --tasks 4 --estimate)
 # Numbers, the same on every machine.
 foreach(experiment
-        "fill_isolate --sweep memory=8 --sweep kernel=v3.6,v6.1,v6.12"
-        "churn --sweep memory=64 --sweep operations=40 --sweep kernel=v3.6,v6.1,v6.12"
-        "contiguous --sweep memory=64 --sweep size=8 --sweep operations=40"
+        "fill_isolate --sweep memory=8 --sweep kernel=v3.6,v6.1,v6.12,v7.2"
+        "churn --sweep memory=64 --sweep operations=40 --sweep kernel=v3.6,v6.1,v6.12,v7.2"
+        "contiguous --sweep memory=64 --sweep size=8 --sweep operations=40 --sweep kernel=v6.1,v7.2"
         "scatter --sweep memory=64 --sweep days=3 --sweep operations=20"
         "fragmentation --sweep memory=64"
-        "unplug --sweep device=128 --sweep zone=normal,movable --sweep operations=50"
-        "cma --sweep tries=1")
+        "unplug --sweep device=128 --sweep zone=normal,movable --sweep operations=50 --sweep kernel=v6.1,v7.2"
+        "cma --sweep tries=1 --sweep kernel=v6.1,v7.2")
   separate_arguments(args UNIX_COMMAND "${experiment}")
   list(GET args 0 name)
   add_output_test(sweep_${name} PROGRAM sweep EXPECTED sweep/expected/${name}.jsonl ARGS ${args})
