@@ -12,11 +12,11 @@
 #include "pageblock/io/snapshot/snapshot_reader.hpp"
 #include "pageblock/io/text/input_folder.hpp"
 
+#include "common/kernel_release.hpp"
 #include "common/live_snapshot.hpp"
 #include "common/read_page_words.hpp"
 #include "common/recording_meta.hpp"
 #include "offline_check/judges.hpp"
-#include "offline_check/kernel_release.hpp"
 
 namespace example {
 

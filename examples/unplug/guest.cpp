@@ -15,6 +15,7 @@
 #include "pageblock/mm/drain.hpp"
 
 #include "unplug/aged_guest.hpp"
+#include "unplug/with_kernel.hpp"
 
 namespace example {
 
@@ -23,13 +24,6 @@ using namespace pageblock;
 namespace {
 
 constexpr std::uint64_t memory_block = 32768;
-
-template <const Semantics& kernel>
-struct KernelConfig : DefaultConfig {
-  static constexpr unsigned nr_cpus = 1;
-  static constexpr Semantics semantics = kernel;
-  using Lock = NullLock;
-};
 
 PfnRange region_of(const GuestSettings& settings) {
   return {Pfn{settings.boot}, Pfn{settings.memory}};
@@ -199,14 +193,6 @@ Row make_row(Guests<Config>& guests, const GuestSettings& settings, Mechanism me
   row.wanted = std::min(row.free * settings.want / 100, region_of(settings).nr_pages());
   device.shrink(guest, row);
   return row;
-}
-
-template <typename F>
-auto with_kernel(std::string_view name, F f) {
-  if (name == "v6.1") return f(KernelConfig<kernel::v6_1>{});
-  if (name == "v6.12") return f(KernelConfig<kernel::v6_12>{});
-  if (name == "v7.2") return f(KernelConfig<kernel::v7_2>{});
-  throw std::invalid_argument{fmt::format("no such kernel: {}", name)};
 }
 
 }  // namespace

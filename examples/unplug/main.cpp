@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: MIT
 // How much memory does a guest give back, by which mechanism, and what holds the rest?
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "common/program.hpp"
 #include "common/progress.hpp"
+#include "common/read_file.hpp"
 #include "unplug/guest.hpp"
+#include "unplug/machine.hpp"
 #include "unplug/report.hpp"
 
 namespace {
@@ -89,14 +93,16 @@ constexpr std::array all_onlines{Online::kernel, Online::movable, Online::contig
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string kernel = "v6.1";
+  std::string kernel;
   std::string by = "virtio-mem,big-blocks,blocks,dimm,balloon";
-  std::string online = "auto-movable";
-  std::string ratios = "301";
-  std::string utilisations = "70";
+  std::string online;
+  std::string ratios;
+  std::string utilisations;
   std::string sub_blocks = "2M";
-  std::string ages = "100";
+  std::string ages;
   std::string svg;
+  std::string from;
+  std::optional<std::uint64_t> input_limit;
   std::optional<std::uint64_t> memory;
   std::optional<std::uint64_t> boot;
   std::optional<std::uint64_t> dimm;
@@ -111,13 +117,21 @@ int main(int argc, char** argv) {
   bool csv = false;
   Program program{
       {.name = "unplug",
-       .usage = {"[OPTION]..."},
+       .usage = {"[OPTION]...", "--from FOLDER [OPTION]..."},
        .about =
            "Fills the memory of a guest, lets it age, and asks memory back by each mechanism: how "
            "much comes back, after how many tries and moves, and what holds the rest?\n\n"
+           "With --from the guest is a real one: FOLDER holds what it reports, as for "
+           "offline_check, whose collect.sh makes such a folder.\n\n"
            "Options that take a LIST, such as 50,70,90, are tried in all combinations.",
-       .more = "Exit status: 0; 2 if the arguments are wrong.\n"}};
-  program.choice("--kernel", kernel_names(), kernel, "whose rules (default v6.1)");
+       .more = "Exit status: 0; 1 if FOLDER lacks a file, or a file is damaged or contradicts "
+               "another; 2 "
+               "if the arguments are wrong.\n"}};
+  program.choice("--kernel", kernel_names(), kernel,
+                 "whose rules (default v6.1; with --from, those nearest to the guest's own)");
+  program.option("--from", "FOLDER", from,
+                 "ask a real guest; of the options below, --by, --sub-block, --want, --json, --csv "
+                 "and --input-limit go with it");
   program.size("--memory", memory, "the guest (default 4G)");
   program.size("--boot", boot, "of it, what it booted with; the rest was plugged (default 1G)");
   program.option("--by", "LIST", by,
@@ -152,8 +166,54 @@ int main(int argc, char** argv) {
   program.flag("--json", json, "one JSON document instead of text; sizes are pages");
   program.flag("--csv", csv, "a table for other programs instead of text; sizes are pages");
   program.option("--svg", "FILE", svg, "draw curves of what came back, too");
+  program.size("--input-limit", input_limit,
+               "what a file of FOLDER may become when it is decompressed (default 512M)");
   return program.run(argc, argv, [&] {
     if (json && csv) throw UsageError{"--json and --csv: one of them"};
+    if (!from.empty()) {
+      // All that describes a guest that is made.
+      const std::array<std::pair<std::string_view, bool>, 14> of_made_guests{
+          {{"--memory", memory.has_value()},
+           {"--boot", boot.has_value()},
+           {"--online", !online.empty()},
+           {"--ratio", !ratios.empty()},
+           {"--utilisation", !utilisations.empty()},
+           {"--dimm", dimm.has_value()},
+           {"--age", !ages.empty()},
+           {"--peak", peak.has_value()},
+           {"--kernel-share", kernel_share.has_value()},
+           {"--cache", cache.has_value()},
+           {"--pinned", pinned.has_value()},
+           {"--long-term", long_term},
+           {"--seed", seed.has_value()},
+           {"--svg", !svg.empty()}}};
+      for (const auto& [option, is_given] : of_made_guests) {
+        if (is_given)
+          throw UsageError{fmt::format("--from asks a real guest: {} is for others", option)};
+      }
+      const MachineQuestion question{.folder = from,
+                                     .kernel = kernel,
+                                     .mechanisms = named("--by", by, all_mechanisms),
+                                     .sub_blocks = sub_blocks_of(sub_blocks),
+                                     .want = want.value_or(100)};
+      const FileReader read{input_limit.value_or(FileReader::default_limit)};
+      Progress bar{"shrinking the guest"};
+      const MachineAnswer answer = ask_machine(
+          question, read, [&bar](std::size_t done, std::size_t all) { bar.update(done, all); });
+      print_text(json  ? machine_as_json(answer)
+                 : csv ? machine_as_csv(answer)
+                       : machine_as_text(answer));
+      return 0;
+    }
+    if (input_limit) throw UsageError{"--input-limit is for --from"};
+    const auto otherwise = [](std::string& text, std::string_view usual) {
+      if (text.empty()) text = usual;
+    };
+    otherwise(kernel, "v6.1");
+    otherwise(online, "auto-movable");
+    otherwise(ratios, "301");
+    otherwise(utilisations, "70");
+    otherwise(ages, "100");
     GuestSettings settings;
     settings.memory = pages_of("--memory", memory, settings.memory);
     settings.boot = pages_of("--boot", boot, settings.boot);

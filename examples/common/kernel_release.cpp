@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "offline_check/kernel_release.hpp"
+#include "common/kernel_release.hpp"
 
 #include <sys/utsname.h>
 
