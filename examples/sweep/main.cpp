@@ -189,6 +189,7 @@ int main(int argc, char** argv) {
   std::string task;
   std::string folder;
   std::string table;
+  std::string svg;
   std::optional<std::uint64_t> tasks;
   std::optional<std::uint64_t> seed;
   std::optional<std::uint64_t> replicas;
@@ -225,6 +226,7 @@ int main(int argc, char** argv) {
   program.flag("--merge", is_merge, "print the results of all files, or of all files of folders");
   program.option("--table", "Y:X[:BY]", table,
                  "with --merge: means of Y by X, a column for each BY, instead");
+  program.option("--svg", "FILE", svg, "draw the table's columns as curves, too");
   program.operands(operands);
   return program.run(argc, argv, [&] {
     if (is_list) {
@@ -232,6 +234,7 @@ int main(int argc, char** argv) {
       return 0;
     }
     if (!table.empty() && !is_merge) throw UsageError{"--table needs --merge"};
+    if (!svg.empty() && table.empty()) throw UsageError{"--svg draws a --table"};
     if (is_merge) {
       if (operands.empty()) throw UsageError{"--merge needs files or folders"};
       const std::string merged = merge(operands);
@@ -242,9 +245,11 @@ int main(int argc, char** argv) {
       const std::size_t first = table.find(':');
       if (first == std::string::npos) throw UsageError{"--table is Y:X or Y:X:BY"};
       const std::size_t second = std::min(table.find(':', first + 1), table.size());
-      print_text(table_of(merged, table.substr(0, first),
-                          table.substr(first + 1, second - first - 1),
-                          second == table.size() ? "" : table.substr(second + 1)));
+      const Table means =
+          table_of(merged, table.substr(0, first), table.substr(first + 1, second - first - 1),
+                   second == table.size() ? "" : table.substr(second + 1));
+      if (!svg.empty()) write_file(svg, to_svg(curves_of(means)));
+      print_text(to_text(means));
       return 0;
     }
     if (operands.size() != 1) throw UsageError{"one experiment is needed; --list names them"};

@@ -146,19 +146,19 @@ std::string merge(const std::vector<std::string>& names) {
   return text;
 }
 
-std::string table_of(std::string_view merged, const std::string& y, const std::string& x,
-                     const std::string& by) {
+Table table_of(std::string_view merged, const std::string& y, const std::string& x,
+               const std::string& by) {
   struct Cell {
     std::uint64_t sum = 0;
     std::uint64_t nr = 0;
   };
-  std::vector<Json> rows;
-  std::vector<Json> columns;
+  Table table{.y = y, .x = x};
   std::map<std::pair<std::size_t, std::size_t>, Cell> cells;
-  const auto place_in = [](std::vector<Json>& values, const Json& value) {
-    const auto found = std::ranges::find(values, value);
+  const auto place_in = [](std::vector<std::string>& values, const Json& value) {
+    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    const auto found = std::ranges::find(values, text);
     const auto place = static_cast<std::size_t>(found - values.begin());
-    if (found == values.end()) values.push_back(value);
+    if (found == values.end()) values.push_back(text);
     return place;
   };
   for (const auto& [run, line] : lines_of("merged results", merged).runs) {
@@ -168,31 +168,46 @@ std::string table_of(std::string_view merged, const std::string& y, const std::s
         throw std::runtime_error{"results have no member " + name};
     }
     if (!json[y].is_number_unsigned()) throw std::runtime_error{y + " is no number"};
-    const std::size_t row = place_in(rows, json[x]);
-    const std::size_t column = place_in(columns, by.empty() ? Json{y} : json[by]);
+    const std::size_t row = place_in(table.rows, json[x]);
+    const std::size_t column = place_in(table.columns, by.empty() ? Json(y) : json[by]);
     Cell& cell = cells[{row, column}];
     cell.sum += json[y].get<std::uint64_t>();
     ++cell.nr;
   }
-  const auto text_of = [](const Json& json) {
-    return json.is_string() ? json.get<std::string>() : json.dump();
-  };
-  std::string text = fmt::format("{:>12}", x);
-  std::uint64_t most = 1;
-  for (const auto& [place, cell] : cells) most = std::max(most, cell.sum / cell.nr);
-  for (const Json& column : columns) text += fmt::format("  {:<28}", text_of(column));
+  for (const auto& [place, cell] : cells) table.means[place] = cell.sum / cell.nr;
+  return table;
+}
+
+std::string to_text(const Table& table) {
+  std::string text = fmt::format("{:>12}", table.x);
+  for (const std::string& column : table.columns) text += fmt::format("  {:<28}", column);
   text = text.substr(0, text.find_last_not_of(' ') + 1) + '\n';
-  for (std::size_t row = 0; row < rows.size(); ++row) {
-    std::string line = fmt::format("{:>12}", text_of(rows[row]));
-    for (std::size_t column = 0; column < columns.size(); ++column) {
-      const Cell cell = cells[{row, column}];
-      const std::uint64_t mean = cell.nr == 0 ? 0 : cell.sum / cell.nr;
-      const std::string bar(mean * 20 / most, '#');
-      line += fmt::format("  {:>7} {:<20}", cell.nr == 0 ? "-" : fmt::format("{}", mean), bar);
+  const std::uint64_t most = std::max<std::uint64_t>(table.most(), 1);
+  for (std::size_t row = 0; row < table.rows.size(); ++row) {
+    std::string line = fmt::format("{:>12}", table.rows[row]);
+    for (std::size_t column = 0; column < table.columns.size(); ++column) {
+      const auto mean = table.means.find({row, column});
+      if (mean == table.means.end()) {
+        line += fmt::format("  {:>7} {:<20}", "-", "");
+      } else {
+        const std::string bar(mean->second * 20 / most, '#');
+        line += fmt::format("  {:>7} {:<20}", mean->second, bar);
+      }
     }
     text += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
   }
   return text;
+}
+
+Curves curves_of(const Table& table) {
+  // Up to a number that five lines divide.
+  const std::uint64_t top = std::max<std::uint64_t>((table.most() + 4) / 5 * 5, 5);
+  Curves curves{.title = table.y, .axis = table.x, .places = table.rows, .top = top};
+  for (const std::string& column : table.columns) curves.curves.push_back({.name = column});
+  for (const auto& [place, mean] : table.means) {
+    curves.curves[place.second].values[place.first] = mean;
+  }
+  return curves;
 }
 
 }  // namespace example

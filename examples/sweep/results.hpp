@@ -2,13 +2,18 @@
 /// Results of a sweep as JSON Lines: the sweep first, then a line for each run.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "common/curves.hpp"
 #include "common/json.hpp"
 
 namespace example {
@@ -42,9 +47,28 @@ class ResultFile {
 /// Throws std::runtime_error if a run is missing, files are of different sweeps, or one run has two results.
 [[nodiscard]] std::string merge(const std::vector<std::string>& names);
 
-/// Returns a table of merged results: a row for each value of @p x, a column for each of @p by (may be
-/// empty), the mean of @p y in it. Throws std::runtime_error if lines have no such members.
-[[nodiscard]] std::string table_of(std::string_view merged, const std::string& y,
-                                   const std::string& x, const std::string& by);
+/// Means of merged results: a row for each value of a member, a column for each of another.
+struct Table {
+  std::string y{};
+  std::string x{};
+  std::vector<std::string> rows{};
+  std::vector<std::string> columns{};
+  /// By row and column; some may be without.
+  std::map<std::pair<std::size_t, std::size_t>, std::uint64_t> means{};
+
+  [[nodiscard]] std::uint64_t most() const {
+    std::uint64_t most = 0;
+    for (const auto& [place, mean] : means) most = std::max(most, mean);
+    return most;
+  }
+};
+
+/// Returns the means of @p y by @p x, a column for each of @p by (may be empty). Throws std::runtime_error if
+/// lines have no such members.
+[[nodiscard]] Table table_of(std::string_view merged, const std::string& y, const std::string& x,
+                             const std::string& by);
+[[nodiscard]] std::string to_text(const Table& table);
+/// Returns a curve for each column.
+[[nodiscard]] Curves curves_of(const Table& table);
 
 }  // namespace example

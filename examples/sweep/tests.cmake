@@ -18,6 +18,13 @@ foreach(experiment
   add_output_test(sweep_${name} PROGRAM sweep EXPECTED sweep/expected/${name}.jsonl ARGS ${args})
 endforeach()
 
+# Curves of results: of the churn above.
+set(drawn ${PROJECT_BINARY_DIR}/examples/sweep_churn.svg)
+add_test(NAME example/sweep_svg
+         COMMAND sh -c "$<TARGET_FILE:sweep> --merge ${folder}/expected/churn.jsonl --table free_pages:kernel:workload \
+                        --svg ${drawn} && cmp ${drawn} ${folder}/expected/churn.svg")
+set_tests_properties(example/sweep_svg PROPERTIES LABELS example TIMEOUT 60)
+
 # Cuts, interruptions, kills.
 add_test(NAME example/sweep_cut
          COMMAND ${folder}/cut_test.sh $<TARGET_FILE:sweep> ${PROJECT_BINARY_DIR}/examples/sweep_cut)
@@ -32,7 +39,7 @@ foreach(runner parallel snakemake)
 endforeach()
 
 foreach(wrong "" "no_such" "churn cma" "cma --sweep pins" "cma --sweep pins=1 --sweep pins=2" "cma --task 3"
-        "cma --task 3 --tasks 3" "cma --tasks 3" "cma --table a:b" "--merge" "cma --task x --tasks 3")
+        "cma --task 3 --tasks 3" "cma --tasks 3" "cma --table a:b" "--merge" "--merge x --svg y" "cma --task x --tasks 3")
   separate_arguments(args UNIX_COMMAND "${wrong}")
   string(MAKE_C_IDENTIFIER "${wrong}" name)
   add_test(NAME example/sweep_wrong_${name} COMMAND sweep ${args})
