@@ -99,9 +99,6 @@ class Soak {
   /// Returns how many operations each thread did until the last one had done its share.
   [[nodiscard]] const std::vector<std::uint64_t>& nr_operations() const { return nr_operations_; }
 
-  /// So often its share is what a thread may do beside a slower one before that one is starved.
-  static constexpr std::uint64_t most_shares = 50;
-
  private:
   class Worker;
 
@@ -146,7 +143,7 @@ class Soak<Calls>::Worker {
     // Pages in use from the start have no records yet: neighbours freed at once make them at once.
     for (auto n = chunks_.size() / 2; n > 0; --n) free_one();
     std::uint64_t n = 0;
-    for (; n < most_shares * soak_.share_ && soak_.nr_finished_ < soak_.nr_threads_; ++n) {
+    for (; soak_.nr_finished_ < soak_.nr_threads_; ++n) {
       operate();
       if (n + 1 == soak_.share_) ++soak_.nr_finished_;
     }

@@ -122,8 +122,6 @@ void check_and_add(const Soak& soak, Totals& totals) {
   CHECK(counts.bad_copies == 0);
   CHECK(counts.isolated != 0);
   const auto [slowest, fastest] = std::ranges::minmax(soak.nr_operations());
-  INFO("the slowest thread did " << slowest << " operations, the fastest " << fastest);
-  CHECK(fastest < slowest * Soak::most_shares);
   ++totals.rounds;
   totals.operations +=
       std::accumulate(soak.nr_operations().begin(), soak.nr_operations().end(), std::uint64_t{0});
