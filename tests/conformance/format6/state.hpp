@@ -79,7 +79,7 @@ template <pageblock::ZoneConfig Config>
   Fnv fnv;
   std::vector<Value> numbers = numbers_of(zone);
   if constexpr (Config::semantics.counts_free_blocks) {  // in the hash it follows the first two
-    std::ranges::rotate(numbers.begin() + 2, numbers.begin() + 5, numbers.begin() + 6);
+    std::rotate(numbers.begin() + 2, numbers.begin() + 5, numbers.begin() + 6);
   }
   for (const auto& [name, value] : numbers) fnv.add(value);
   for (std::size_t block = 0; block < zone.pageblock_flags().size(); ++block) {
