@@ -385,6 +385,11 @@ class Memmap : public PageRecords<Config> {
     constexpr std::uint64_t pages = std::uint64_t{at_once} << Config::pageblock_order;
     const std::uint16_t entry = read(blocks_[block_of(index(pfn))]);
     pfn += Blocks::max_order_nr_pages;
+    // read_lanes() takes four entries at a time.
+    while (pfn < end && end - pfn >= pages && block_of(index(pfn)) % 4 != 0) {
+      if (read(blocks_[block_of(index(pfn))]) != entry) return pfn;
+      pfn += Blocks::max_order_nr_pages;
+    }
     for (; pfn < end && end - pfn >= pages; pfn += pages) {
       const auto entries =
           detail::read_lanes<is_shared<Config>, at_once>(&blocks_[block_of(index(pfn))]);
