@@ -18,8 +18,7 @@
 
 namespace pageblock {
 
-/// The pages of a zone, and questions about many of them. Takes whole blocks in one step where
-/// their pages are alike, and else many pages at once.
+/// The pages of a zone, and questions about many of them: whole blocks at a time where pages are alike.
 template <ZoneConfig Config>
 class Memmap : public PageRecords<Config> {
   using Base = PageRecords<Config>;
@@ -52,8 +51,7 @@ class Memmap : public PageRecords<Config> {
   using Base::set_bits;
   using Base::slot;
 
-  /// Applies @p change, a function from PageBits to PageBits, to every page of [start, end). Blocks
-  /// that lie in the range and have no records are changed as a whole.
+  /// Applies @p change, from PageBits to PageBits, to all pages of [start, end): to a block without records as a whole.
   template <typename Change>
   void transform(Pfn start, Pfn end, Change change) {
     for (Pfn pfn = start; pfn < end;) {
@@ -69,8 +67,7 @@ class Memmap : public PageRecords<Config> {
     }
   }
 
-  /// Gives these bits to the pages of a range, or every @p step of them from the first. The range is
-  /// in one pageblock whose pages have records.
+  /// Gives these bits to the pages, or every @p step of them, of a range in one pageblock whose pages have records.
   [[gnu::noinline]] void fill(PfnRange pages, PageBits bits, std::uint64_t step = 1) {
     std::uint16_t* const from = &bits_[index(pages.start)];
     const std::size_t nr = pages.nr_pages();
@@ -134,8 +131,7 @@ class Memmap : public PageRecords<Config> {
     }
   }
 
-  /// Returns whether these pages, as fill() takes them and held by nobody, all have page_private()
-  /// @p number.
+  /// Returns whether these pages, as fill() takes them and held by nobody, have page_private() @p number.
   [[nodiscard, gnu::noinline]] bool have_private(PfnRange pages, unsigned number,
                                                  std::uint64_t step = 1) const {
     const auto differs = [number](std::uint16_t bits) {
@@ -377,8 +373,7 @@ class Memmap : public PageRecords<Config> {
     return end;
   }
 
-  // Returns the end of the largest chunk at pfn, or a pfn up to which others lie behind it that are
-  // on the same list; not behind end but for the first.
+  // Returns the end of the largest chunk at pfn, or of one behind that is like it; not behind end but for the first.
   [[nodiscard]] Pfn pass_largest_chunks(Pfn pfn, Pfn end) const {
     constexpr std::size_t each = Blocks::max_order_nr_pages >> Config::pageblock_order;
     constexpr std::size_t at_once = std::max<std::size_t>(64, each);  // blocks
