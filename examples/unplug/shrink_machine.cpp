@@ -79,7 +79,9 @@ class Shrinker {
       if (holder) held[*holder] += row_.step;
     }
     row_.held.assign(held.begin(), held.end());
-    std::ranges::stable_sort(row_.held, std::ranges::greater{}, &Share::second);
+    std::ranges::sort(row_.held, [](const Share& a, const Share& b) {
+      return std::tie(b.second, a.first) < std::tie(a.second, b.first);
+    });
   }
 
  private:

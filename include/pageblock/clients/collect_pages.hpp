@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <iterator>
 #include <optional>
 #include <vector>
 
@@ -62,8 +62,11 @@ void reverse_but_huge(Mover& mover, MigrationList& list) {
   const auto is_huge = [&](const MigrationUnit& unit) {
     return unit.order != Order{0} && mover.pages().kind(unit.pfn) == InUseKind::hugetlb;
   };
-  const auto huge = std::stable_partition(list.begin(), list.end(), std::not_fn(is_huge));
-  std::reverse(list.begin(), huge);
+  MigrationList huge;
+  std::copy_if(list.begin(), list.end(), std::back_inserter(huge), is_huge);
+  std::erase_if(list, is_huge);
+  std::reverse(list.begin(), list.end());
+  list.insert(list.end(), huge.begin(), huge.end());
 }
 
 // The next pages of a contiguous range: 32 or, with a large one, more. The list begins with the highest.

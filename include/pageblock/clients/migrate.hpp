@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -205,9 +205,9 @@ Status migrate_huge(Mover& mover, MigrationList& list, MigrationList& rest) {
     return unit.order != Order{0} && mover.pages().kind(unit.pfn) == InUseKind::hugetlb;
   };
   if (std::none_of(list.begin(), list.end(), is_huge)) return ok;
-  const auto first = std::stable_partition(list.begin(), list.end(), std::not_fn(is_huge));
-  MigrationList huge{first, list.end()};
-  list.erase(first, list.end());
+  MigrationList huge;
+  std::copy_if(list.begin(), list.end(), std::back_inserter(huge), is_huge);
+  std::erase_if(list, is_huge);
   const Moved end = migrate_one_by_one(mover, huge, rest);
   rest.insert(rest.end(), huge.begin(), huge.end());
   if (end == Moved::moved) return ok;
